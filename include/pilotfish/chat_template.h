@@ -1,0 +1,52 @@
+#ifndef PILOTFISH_CHAT_TEMPLATE_H_
+#define PILOTFISH_CHAT_TEMPLATE_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pilotfish {
+
+struct ChatMessage {
+  std::string role;  // "system", "user", "assistant", "tool"
+  std::string content;
+  // A JSON array of OpenAI-style tool calls; empty for none.
+  std::string tool_calls_json;
+};
+
+struct ChatOptions {
+  bool add_generation_prompt = true;
+  std::string tools_json;  // a JSON array of OpenAI-style tools; empty for none
+  // A JSON object of further variables the template may read (date_string,
+  // enable_thinking, ...); empty for none.
+  std::string variables_json;
+};
+
+// A chat template: the Jinja subset that Hugging Face models use. Immutable and
+// thread-safe once built.
+class ChatTemplate {
+ public:
+  // Parses `source`. Throws Error with the line and column of what is malformed
+  // or not supported. `bos_token` and `eos_token` are the texts the template
+  // may print under those names.
+  ChatTemplate(std::string_view source, std::string bos_token,
+               std::string eos_token);
+  ~ChatTemplate();
+  ChatTemplate(ChatTemplate&&) noexcept;
+  ChatTemplate& operator=(ChatTemplate&&) noexcept;
+
+  // The prompt for a conversation. Throws Error where the template itself calls
+  // raise_exception, or uses a value in a way Jinja would refuse. Rendering is
+  // bounded in steps, depth and output size, so that a hostile template ends.
+  std::string render(const std::vector<ChatMessage>& messages,
+                     const ChatOptions& options = {}) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<const Impl> impl_;
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_CHAT_TEMPLATE_H_

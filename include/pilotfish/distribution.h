@@ -1,0 +1,114 @@
+#ifndef PILOTFISH_DISTRIBUTION_H_
+#define PILOTFISH_DISTRIBUTION_H_
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "pilotfish/token.h"
+
+namespace pilotfish {
+
+// A probability distribution over a vocabulary: the tokens it can yield, in
+// ascending order, and their probabilities, which sum to 1 within rounding.
+// Truncation (top-k, top-p, ...) leaves few entries; temperature 0 leaves one.
+// Header-only, for acceptors in shared libraries.
+class Distribution {
+ public:
+  struct Entry {
+    Token token;
+    double probability;
+  };
+
+  Distribution() = default;
+  // Requires: ascending tokens, no negative probability.
+  explicit Distribution(std::vector<Entry> entries)
+      : entries_(std::move(entries)) {}
+  static Distribution one_hot(Token token) {
+    return Distribution({{token, 1.0}});
+  }
+
+  std::span<const Entry> entries() const { return entries_; }
+  bool empty() const { return entries_.empty(); }
+
+  // 0 for a token that is not among the entries. O(log n), O(1) where every
+  // token of the vocabulary is.
+  double probability(Token token) const;
+
+  // The token at which the cumulative probability first exceeds `u` times the
+  // total mass. u in [0, 1). Requires: !empty() and some mass. Never returns a
+  // token of probability zero.
+  Token sample(double u) const;
+
+  // The token of the highest probability, the smallest id among equals.
+  Token argmax() const;
+
+ private:
+  std::vector<Entry> entries_;
+};
+
+// norm(max(0, p - q)): what a rejection leaves of the target (Leviathan et al.
+// 2023, arXiv 2211.17192). Where rounding leaves no mass, p itself.
+Distribution residual(const Distribution& p, const Distribution& q);
+
+inline double Distribution::probability(Token token) const {
+  if (token < 0) return 0;
+  const auto index = static_cast<size_t>(token);
+  if (index < entries_.size() && entries_[index].token == token) {
+    return entries_[index].probability;
+  }
+  size_t low = 0;
+  size_t high = entries_.size();
+  while (low < high) {
+    const size_t middle = low + (high - low) / 2;
+    if (entries_[middle].token < token) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low < entries_.size() && entries_[low].token == token
+             ? entries_[low].probability
+             : 0;
+}
+
+inline Token Distribution::sample(double u) const {
+  double mass = 0;
+  for (const Entry& entry : entries_) mass += entry.probability;
+  const double goal = u * mass;
+  double sum = 0;
+  Token last = entries_.front().token;
+  for (const Entry& entry : entries_) {
+    if (entry.probability <= 0) continue;
+    last = entry.token;
+    sum += entry.probability;
+    if (sum > goal) break;
+  }
+  return last;
+}
+
+inline Token Distribution::argmax() const {
+  Entry best = entries_.front();
+  for (const Entry& entry : entries_) {
+    if (entry.probability > best.probability) best = entry;
+  }
+  return best.token;
+}
+
+inline Distribution residual(const Distribution& p, const Distribution& q) {
+  std::vector<Distribution::Entry> left;
+  double mass = 0;
+  for (const Distribution::Entry& entry : p.entries()) {
+    const double excess = entry.probability - q.probability(entry.token);
+    if (excess <= 0) continue;
+    left.push_back({entry.token, excess});
+    mass += excess;
+  }
+  if (mass <= 0) return p;
+  for (Distribution::Entry& entry : left) entry.probability /= mass;
+  return Distribution(std::move(left));
+}
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_DISTRIBUTION_H_

@@ -1,0 +1,162 @@
+#ifndef PILOTFISH_ENGINE_H_
+#define PILOTFISH_ENGINE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pilotfish/acceptor.h"
+#include "pilotfish/model.h"
+#include "pilotfish/sampling.h"
+#include "pilotfish/token.h"
+#include "pilotfish/tokenizer.h"
+
+namespace pilotfish {
+
+// Where an emitted token came from.
+enum class Origin {
+  kAccepted,   // proposed by the draft, kept by the target
+  kRecovered,  // the target's correction of a rejected proposal
+  kBonus,      // the target's own, after everything proposed was kept
+};
+std::string_view origin_name(Origin origin);
+
+enum class FinishReason {
+  kStopToken,  // one of the model's end tokens or the request's stop ids
+  kStopString,
+  kMaxTokens,
+  kNPositions,  // the sequence is as long as its cache
+  kCancelled,
+};
+std::string_view finish_reason_name(FinishReason reason);
+
+struct Request {
+  std::vector<Token> prompt;  // at least one token
+  std::int64_t max_tokens = 128;
+  SamplingParams sampling;
+  std::vector<std::string>
+      stop_strings;             // the text ends before the first found
+  std::vector<Token> stop_ids;  // beside the model's own end tokens
+  bool ignore_eos = false;  // the model's own end tokens do not end the text
+  // The window k: tokens one iteration may emit, k - 1 of them drafted. 1 is
+  // plain decoding; nullopt: the engine's.
+  std::optional<std::int64_t> window;
+};
+
+// One iteration of one sequence: a draft, a target pass, a verdict.
+struct IterationStats {
+  std::int64_t drafted = 0;
+  std::int64_t accepted = 0;
+  std::int64_t emitted = 0;   // after the cut at a stop token
+  double draft_seconds = 0;   // of the whole batch
+  double verify_seconds = 0;  // the target's pass, of the whole batch
+  double total_seconds = 0;   // of the whole iteration, bookkeeping included
+};
+
+struct GenerationStats {
+  std::int64_t prompt_tokens = 0;
+  std::int64_t generated_tokens = 0;
+  double ttft_seconds = 0;    // from submission to the first token
+  double decode_seconds = 0;  // from the first token to the last
+  // Time per output token: each iteration's time over its emitted tokens,
+  // weighted by tokens. The first iteration, which encodes the prompt, is out.
+  double tpot_median_seconds = 0;
+  double tpot_p99_seconds = 0;
+  double tokens_per_second =
+      0;  // generated after the first, over decode_seconds
+  double mean_acceptance_length = 0;  // tokens emitted an iteration
+  double acceptance_rate = 0;         // accepted over drafted
+  // [i]: of the times a token was drafted at place i of the window, the share
+  // accepted.
+  std::vector<double> acceptance_per_position;
+  std::vector<IterationStats> iterations;
+};
+
+struct Generation {
+  std::vector<Token> tokens;    // stop token included, stop string cut off
+  std::vector<Origin> origins;  // one a token
+  std::string text;             // valid UTF-8; empty without a tokenizer
+  FinishReason finish_reason = FinishReason::kMaxTokens;
+  GenerationStats stats;
+};
+
+// A piece of a text as it comes. `text` can be empty (an unfinished character,
+// text held back because it may begin a stop string) while tokens came, and the
+// other way round at the end.
+struct Piece {
+  std::string_view text;
+  Token token = -1;  // -1: text that was held back, no new token
+  Origin origin = Origin::kBonus;
+};
+// Returns false to cancel the request.
+using OnPiece = std::function<bool(const Piece&)>;
+
+struct EngineOptions {
+  std::int64_t n_positions = 0;      // a sequence's bound; 0: the target's own
+  std::int64_t max_sequences = 1;    // decoded together
+  std::int64_t window = 5;           // the default k
+  std::int64_t prefill_chunk = 512;  // prompt rows in one pass
+  DType kv_dtype = DType::kF16;
+  std::shared_ptr<const TokenAcceptor> acceptor;  // nullptr: "rejection"
+};
+
+using RequestId = std::int64_t;
+
+// Generates text with a target model and, where there is one, a draft. Any
+// number of requests may be submitted; up to max_sequences are decoded in one
+// batch, each at its own pace. Not thread-safe: one thread calls it.
+class Engine {
+ public:
+  // `draft` and `tokenizer` may be null. Throws UsageError where target and
+  // draft cannot work together or options are out of range. Vocabulary sizes
+  // may differ by padding; compare tokenizers with tokenizer_difference first.
+  Engine(std::shared_ptr<Model> target, std::shared_ptr<Model> draft,
+         std::shared_ptr<const Tokenizer> tokenizer,
+         const EngineOptions& options = {});
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Queues a request. `on_piece` is called during `step`. Throws UsageError for
+  // a request that cannot run: an empty prompt or one that does not fit into
+  // n_positions, a token out of range, a sampling parameter out of range.
+  RequestId submit(Request request, OnPiece on_piece = nullptr);
+
+  // Admits waiting requests, then runs one iteration for all active ones.
+  // Returns false when there is nothing left to do.
+  bool step();
+
+  // The result of a finished request, which is then forgotten; nullopt while it
+  // is waiting or running. Throws UsageError for an unknown id.
+  std::optional<Generation> take(RequestId id);
+  void cancel(RequestId id);  // takes effect at once
+
+  // submit, step until done, take.
+  Generation generate(Request request, const OnPiece& on_piece = nullptr);
+
+  std::int64_t n_positions() const;
+  std::int64_t kv_cache_bytes() const;  // target and draft pools together
+  const TokenAcceptor& acceptor() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// The log-probability that the model gives each token after those before it.
+struct Score {
+  std::vector<Token> tokens;
+  std::vector<double> log_probabilities;  // [tokens.size() - 1], natural log
+  double perplexity = 0;
+  std::vector<float> logits;  // [tokens.size(), vocab_size], only if asked for
+};
+// Throws UsageError for tokens out of range or fewer than one.
+Score score(Model& model, const std::vector<Token>& tokens, bool keep_logits);
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_ENGINE_H_

@@ -1,0 +1,85 @@
+#ifndef PILOTFISH_KV_CACHE_H_
+#define PILOTFISH_KV_CACHE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "pilotfish/dtype.h"
+#include "pilotfish/model_config.h"
+
+namespace pilotfish {
+
+using SequenceId = std::int32_t;
+
+struct KvCacheOptions {
+  std::int64_t n_positions =
+      0;  // the most a sequence holds; 0: the model's own
+  std::int64_t max_sequences = 1;
+  DType dtype = DType::kF16;  // f32, f16 or bf16
+};
+
+// The keys and values of many sequences, in a pool of fixed-size blocks that is
+// allocated once. Forked sequences share the blocks of their common prefix; a
+// shared block is copied when one of them writes to it. Not thread-safe.
+class KvCache {
+ public:
+  static constexpr std::int64_t kBlockSize = 32;  // positions
+
+  // Throws UsageError for options out of range, Error where the memory is not
+  // to be had.
+  KvCache(const ModelConfig& config, const KvCacheOptions& options);
+  ~KvCache();
+  KvCache(KvCache&&) noexcept;
+  KvCache& operator=(KvCache&&) noexcept;
+
+  // Bytes the pool of such a cache takes, without making one.
+  static std::int64_t bytes_needed(const ModelConfig& config,
+                                   const KvCacheOptions& options);
+
+  // An empty sequence. Throws Error when max_sequences are in use.
+  SequenceId create();
+  // A sequence that starts with the first `length` positions of `parent`, its
+  // full blocks shared. Requires: length <= this->length(parent).
+  SequenceId fork(SequenceId parent, std::int64_t length);
+  void release(SequenceId sequence);
+
+  std::int64_t length(SequenceId sequence) const;
+  std::int64_t n_positions() const;
+  // Positions that `append` can still add to the sequence.
+  std::int64_t room(SequenceId sequence) const;
+
+  // Adds `rows` positions, not yet written. Throws Error, changing nothing,
+  // when the sequence would pass n_positions or the pool is out of blocks
+  // (which forks alone can bring about: the pool holds max_sequences full
+  // ones).
+  void append(SequenceId sequence, std::int64_t rows);
+  // Forgets the positions from `length` on. Requires: length <=
+  // length(sequence).
+  void truncate(SequenceId sequence, std::int64_t length);
+
+  // Where one layer's keys and values of a sequence lie: element [b *
+  // n_kv_heads
+  // + h] points to the [kBlockSize, head_dim] array of head h in block b. Valid
+  // until the next call that is not const.
+  struct View {
+    std::span<const std::byte* const> keys;
+    std::span<const std::byte* const> values;
+  };
+
+  DType dtype() const;
+  std::int64_t bytes() const;  // of the pool
+  std::int64_t blocks_in_use() const;
+  std::int64_t blocks() const;
+
+ private:
+  friend class KvCacheAccess;  // model/kv_cache_access.h: how Model reads and
+                               // writes rows
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_KV_CACHE_H_

@@ -1,0 +1,120 @@
+#ifndef PILOTFISH_MODEL_H_
+#define PILOTFISH_MODEL_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "pilotfish/dtype.h"
+#include "pilotfish/kv_cache.h"
+#include "pilotfish/model_config.h"
+#include "pilotfish/threads.h"
+#include "pilotfish/token.h"
+
+namespace pilotfish {
+
+// The rows of one forward pass: for each sequence the tokens that follow what
+// its cache holds, and how many of the last of them return logits. Prefill,
+// plain decoding and verification differ in nothing else.
+class Batch {
+ public:
+  struct Entry {
+    SequenceId sequence;
+    std::int64_t first_row;  // of this entry in the batch
+    std::int64_t rows;
+    std::int64_t logits_rows;  // the last ones of `rows`
+  };
+
+  // A sequence may appear once. Requires: 0 <= logits_rows <= tokens.size().
+  void add(SequenceId sequence, std::span<const Token> tokens,
+           std::int64_t logits_rows);
+  void clear();
+
+  std::span<const Entry> entries() const { return entries_; }
+  std::span<const Token> tokens() const { return tokens_; }  // [rows]
+  std::int64_t rows() const {
+    return static_cast<std::int64_t>(tokens_.size());
+  }
+  std::int64_t logits_rows() const { return logits_rows_; }
+
+ private:
+  std::vector<Entry> entries_;
+  std::vector<Token> tokens_;
+  std::int64_t logits_rows_ = 0;
+};
+
+// [rows, vocab_size] floats, in the order of the batch, for the rows that
+// asked. They lie in the model and stay valid until its next forward pass.
+class Logits {
+ public:
+  Logits(const float* data, std::int64_t rows, std::int64_t vocab_size)
+      : data_(data), rows_(rows), vocab_size_(vocab_size) {}
+  std::int64_t rows() const { return rows_; }
+  std::int64_t vocab_size() const { return vocab_size_; }
+  std::span<const float> row(std::int64_t i) const {
+    return {data_ + i * vocab_size_, static_cast<size_t>(vocab_size_)};
+  }
+
+ private:
+  const float* data_;
+  std::int64_t rows_;
+  std::int64_t vocab_size_;
+};
+
+struct LoadOptions {
+  // The type the linear layers and the embedding are multiplied in; nullopt:
+  // as they are stored, mapped and used in place. bf16, f16, f32, q8_0 or q4_0.
+  std::optional<DType> dtype;
+  // nullptr: a team of its own with one thread a processor.
+  std::shared_ptr<ThreadTeam> threads;
+  // "scalar", "avx2", "avx512"; empty: the fastest, or what PILOTFISH_ISA says.
+  std::string instruction_set;
+  // Only the first layers, then the final norm and output (a truncated model,
+  // as a draft); 0: all.
+  std::int64_t layers = 0;
+  // Positions that RoPE tables cover; 0: the model's own n_positions. Scaling
+  // of kind dynamic is computed for this length.
+  std::int64_t n_positions = 0;
+  // Called with the fraction done while weights are converted; may be empty.
+  std::function<void(double)> progress;
+};
+
+// A Llama-family model: weights and the forward pass. Weights are immutable,
+// but the scratch memory of a pass is the model's own: one forward at a time.
+class Model {
+ public:
+  // Reads a Hugging Face folder or a GGUF file. Throws Error (what tensor or
+  // key, what was found and expected), UsageError for the options.
+  static std::shared_ptr<Model> load(const std::filesystem::path& path,
+                                     const LoadOptions& options = {});
+  ~Model();
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  const ModelConfig& config() const;
+  std::int64_t weight_bytes() const;    // of weights, wherever they lie
+  std::int64_t resident_bytes() const;  // of those, copied out of the file
+  std::string_view instruction_set() const;
+  const std::filesystem::path& path() const;
+
+  // Appends the batch's rows to the cache and returns the logits asked for. The
+  // bits of a row depend on its own sequence's tokens alone: not on the batch,
+  // the chunks a prompt came in, or the thread count.
+  // Throws Error, with cache and model as they were, for a token out of range
+  // or a sequence without room. Requires: the cache was made for this config.
+  Logits forward(const Batch& batch, KvCache& cache);
+
+ private:
+  struct Impl;
+  explicit Model(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_MODEL_H_

@@ -1,0 +1,65 @@
+#ifndef PILOTFISH_RANDOM_H_
+#define PILOTFISH_RANDOM_H_
+
+#include <array>
+#include <cstdint>
+
+namespace pilotfish {
+
+// What a random number is for. Two uses that must be independent have different
+// roles (or indices).
+enum class RandomRole : std::uint32_t {
+  kDraft = 1,      // the draft model draws a token
+  kAccept = 2,     // the acceptor decides about a drafted token
+  kTarget = 3,     // a token is drawn from the target's own distribution
+  kRecovered = 4,  // a token is drawn from what a rejection leaves
+  kUser = 1000,    // and above: free for acceptors of users
+};
+
+// Random numbers that are looked up, not drawn from a stream: each is a pure
+// function of (seed, position, role, index), so no sample depends on batch
+// slot, window, draft or scheduling. Philox4x32-10 of Salmon et al., "Parallel
+// random numbers: as easy as 1, 2, 3", SC 2011. Header-only, so that acceptors
+// in shared libraries can use it. Thread-safe.
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) : seed_(seed) {}
+
+  // Uniform in [0, 1), a multiple of 2^-53. `position` is that of the token in
+  // its sequence, prompt included.
+  double uniform(std::uint64_t position, RandomRole role,
+                 std::uint32_t index = 0) const {
+    const std::array<std::uint32_t, 4> bits =
+        philox({static_cast<std::uint32_t>(position),
+                static_cast<std::uint32_t>(position >> 32),
+                static_cast<std::uint32_t>(role), index},
+               {static_cast<std::uint32_t>(seed_),
+                static_cast<std::uint32_t>(seed_ >> 32)});
+    const std::uint64_t both = (std::uint64_t{bits[0]} << 32) | bits[1];
+    return static_cast<double>(both >> 11) * 0x1p-53;
+  }
+
+  std::uint64_t seed() const { return seed_; }
+
+  static constexpr std::array<std::uint32_t, 4> philox(
+      std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) {
+    for (int round = 0; round < 10; ++round) {
+      const std::uint64_t a = std::uint64_t{0xD2511F53} * counter[0];
+      const std::uint64_t b = std::uint64_t{0xCD9E8D57} * counter[2];
+      counter = {static_cast<std::uint32_t>(b >> 32) ^ counter[1] ^ key[0],
+                 static_cast<std::uint32_t>(b),
+                 static_cast<std::uint32_t>(a >> 32) ^ counter[3] ^ key[1],
+                 static_cast<std::uint32_t>(a)};
+      key[0] += 0x9E3779B9;
+      key[1] += 0xBB67AE85;
+    }
+    return counter;
+  }
+
+ private:
+  std::uint64_t seed_;
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_RANDOM_H_

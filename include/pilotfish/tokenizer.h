@@ -1,0 +1,95 @@
+#ifndef PILOTFISH_TOKENIZER_H_
+#define PILOTFISH_TOKENIZER_H_
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pilotfish/token.h"
+
+namespace pilotfish {
+
+struct EncodeOptions {
+  // Add what the model's post-processor adds (usually BOS in front).
+  bool add_special = true;
+  // Read the text of a special token ("<|eot_id|>") as that token. Switch it
+  // off for text from people you do not trust.
+  bool parse_special = true;
+};
+
+// Text to token ids and back. Immutable: any number of threads may share one.
+class Tokenizer {
+ public:
+  // Reads a Hugging Face folder (tokenizer.json, else tokenizer.model, with
+  // tokenizer_config.json and special_tokens_map.json beside it), one of those
+  // files, or the metadata of a GGUF file. Throws Error when there is none or
+  // it is malformed; a model folder without a tokenizer gives nullptr only from
+  // `load_if_present`.
+  static std::shared_ptr<const Tokenizer> load(
+      const std::filesystem::path& path);
+  static std::shared_ptr<const Tokenizer> load_if_present(
+      const std::filesystem::path& path);
+
+  virtual ~Tokenizer() = default;
+
+  // Any bytes are taken; what is not UTF-8 is encoded as the model's tokenizer
+  // would (bytes where it has them, else U+FFFD).
+  virtual std::vector<Token> encode(
+      std::string_view text, const EncodeOptions& options = {}) const = 0;
+
+  // The bytes these ids stand for; a character split over tokens gives the part
+  // that is there, so the result of a prefix need not be valid UTF-8.
+  // `skip_special` leaves out BOS, EOS and their like. Ids out of range throw.
+  virtual std::string decode(std::span<const Token> tokens,
+                             bool skip_special = true) const = 0;
+
+  // Ids lie in [0, vocab_size()); the model's embedding may be padded beyond.
+  virtual size_t vocab_size() const = 0;
+
+  // The vocabulary's own spelling of an id ("▁the", "Ġthe", "<0x0A>"), by which
+  // two tokenizers are compared; empty for an unused id.
+  virtual std::string_view token_text(Token token) const = 0;
+  virtual std::optional<Token> find(std::string_view token_text) const = 0;
+  virtual bool is_special(Token token) const = 0;
+
+  virtual std::optional<Token> bos() const = 0;
+  virtual std::optional<Token> eos() const = 0;
+
+  // The Jinja source of the model's chat template; empty where it has none.
+  virtual const std::string& chat_template() const = 0;
+};
+
+// Explains in one line how two tokenizers differ (the first few ids with both
+// spellings), or returns an empty string where every id they share means the
+// same. Sizes may differ only by padding beyond the smaller one.
+std::string tokenizer_difference(const Tokenizer& a, const Tokenizer& b);
+
+// Turns a stream of tokens into text that is valid UTF-8 at every step: bytes
+// of an unfinished character wait for the rest. Not thread-safe.
+class TextStream {
+ public:
+  // Continues after `context` (the prompt), whose text is not repeated: some
+  // decoders treat a first token differently from a later one.
+  // `tokenizer` must outlive the stream.
+  explicit TextStream(const Tokenizer& tokenizer,
+                      std::span<const Token> context = {});
+
+  // The text this token completes; empty while a character is unfinished.
+  std::string push(Token token);
+
+  // What is still waiting, with U+FFFD for an unfinished character.
+  std::string finish();
+
+ private:
+  const Tokenizer& tokenizer_;
+  std::vector<Token> pending_;  // context for the decoder, then unprinted ids
+  std::string printed_;         // what decoding the context alone gives
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_TOKENIZER_H_

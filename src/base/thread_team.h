@@ -1,0 +1,72 @@
+#ifndef PILOTFISH_BASE_THREAD_TEAM_H_
+#define PILOTFISH_BASE_THREAD_TEAM_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "pilotfish/threads.h"
+
+namespace pilotfish {
+
+// A fixed set of threads that run one function together, the caller among them.
+// Workers spin briefly for the next call and then sleep. One caller at a time;
+// calls do not nest.
+class ThreadTeam {
+ public:
+  // `size` counts the caller: 1 runs everything in place.
+  explicit ThreadTeam(int size);
+  ~ThreadTeam();
+  ThreadTeam(const ThreadTeam&) = delete;
+  ThreadTeam& operator=(const ThreadTeam&) = delete;
+
+  int size() const { return size_; }
+
+  // Calls function(rank) once for each rank in [0, size()), and returns when
+  // all have returned. `function` must not throw.
+  template <typename Function>
+  void run(const Function& function) {
+    run_erased([](const void* context,
+                  int rank) { (*static_cast<const Function*>(context))(rank); },
+               &function);
+  }
+
+  // Splits [0, count) into one contiguous range a thread, in multiples of
+  // `grain`, and calls function(begin, end) for those that are not empty.
+  template <typename Function>
+  void parallel_for(std::int64_t count, std::int64_t grain,
+                    const Function& function) {
+    const std::int64_t grains = (count + grain - 1) / grain;
+    if (size_ == 1 || grains <= 1) {
+      if (count > 0) function(std::int64_t{0}, count);
+      return;
+    }
+    run([&](int rank) {
+      const std::int64_t begin = grains * rank / size_ * grain;
+      const std::int64_t end = grains * (rank + 1) / size_ * grain;
+      const std::int64_t stop = end < count ? end : count;
+      if (begin < stop) function(begin, stop);
+    });
+  }
+
+ private:
+  using Task = void (*)(const void* context, int rank);
+
+  void run_erased(Task task, const void* context);
+  void work(int rank);
+
+  const int size_;
+  Task task_ = nullptr;
+  const void* context_ = nullptr;
+  std::atomic<std::uint32_t> generation_{0};  // bumped for each task
+  std::atomic<int> running_{0};               // workers still at the task
+  std::atomic<bool> stopping_{false};
+  std::vector<std::jthread> workers_;
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_BASE_THREAD_TEAM_H_

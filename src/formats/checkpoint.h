@@ -1,0 +1,55 @@
+#ifndef PILOTFISH_FORMATS_CHECKPOINT_H_
+#define PILOTFISH_FORMATS_CHECKPOINT_H_
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "formats/gguf.h"
+#include "tensor/tensor.h"
+
+namespace pilotfish {
+
+// A model on disk, whichever format it is in: its tensors, mapped, and its
+// description. Immutable and thread-safe; tensors stay valid as long as it
+// does.
+class Checkpoint {
+ public:
+  enum class Kind { kHuggingFace, kGguf };
+
+  // Opens a Hugging Face folder (config.json with model.safetensors, or with
+  // the shards that model.safetensors.index.json names) or a GGUF file (of a
+  // split one, its first part; the others lie beside it). Everything that can
+  // be checked without reading the weights is: sizes, offsets, overlaps,
+  // dtypes. Throws Error.
+  static std::shared_ptr<const Checkpoint> open(
+      const std::filesystem::path& path);
+
+  virtual ~Checkpoint() = default;
+
+  virtual Kind kind() const = 0;
+  const std::filesystem::path& path() const { return path_; }
+
+  // Sorted by name.
+  std::span<const TensorView> tensors() const { return tensors_; }
+  // nullptr where there is none of that name.
+  const TensorView* find(std::string_view name) const;
+
+  // kHuggingFace only: config.json, and generation_config.json (an empty object
+  // where the folder has none).
+  virtual const nlohmann::json& config() const;
+  virtual const nlohmann::json& generation_config() const;
+  // kGguf only.
+  virtual const GgufMetadata& metadata() const;
+
+ protected:
+  std::filesystem::path path_;
+  std::vector<TensorView> tensors_;
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_FORMATS_CHECKPOINT_H_
