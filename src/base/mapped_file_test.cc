@@ -1,0 +1,53 @@
+#include "base/mapped_file.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "pilotfish/error.h"
+#include "test_data.h"
+
+namespace pilotfish {
+namespace {
+
+TEST(MappedFile, ReadsAFile) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "file";
+  std::ofstream(path) << "pilot";
+  const MappedFile file = MappedFile::open(path);
+  EXPECT_EQ(file.text(), "pilot");
+  EXPECT_EQ(file.path(), path);
+}
+
+TEST(MappedFile, CopiesOutliveTheFirst) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "file";
+  std::ofstream(path) << "fish";
+  auto first = std::make_unique<MappedFile>(MappedFile::open(path));
+  const MappedFile copy = *first;
+  first.reset();
+  EXPECT_EQ(copy.text(), "fish");
+}
+
+TEST(MappedFile, AnEmptyFileIsEmpty) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "empty";
+  std::ofstream{path};
+  EXPECT_TRUE(MappedFile::open(path).bytes().empty());
+}
+
+TEST(MappedFile, MissingFileAndFolderAreErrorsThatNameThem) {
+  const test::TemporaryFolder folder;
+  for (const auto& path : {folder.path() / "missing", folder.path()}) {
+    try {
+      MappedFile::open(path);
+      FAIL() << path;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(path.string()),
+                std::string::npos);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pilotfish

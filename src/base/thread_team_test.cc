@@ -1,0 +1,76 @@
+#include "base/thread_team.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <numeric>
+#include <thread>
+#include <vector>
+
+#include "pilotfish/error.h"
+
+namespace pilotfish {
+namespace {
+
+TEST(ThreadTeam, RunsEveryRankOnce) {
+  for (const int size : {1, 2, 3, 7}) {
+    ThreadTeam team(size);
+    for (int repeat = 0; repeat < 200; ++repeat) {
+      std::vector<int> calls(static_cast<size_t>(size), 0);
+      team.run([&](int rank) { ++calls[static_cast<size_t>(rank)]; });
+      EXPECT_EQ(calls, std::vector<int>(static_cast<size_t>(size), 1));
+    }
+  }
+}
+
+TEST(ThreadTeam, WritesOfWorkersAreSeenByTheCaller) {
+  ThreadTeam team(4);
+  std::vector<int> values(1000);
+  for (int round = 1; round <= 300; ++round) {
+    team.parallel_for(1000, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        values[static_cast<size_t>(i)] += round;
+      }
+    });
+  }
+  for (const int value : values) EXPECT_EQ(value, 300 * 301 / 2);
+}
+
+TEST(ThreadTeam, ParallelForCoversTheRangeInGrains) {
+  for (const int size : {1, 2, 5}) {
+    ThreadTeam team(size);
+    for (const std::int64_t count : {0, 1, 15, 16, 17, 100}) {
+      std::vector<std::atomic<int>> seen(static_cast<size_t>(count));
+      team.parallel_for(count, 16, [&](std::int64_t begin, std::int64_t end) {
+        EXPECT_LT(begin, end);
+        EXPECT_EQ(begin % 16, 0);
+        for (std::int64_t i = begin; i < end; ++i) {
+          ++seen[static_cast<size_t>(i)];
+        }
+      });
+      for (const auto& times : seen) EXPECT_EQ(times.load(), 1);
+    }
+  }
+}
+
+// Workers that went to sleep between two tasks have to wake for the next.
+TEST(ThreadTeam, WakesSleepingWorkers) {
+  ThreadTeam team(3);
+  std::atomic<int> calls{0};
+  for (int i = 0; i < 5; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    team.run([&](int) { ++calls; });
+  }
+  EXPECT_EQ(calls.load(), 15);
+}
+
+TEST(Threads, CountIsChecked) {
+  EXPECT_THROW(make_threads(-1), UsageError);
+  EXPECT_THROW(make_threads(100000), UsageError);
+  EXPECT_GE(thread_count(*make_threads(0)), 1);
+  EXPECT_EQ(thread_count(*make_threads(3)), 3);
+}
+
+}  // namespace
+}  // namespace pilotfish
