@@ -2,11 +2,13 @@
 #define PILOTFISH_FORMATS_CHECKPOINT_H_
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "formats/gguf.h"
 #include "tensor/tensor.h"
@@ -35,19 +37,24 @@ class Checkpoint {
 
   // Sorted by name.
   std::span<const TensorView> tensors() const { return tensors_; }
-  // nullptr where there is none of that name.
+  // nullptr where there is none of that name. Throws Error where there is one
+  // of a dtype that pilotfish does not read (safetensors' I64, F8_E4M3, ...);
+  // such a tensor is not among tensors() and does no harm unless asked for.
   const TensorView* find(std::string_view name) const;
 
   // kHuggingFace only: config.json, and generation_config.json (an empty object
-  // where the folder has none).
+  // where the folder has none). Asking a checkpoint of the other kind throws
+  // std::logic_error.
   virtual const nlohmann::json& config() const;
   virtual const nlohmann::json& generation_config() const;
-  // kGguf only.
+  // kGguf only; of a split file, the first part's.
   virtual const GgufMetadata& metadata() const;
 
  protected:
   std::filesystem::path path_;
   std::vector<TensorView> tensors_;
+  // Name to what is wrong with it, with the file's name.
+  std::map<std::string, std::string, std::less<>> unreadable_;
 };
 
 }  // namespace pilotfish

@@ -1,0 +1,58 @@
+#include "formats/checkpoint.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "formats/gguf_checkpoint.h"
+#include "formats/hf_checkpoint.h"
+#include "pilotfish/error.h"
+
+namespace pilotfish {
+
+std::shared_ptr<const Checkpoint> Checkpoint::open(
+    const std::filesystem::path& path) {
+  std::error_code ignored;
+  const auto status = std::filesystem::status(path, ignored);
+  if (!std::filesystem::exists(status)) {
+    throw Error(
+        fmt::format("{}: no such file or folder; expected a model: a "
+                    "Hugging Face folder or a .gguf file",
+                    path.string()));
+  }
+  if (std::filesystem::is_directory(status)) {
+    return open_hugging_face_folder(path);
+  }
+  if (path.extension() == ".safetensors") {
+    throw Error(fmt::format(
+        "{}: this is weights alone; give the folder that has them and their "
+        "config.json",
+        path.string()));
+  }
+  return open_gguf_checkpoint(path);
+}
+
+const TensorView* Checkpoint::find(std::string_view name) const {
+  const auto place = std::lower_bound(
+      tensors_.begin(), tensors_.end(), name,
+      [](const TensorView& a, std::string_view b) { return a.name < b; });
+  if (place != tensors_.end() && place->name == name) return &*place;
+  const auto unreadable = unreadable_.find(name);
+  if (unreadable != unreadable_.end()) throw Error(unreadable->second);
+  return nullptr;
+}
+
+const nlohmann::json& Checkpoint::config() const {
+  throw std::logic_error("only a Hugging Face folder has a config");
+}
+
+const nlohmann::json& Checkpoint::generation_config() const {
+  throw std::logic_error("only a Hugging Face folder has a generation config");
+}
+
+const GgufMetadata& Checkpoint::metadata() const {
+  throw std::logic_error("only a GGUF file has metadata");
+}
+
+}  // namespace pilotfish
