@@ -1,0 +1,41 @@
+#ifndef PILOTFISH_KERNELS_LINEAR_H_
+#define PILOTFISH_KERNELS_LINEAR_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/aligned_buffer.h"
+#include "base/thread_team.h"
+#include "kernels/kernels.h"
+
+namespace pilotfish {
+
+// One linear layer of several that read the same input: out = x Wᵀ + bias.
+struct LinearTask {
+  WeightMatrix weights;         // [rows, columns]
+  float* out = nullptr;         // [m, out_stride], the first `rows` written
+  std::int64_t out_stride = 0;  // floats
+  const float* bias = nullptr;  // [rows], or null for none
+};
+
+// Applies every task to the m rows of x [m, x_stride], whose first `columns`
+// floats count; all tasks have the same number of columns. The input is packed
+// once for each dtype among the tasks, and the team meets once for all of them
+// (twice where there are many rows). `scratch` grows as needed and can be
+// reused by any later call. The results do not depend on the team's size.
+// Outputs must not overlap x, nor each other.
+void linear_many(const Kernels& kernels, ThreadTeam& team,
+                 std::span<const LinearTask> tasks, const float* x,
+                 std::int64_t x_stride, std::int64_t m,
+                 AlignedBuffer<std::byte>& scratch);
+
+// The same for one layer without bias; the rows of x are weights.columns apart.
+void linear(const Kernels& kernels, ThreadTeam& team,
+            const WeightMatrix& weights, const float* x, std::int64_t m,
+            float* out, std::int64_t out_stride,
+            AlignedBuffer<std::byte>& scratch);
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_KERNELS_LINEAR_H_
