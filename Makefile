@@ -4,38 +4,46 @@ SHELL := /bin/bash
 ARGS ?=
 
 .DEFAULT_GOAL := build
-.PHONY: build run test sanitize bench coverage fuzz install format check-format clang setup clean
+.PHONY: setup build run test sanitize fuzz coverage bench clang install format clean
 
 setup:
 	@tools/setup.sh
 
+# Just the program: build/release/pilotfish.
 build: setup
-	@cmake --preset release $(QUIET)
-	@cmake --build --preset release
+	@cmake --preset release
+	@cmake --build --preset release --target pilotfish_cli
 
-run: QUIET = >/dev/null
 run: setup
 	@tools/run.sh $(ARGS)
 
-test: build
+test: setup
+	@cmake --preset release
+	@cmake --build --preset release
 	@ctest --preset release
 
 sanitize: setup
 	@tools/sanitize.sh
 
-bench: setup
-	@tools/bench.sh $(ARGS)
+fuzz: setup
+	@tools/fuzz.sh $(ARGS)
 
 coverage: setup
 	@tools/coverage.sh
 
-fuzz: setup
-	@tools/fuzz.sh $(ARGS)
+bench: setup
+	@tools/bench.sh $(ARGS)
 
 clang: setup
-	@cmake --preset clang && cmake --build --preset clang
+	@tools/setup.sh clang
+	@cmake --preset clang
+	@cmake --build --preset clang
+	@ctest --preset clang
 
-install: build
+# PREFIX=/somewhere; the default is CMake's, /usr/local.
+install: setup
+	@cmake --preset release
+	@cmake --build --preset release
 	@cmake --install build/release $(if $(PREFIX),--prefix $(PREFIX))
 
 format:

@@ -5,12 +5,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-say() { [ -t 2 ] && echo "run: $1" >&2 || true; }
-
-say "building (the first time takes a few minutes)"
+if [ -t 2 ] && [ ! -x build/release/pilotfish ]; then
+  echo "run: building, a few minutes this first time" >&2
+fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-if ! { cmake --preset release -DPILOTFISH_TESTS=OFF &&
+if ! { cmake --preset release &&
        cmake --build --preset release --target pilotfish_cli; } >"$log" 2>&1
 then
   tail -n 40 "$log" >&2
