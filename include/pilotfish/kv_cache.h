@@ -21,8 +21,10 @@ struct KvCacheOptions {
 };
 
 // The keys and values of many sequences, in a pool of fixed-size blocks that is
-// allocated once. Forked sequences share the blocks of their common prefix; a
-// shared block is copied when one of them writes to it. Not thread-safe.
+// allocated once; the system hands out its pages as they are first written.
+// Forked sequences share the blocks of their common prefix; a shared block is
+// copied when one of them writes to it. Ids that are not in use throw
+// UsageError, changing nothing. Not thread-safe.
 class KvCache {
  public:
   static constexpr std::int64_t kBlockSize = 32;  // positions
@@ -38,16 +40,17 @@ class KvCache {
   static std::int64_t bytes_needed(const ModelConfig& config,
                                    const KvCacheOptions& options);
 
-  // An empty sequence. Throws Error when max_sequences are in use.
+  // An empty sequence. Throws Error when max_sequences that were created so are
+  // in use; forks do not count.
   SequenceId create();
-  // A sequence that starts with the first `length` positions of `parent`, its
-  // full blocks shared. Requires: length <= this->length(parent).
+  // A sequence that starts with the first `length` positions of `parent`, which
+  // must have them. Takes no memory of the pool: every block is shared.
   SequenceId fork(SequenceId parent, std::int64_t length);
   void release(SequenceId sequence);
 
   std::int64_t length(SequenceId sequence) const;
   std::int64_t n_positions() const;
-  // Positions that `append` can still add to the sequence.
+  // Positions that `append` can add to the sequence now.
   std::int64_t room(SequenceId sequence) const;
 
   // Adds `rows` positions, not yet written. Throws Error, changing nothing,
@@ -58,15 +61,6 @@ class KvCache {
   // Forgets the positions from `length` on. Requires: length <=
   // length(sequence).
   void truncate(SequenceId sequence, std::int64_t length);
-
-  // Where one layer's keys and values of a sequence lie: element [b *
-  // n_kv_heads
-  // + h] points to the [kBlockSize, head_dim] array of head h in block b. Valid
-  // until the next call that is not const.
-  struct View {
-    std::span<const std::byte* const> keys;
-    std::span<const std::byte* const> values;
-  };
 
   DType dtype() const;
   std::int64_t bytes() const;  // of the pool

@@ -1,0 +1,325 @@
+#include "pilotfish/kv_cache.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+
+#include "model/kv_cache_access.h"
+#include "pilotfish/error.h"
+
+namespace pilotfish {
+namespace {
+
+ModelConfig small_config() {
+  ModelConfig config;
+  config.n_layers = 2;
+  config.n_kv_heads = 3;
+  config.head_dim = 4;
+  config.n_positions = 100;
+  return config;
+}
+
+// What a cache should hold: each block a shared list of stamps, copied when a
+// sequence that does not own it alone writes to it.
+class NaiveCache {
+ public:
+  using Block = std::vector<std::uint32_t>;
+  struct Sequence {
+    std::vector<std::shared_ptr<Block>> blocks;
+    std::int64_t length = 0;
+    bool forked = false;
+  };
+
+  size_t blocks_in_use() const {
+    std::set<const Block*> blocks;
+    for (const auto& [id, sequence] : sequences) {
+      for (const auto& block : sequence.blocks) blocks.insert(block.get());
+    }
+    return blocks.size();
+  }
+
+  void truncate(SequenceId id, std::int64_t length) {
+    Sequence& sequence = sequences.at(id);
+    sequence.length = length;
+    sequence.blocks.resize(static_cast<size_t>((length + 31) / 32));
+  }
+
+  void push(SequenceId id, std::uint32_t stamp) {
+    Sequence& sequence = sequences.at(id);
+    const auto row = static_cast<size_t>(sequence.length++ % 32);
+    if (row == 0) {
+      sequence.blocks.push_back(std::make_shared<Block>());
+    } else if (sequence.blocks.back().use_count() > 1) {
+      sequence.blocks.back() = std::make_shared<Block>(*sequence.blocks.back());
+    }
+    sequence.blocks.back()->resize(row);
+    sequence.blocks.back()->push_back(stamp);
+  }
+
+  std::map<SequenceId, Sequence> sequences;
+};
+
+class Pair {
+ public:
+  Pair(std::int64_t n_positions, std::int64_t max_sequences, DType dtype)
+      : config_(small_config()),
+        cache_(config_, {n_positions, max_sequences, dtype}),
+        access_(cache_) {}
+
+  // Every place of one position, in the order of the pool.
+  template <typename Function>
+  void for_each_place(SequenceId id, std::int64_t position,
+                      const Function& function) {
+    const auto block =
+        access_.blocks(id)[static_cast<size_t>(position / KvCache::kBlockSize)];
+    const std::int64_t offset =
+        position % KvCache::kBlockSize * access_.row_bytes();
+    std::uint32_t place = 0;
+    for (std::int64_t layer = 0; layer < config_.n_layers; ++layer) {
+      for (std::int64_t head = 0; head < config_.n_kv_heads; ++head) {
+        function(access_.keys(block, layer, head) + offset, place++);
+        function(access_.values(block, layer, head) + offset, place++);
+      }
+    }
+  }
+
+  void write_appended(SequenceId id, std::int64_t rows) {
+    const std::int64_t first = cache_.length(id) - rows;
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const std::uint32_t stamp = ++stamp_ * 64;
+      naive_.push(id, stamp);
+      for_each_place(id, first + i, [&](std::byte* row, std::uint32_t place) {
+        const std::uint32_t value = stamp + place;
+        std::memcpy(row, &value, sizeof(value));
+      });
+    }
+  }
+
+  void check() {
+    ASSERT_EQ(cache_.blocks_in_use(), naive_.blocks_in_use());
+    for (const auto& [id, sequence] : naive_.sequences) {
+      ASSERT_EQ(cache_.length(id), sequence.length);
+      for (std::int64_t position = 0; position < sequence.length; ++position) {
+        const std::uint32_t stamp = (*sequence.blocks[static_cast<size_t>(
+            position / 32)])[static_cast<size_t>(position % 32)];
+        for_each_place(id, position, [&](std::byte* row, std::uint32_t place) {
+          std::uint32_t value;
+          std::memcpy(&value, row, sizeof(value));
+          ASSERT_EQ(value, stamp + place)
+              << "sequence " << id << " position " << position;
+        });
+      }
+    }
+  }
+
+  KvCache& cache() { return cache_; }
+  KvCacheAccess& access() { return access_; }
+  NaiveCache& naive() { return naive_; }
+
+ private:
+  ModelConfig config_;
+  KvCache cache_;
+  KvCacheAccess access_;
+  NaiveCache naive_;
+  std::uint32_t stamp_ = 0;
+};
+
+class RandomOperations : public testing::TestWithParam<DType> {};
+
+// Random appends (alone and several at once), forks, truncations and releases,
+// in a pool small enough to run out often.
+TEST_P(RandomOperations, AgreeWithANaiveCache) {
+  std::mt19937 random(7);
+  const auto below = [&](std::int64_t n) {
+    return static_cast<std::int64_t>(random() % static_cast<std::uint32_t>(n));
+  };
+  Pair pair(100, 4, GetParam());
+  KvCache& cache = pair.cache();
+  auto& sequences = pair.naive().sequences;
+  const auto any = [&] {
+    return std::next(sequences.begin(),
+                     below(static_cast<std::int64_t>(sequences.size())));
+  };
+  int exhausted = 0;
+  int copied = 0;
+  for (int step = 0; step < 6000; ++step) {
+    const std::int64_t action = below(12);
+    if (sequences.empty() || action == 0) {
+      const auto created =
+          std::count_if(sequences.begin(), sequences.end(),
+                        [](const auto& entry) { return !entry.second.forked; });
+      if (created == 4) {
+        EXPECT_THROW(cache.create(), Error);
+      } else {
+        const SequenceId id = cache.create();
+        ASSERT_FALSE(sequences.contains(id));
+        sequences[id];
+      }
+    } else if (action <= 2 && sequences.size() < 10) {
+      const auto& [parent, source] = *any();
+      const std::int64_t length = below(source.length + 1);
+      const SequenceId id = cache.fork(parent, length);
+      ASSERT_FALSE(sequences.contains(id));
+      sequences[id] = sequences[parent];
+      sequences[id].forked = true;
+      pair.naive().truncate(id, length);
+    } else if (action == 3) {
+      const SequenceId id = any()->first;
+      cache.release(id);
+      sequences.erase(id);
+    } else if (action <= 5) {
+      const auto& [id, sequence] = *any();
+      const std::int64_t length = below(sequence.length + 1);
+      cache.truncate(id, length);
+      pair.naive().truncate(id, length);
+    } else if (action <= 8) {
+      const SequenceId id = any()->first;
+      const std::int64_t room = cache.room(id);
+      const std::int64_t rows = below(80);
+      const auto before = cache.blocks_in_use();
+      if (rows > room) {
+        ++exhausted;
+        EXPECT_THROW(cache.append(id, rows), Error);
+        ASSERT_EQ(cache.blocks_in_use(), before);
+      } else {
+        cache.append(id, rows);
+        copied += cache.blocks_in_use() >
+                  before + (rows + 31) / 32 * (rows > 0 ? 1 : 0);
+        pair.write_appended(id, rows);
+      }
+    } else {
+      // All or none; whether it must succeed is for the blocks to say.
+      std::vector<KvCacheAccess::Growth> growths;
+      for (const auto& [id, sequence] : sequences) {
+        if (below(2) == 0) growths.push_back({id, below(20)});
+      }
+      const auto before = cache.blocks_in_use();
+      try {
+        pair.access().append(growths);
+        for (const auto& [id, rows] : growths) pair.write_appended(id, rows);
+      } catch (const Error&) {
+        ASSERT_EQ(cache.blocks_in_use(), before);
+      }
+    }
+    ASSERT_NO_FATAL_FAILURE(pair.check()) << "step " << step;
+  }
+  EXPECT_GT(exhausted, 100);
+  EXPECT_GT(copied, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryType, RandomOperations,
+                         testing::Values(DType::kF32, DType::kF16,
+                                         DType::kBF16));
+
+TEST(KvCache, HoldsAsManyFullSequencesAsItWasMadeFor) {
+  KvCache cache(small_config(), {70, 3, DType::kF32});
+  EXPECT_EQ(cache.blocks(), 9);
+  // 9 blocks x 2 layers x (keys, values) x 3 heads x 32 positions x 4 floats
+  EXPECT_EQ(cache.bytes(), 9 * 2 * 2 * 3 * 32 * 4 * 4);
+  EXPECT_EQ(cache.bytes(),
+            KvCache::bytes_needed(small_config(), {70, 3, DType::kF32}));
+  for (int i = 0; i < 3; ++i) cache.append(cache.create(), 70);
+  EXPECT_EQ(cache.blocks_in_use(), 9);
+  EXPECT_EQ(cache.room(0), 0);
+  EXPECT_THROW(cache.append(0, 1), Error);
+  EXPECT_THROW(cache.create(), Error);
+}
+
+// Two forks in the middle of a block, and their parent: as many copies as
+// writers, save that the last one left has the block to itself.
+TEST(KvCache, CountsTheCopiesOfAJointAppendExactly) {
+  KvCache cache(small_config(), {64, 2, DType::kF16});
+  const SequenceId parent = cache.create();
+  cache.append(parent, 40);
+  const SequenceId a = cache.fork(parent, 35);
+  const SequenceId b = cache.fork(parent, 38);
+  EXPECT_EQ(cache.blocks_in_use(), 2);
+  const std::vector<KvCacheAccess::Growth> all = {{parent, 1}, {a, 1}, {b, 1}};
+  KvCacheAccess(cache).append(all);
+  EXPECT_EQ(cache.blocks_in_use(), 4);  // all of them
+  cache.truncate(a, 3);
+  EXPECT_EQ(cache.blocks_in_use(), 3);
+  // One block free: enough for one writer to the shared first block, not two.
+  const SequenceId c = cache.fork(parent, 4);
+  const std::vector<KvCacheAccess::Growth> two = {{a, 1}, {c, 1}};
+  EXPECT_THROW(KvCacheAccess(cache).append(two), Error);
+  EXPECT_EQ(cache.length(a), 3);
+  EXPECT_EQ(cache.blocks_in_use(), 3);
+  cache.append(c, 1);
+  EXPECT_EQ(cache.room(a), 0);
+}
+
+TEST(KvCache, PositionsAndPoolBoundTheRoom) {
+  KvCache cache(small_config(), {64, 1, DType::kF16});
+  const SequenceId parent = cache.create();
+  EXPECT_EQ(cache.room(parent), 64);
+  cache.append(parent, 33);
+  EXPECT_EQ(cache.room(parent), 31);
+  const SequenceId child = cache.fork(parent, 33);
+  EXPECT_EQ(cache.room(child), 0);  // no block left to copy into
+  EXPECT_THROW(cache.append(child, 1), Error);
+  cache.truncate(child, 32);
+  EXPECT_EQ(cache.room(child), 0);
+  cache.release(parent);
+  EXPECT_EQ(cache.room(child), 32);
+}
+
+TEST(KvCache, RefusesIdsAndLengthsThatCannotBe) {
+  KvCache cache(small_config(), {});
+  EXPECT_EQ(cache.n_positions(), 100);
+  EXPECT_EQ(cache.dtype(), DType::kF16);
+  const SequenceId id = cache.create();
+  cache.append(id, 5);
+  EXPECT_THROW(cache.length(-1), UsageError);
+  EXPECT_THROW(cache.length(id + 1), UsageError);
+  EXPECT_THROW(cache.fork(id, 6), UsageError);
+  EXPECT_THROW(cache.fork(id, -1), UsageError);
+  EXPECT_THROW(cache.truncate(id, 6), UsageError);
+  EXPECT_THROW(cache.truncate(id, -1), UsageError);
+  EXPECT_THROW(cache.append(id, -1), Error);
+  EXPECT_EQ(cache.length(id), 5);
+  cache.release(id);
+  EXPECT_THROW(cache.release(id), UsageError);
+  EXPECT_THROW(cache.append(id, 1), UsageError);
+}
+
+TEST(KvCache, RefusesOptionsOutOfRange) {
+  const auto make = [](KvCacheOptions options) {
+    return KvCache(small_config(), options);
+  };
+  EXPECT_THROW(make({-1, 1, DType::kF16}), UsageError);
+  EXPECT_THROW(make({std::int64_t{1} << 40, 1, DType::kF16}), UsageError);
+  EXPECT_THROW(make({10, 0, DType::kF16}), UsageError);
+  EXPECT_THROW(make({10, std::int64_t{1} << 40, DType::kF16}), UsageError);
+  EXPECT_THROW(make({10, 1, DType::kQ8_0}), UsageError);
+  EXPECT_THROW(make({1 << 30, 1 << 20, DType::kF16}), UsageError);
+}
+
+TEST(KvCache, SaysHowMuchMemoryIsNotToBeHad) {
+  ModelConfig config = small_config();
+  config.n_layers = 1000;
+  config.head_dim = 1024;
+  config.n_kv_heads = 64;
+  try {
+    const KvCache cache(config, {1 << 24, 1, DType::kF16});
+    FAIL() << "256 TiB were to be had";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("GiB (1 x 16777216"));
+  }
+}
+
+TEST(KvCache, KnowsTheShapeItWasMadeFor) {
+  KvCache cache(small_config(), {});
+  ModelConfig other = small_config();
+  EXPECT_TRUE(KvCacheAccess(cache).suits(other));
+  other.head_dim = 8;
+  EXPECT_FALSE(KvCacheAccess(cache).suits(other));
+}
+
+}  // namespace
+}  // namespace pilotfish
