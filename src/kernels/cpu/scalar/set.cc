@@ -1,0 +1,21 @@
+#include "kernels/cpu/scalar/steps.h"
+#include "kernels/cpu/sets.h"
+#include "tensor/quantise.h"
+
+namespace pilotfish::scalar {
+
+const Kernels kKernels = {
+    .name = "scalar",
+    .activation_bytes = activation_bytes,
+    .pack_activations = pack_activations,
+    .matmul = matmul,
+    .dequantise = dequantise_row,
+    .store = store,
+    .rms_norm = rms_norm,
+    .rope = rope,
+    .silu_multiply = silu_multiply,
+    .add = add,
+    .attention = attention,
+};
+
+}  // namespace pilotfish::scalar

@@ -1,0 +1,16 @@
+#ifndef PILOTFISH_KERNELS_CPU_SETS_H_
+#define PILOTFISH_KERNELS_CPU_SETS_H_
+
+#include "kernels/kernels.h"
+
+// The tables of each instruction set that was compiled in. Calling a table's
+// functions is the caller's promise that the processor runs them.
+namespace pilotfish {
+
+namespace scalar {
+extern const Kernels kKernels;
+}
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_KERNELS_CPU_SETS_H_
