@@ -1,0 +1,38 @@
+#ifndef PILOTFISH_ITERATION_H_
+#define PILOTFISH_ITERATION_H_
+
+#include <cstdint>
+#include <string_view>
+
+namespace pilotfish {
+
+// Where an emitted token came from.
+enum class Origin {
+  kAccepted,   // proposed by the draft, kept by the target
+  kRecovered,  // the target's correction of a rejected proposal
+  kBonus,      // the target's own, after everything proposed was kept
+};
+std::string_view origin_name(Origin origin);
+
+enum class FinishReason {
+  kStopToken,  // one of the model's end tokens or the request's stop ids
+  kStopString,
+  kMaxTokens,
+  kNPositions,  // the sequence is as long as its cache
+  kCancelled,
+};
+std::string_view finish_reason_name(FinishReason reason);
+
+// One iteration of one sequence: a draft, a target pass, a verdict.
+struct IterationStats {
+  std::int64_t drafted = 0;
+  std::int64_t accepted = 0;
+  std::int64_t emitted = 0;   // after the cut at a stop token
+  double draft_seconds = 0;   // of the whole batch
+  double verify_seconds = 0;  // the target's pass, of the whole batch
+  double total_seconds = 0;   // of the whole iteration, bookkeeping included
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_ITERATION_H_

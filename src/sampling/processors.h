@@ -1,0 +1,61 @@
+#ifndef PILOTFISH_SAMPLING_PROCESSORS_H_
+#define PILOTFISH_SAMPLING_PROCESSORS_H_
+
+#include <span>
+#include <vector>
+
+#include "pilotfish/distribution.h"
+#include "pilotfish/sampling.h"
+#include "pilotfish/token.h"
+#include "sampling/token_history.h"
+
+namespace pilotfish {
+
+// Turns rows of logits into the distributions that tokens are drawn from, by
+// the steps of SamplingParams in their order; each truncation works on what the
+// one before left, renormalised. Holds scratch memory alone: one object serves
+// any number of sequences, from one thread.
+//
+// Logits are taken as they come: NaN counts as -infinity, and several +infinity
+// share the probability. A row in which nothing is left (every logit NaN,
+// -infinity or banned) yields its first token, so that a broken model or a
+// hopeless bias cannot stop a batch. Among equal logits the smaller id goes
+// first wherever an order matters.
+class LogitsProcessor {
+ public:
+  // The distribution of the token that follows `history`. Tokens of the
+  // parameters that lie outside the row are ignored. `stop_tokens` are banned
+  // until params.min_tokens are generated.
+  // Requires: !logits.empty(), valid parameters.
+  Distribution process(std::span<const float> logits,
+                       const SamplingParams& params,
+                       const TokenHistory& history,
+                       std::span<const Token> stop_tokens);
+
+ private:
+  struct Candidate {
+    Token token;
+    double weight;  // in proportion to the probability
+    double rank;    // what a truncation sorts by, the largest first
+  };
+
+  std::span<const float> adjust(std::span<const float> logits,
+                                const SamplingParams& params,
+                                const TokenHistory& history,
+                                std::span<const Token> stop_tokens);
+  void weigh(std::span<const float> logits, float largest,
+             const SamplingParams& params);
+  void keep_typical(double p);
+  void keep_nucleus(double p);
+  void keep_min_p(double share);
+  void keep_first_by_rank(double mass);
+  double total() const;
+
+  std::vector<float> adjusted_;
+  std::vector<Token> order_;
+  std::vector<Candidate> candidates_;
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_SAMPLING_PROCESSORS_H_

@@ -1,0 +1,60 @@
+#ifndef PILOTFISH_SPECULATIVE_SCORER_H_
+#define PILOTFISH_SPECULATIVE_SCORER_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "pilotfish/kv_cache.h"
+#include "pilotfish/model.h"
+
+namespace pilotfish {
+
+// A model together with the cache it fills: all that speculation needs to know
+// of a target or a draft. Its sequences grow by forward passes and shrink by
+// truncation. Not thread-safe.
+class Scorer {
+ public:
+  virtual ~Scorer() = default;
+
+  virtual std::int64_t vocab_size() const = 0;
+  virtual std::int64_t n_positions() const = 0;  // the most a sequence holds
+
+  virtual SequenceId create() = 0;  // throws Error when all are in use
+  virtual void release(SequenceId sequence) = 0;
+  virtual std::int64_t length(SequenceId sequence) const = 0;
+  virtual void truncate(SequenceId sequence, std::int64_t length) = 0;
+
+  // As Model::forward. The logits stay valid until the next call.
+  virtual Logits forward(const Batch& batch) = 0;
+};
+
+class ModelScorer final : public Scorer {
+ public:
+  // Makes the cache. Throws as KvCache does.
+  ModelScorer(std::shared_ptr<Model> model, const KvCacheOptions& options);
+
+  std::int64_t vocab_size() const override;
+  std::int64_t n_positions() const override { return cache_.n_positions(); }
+  SequenceId create() override { return cache_.create(); }
+  void release(SequenceId sequence) override { cache_.release(sequence); }
+  std::int64_t length(SequenceId sequence) const override {
+    return cache_.length(sequence);
+  }
+  void truncate(SequenceId sequence, std::int64_t length) override {
+    cache_.truncate(sequence, length);
+  }
+  Logits forward(const Batch& batch) override {
+    return model_->forward(batch, cache_);
+  }
+
+  const Model& model() const { return *model_; }
+  const KvCache& cache() const { return cache_; }
+
+ private:
+  std::shared_ptr<Model> model_;
+  KvCache cache_;
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_SPECULATIVE_SCORER_H_

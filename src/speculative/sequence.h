@@ -1,0 +1,99 @@
+#ifndef PILOTFISH_SPECULATIVE_SEQUENCE_H_
+#define PILOTFISH_SPECULATIVE_SEQUENCE_H_
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "pilotfish/acceptor.h"
+#include "pilotfish/iteration.h"
+#include "pilotfish/kv_cache.h"
+#include "pilotfish/random.h"
+#include "pilotfish/sampling.h"
+#include "pilotfish/token.h"
+#include "sampling/token_history.h"
+
+namespace pilotfish {
+
+struct SequenceOptions {
+  std::vector<Token> prompt;      // at least one token
+  std::int64_t max_tokens = 128;  // at least one
+  SamplingParams sampling;
+  std::vector<Token> stop_tokens;  // each ends the sequence, itself included
+  std::optional<std::int64_t> window;  // k; nullopt: the window policy's
+};
+
+// One text in the making: its tokens, how they are sampled, when it ends, and
+// what its iterations were like. It does not move: drafters know it by address.
+class Sequence {
+ public:
+  // Throws UsageError for an empty prompt, max_tokens or a window below 1, or
+  // sampling parameters out of range.
+  explicit Sequence(SequenceOptions options);
+  Sequence(const Sequence&) = delete;
+  Sequence& operator=(const Sequence&) = delete;
+
+  std::span<const Token> tokens() const { return history_.tokens(); }
+  std::span<const Token> generated() const {
+    return tokens().subspan(static_cast<size_t>(prompt_size()));
+  }
+  std::span<const Origin> origins() const {
+    return origins_;
+  }  // of generated()
+  std::int64_t size() const { return history_.size(); }
+  std::int64_t prompt_size() const { return history_.prompt_size(); }
+  std::int64_t generated_size() const { return history_.generated_size(); }
+  std::int64_t tokens_left() const {
+    return options_.max_tokens - generated_size();
+  }
+
+  const SamplingParams& sampling() const { return options_.sampling; }
+  const Random& random() const { return random_; }
+  std::span<const Token> stop_tokens() const { return options_.stop_tokens; }
+  bool is_stop(Token token) const;
+  std::optional<std::int64_t> window() const { return options_.window; }
+
+  bool finished() const { return finish_reason_.has_value(); }
+  // Requires: finished().
+  FinishReason finish_reason() const { return *finish_reason_; }
+  // Ends the sequence from outside (a stop string, a cancellation), keeping the
+  // first `keep` generated tokens. Also changes an end that has come already.
+  void finish(FinishReason reason,
+              std::int64_t keep = std::numeric_limits<std::int64_t>::max());
+
+  // One entry for each iteration that emitted tokens; the first includes all
+  // the passes that encoded the prompt.
+  std::span<const IterationStats> iterations() const { return iterations_; }
+
+  // For the decoder and drafters.
+
+  // To look ahead over drafted tokens, which HistoryRollback takes back.
+  TokenHistory& history() { return history_; }
+  const TokenHistory& history() const { return history_; }
+
+  // Takes over a verdict's tokens, up to the first stop token, max_tokens or
+  // `n_positions` tokens in all; finishes the sequence there. Returns how many.
+  // Requires: !finished().
+  std::int64_t append(const Verdict& verdict, std::int64_t drafted,
+                      std::int64_t n_positions);
+
+  // Adds a pass's times, and its counts if it emitted anything.
+  void record(const IterationStats& pass);
+
+  SequenceId target_id = -1;  // in the target's cache; -1: none
+
+ private:
+  SequenceOptions options_;
+  Random random_;
+  TokenHistory history_;
+  std::vector<Origin> origins_;
+  std::optional<FinishReason> finish_reason_;
+  std::vector<IterationStats> iterations_;
+  IterationStats unfinished_;  // passes that have emitted nothing yet
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_SPECULATIVE_SEQUENCE_H_
