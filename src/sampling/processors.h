@@ -33,27 +33,14 @@ class LogitsProcessor {
                        std::span<const Token> stop_tokens);
 
  private:
-  struct Candidate {
-    Token token;
-    double weight;  // in proportion to the probability
-    double rank;    // what a truncation sorts by, the largest first
-  };
-
+  // The row with bias, penalties and bans; `logits` itself where none applies.
   std::span<const float> adjust(std::span<const float> logits,
                                 const SamplingParams& params,
                                 const TokenHistory& history,
                                 std::span<const Token> stop_tokens);
-  void weigh(std::span<const float> logits, float largest,
-             const SamplingParams& params);
-  void keep_typical(double p);
-  void keep_nucleus(double p);
-  void keep_min_p(double share);
-  void keep_first_by_rank(double mass);
-  double total() const;
 
   std::vector<float> adjusted_;
-  std::vector<Token> order_;
-  std::vector<Candidate> candidates_;
+  std::vector<Token> top_;
 };
 
 }  // namespace pilotfish
