@@ -7,21 +7,21 @@
 
 #include "formats/gguf_checkpoint.h"
 #include "formats/hf_checkpoint.h"
+#include "formats/is_there.h"
 #include "pilotfish/error.h"
 
 namespace pilotfish {
 
 std::shared_ptr<const Checkpoint> Checkpoint::open(
     const std::filesystem::path& path) {
-  std::error_code ignored;
-  const auto status = std::filesystem::status(path, ignored);
-  if (!std::filesystem::exists(status)) {
+  if (!is_there(path)) {
     throw Error(
         fmt::format("{}: no such file or folder; expected a model: a "
                     "Hugging Face folder or a .gguf file",
                     path.string()));
   }
-  if (std::filesystem::is_directory(status)) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {
     return open_hugging_face_folder(path);
   }
   if (path.extension() == ".safetensors") {

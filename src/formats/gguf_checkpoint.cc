@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "formats/in_quotes.h"
+#include "formats/is_there.h"
 #include "pilotfish/error.h"
 
 namespace pilotfish {
@@ -83,7 +84,7 @@ class GgufCheckpoint final : public Checkpoint {
   }
 
   void read_part(const fs::path& path, std::int64_t part, std::int64_t count) {
-    if (!fs::exists(path)) {
+    if (!is_there(path)) {
       throw Error(fmt::format("{}: part {} of {} is missing: {}",
                               path_.string(), part + 1, count, path.string()));
     }

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "formats/in_quotes.h"
+#include "formats/is_there.h"
 #include "formats/json.h"
 #include "formats/safetensors.h"
 #include "pilotfish/error.h"
@@ -74,20 +75,20 @@ class HuggingFaceCheckpoint final : public Checkpoint {
 
  private:
   void read_configs() {
-    if (!fs::exists(path_ / kConfig)) {
+    if (!is_there(path_ / kConfig)) {
       throw Error(
           fmt::format("{}: no {} in this folder, so it is no Hugging "
                       "Face model",
                       path_.string(), kConfig));
     }
     config_ = read_json_object(path_ / kConfig);
-    generation_config_ = fs::exists(path_ / kGenerationConfig)
+    generation_config_ = is_there(path_ / kGenerationConfig)
                              ? read_json_object(path_ / kGenerationConfig)
                              : json::object();
   }
 
   void read_weights() {
-    if (fs::exists(path_ / kSingle)) {
+    if (is_there(path_ / kSingle)) {
       SafetensorsFile file = open_safetensors(kSingle);
       tensors_ = std::move(file.tensors);
       for (const auto& [name, dtype] : file.unreadable) {
@@ -95,16 +96,16 @@ class HuggingFaceCheckpoint final : public Checkpoint {
       }
       return;
     }
-    if (!fs::exists(path_ / kIndex)) {
+    if (!is_there(path_ / kIndex)) {
       throw Error(fmt::format(
           "{}: neither {} nor {} in this folder{}", path_.string(), kSingle,
           kIndex,
-          fs::exists(path_ / "pytorch_model.bin")
+          is_there(path_ / "pytorch_model.bin")
               ? "; pytorch_model.bin is not read, save it as safetensors"
               : ""));
     }
     for (const auto& [shard, names] : read_index(path_ / kIndex)) {
-      if (!fs::exists(path_ / shard)) {
+      if (!is_there(path_ / shard)) {
         throw Error(fmt::format("{}: shard {} is missing from the folder",
                                 (path_ / kIndex).string(), in_quotes(shard)));
       }

@@ -1,0 +1,39 @@
+#ifndef PILOTFISH_FORMATS_ATOMIC_FILE_H_
+#define PILOTFISH_FORMATS_ATOMIC_FILE_H_
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string_view>
+
+namespace pilotfish {
+
+// A new file that appears under its name complete or not at all: it is written
+// beside it under another name and takes its place, and that of an older file,
+// at commit(). Without a commit nothing of it stays. Not thread-safe.
+class AtomicFile {
+ public:
+  // Throws Error where the folder cannot be written to.
+  explicit AtomicFile(std::filesystem::path path);
+  ~AtomicFile();
+  AtomicFile(AtomicFile&& other) noexcept;
+  AtomicFile& operator=(AtomicFile&&) = delete;
+
+  // Throws Error, a full disk for instance.
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+
+  // At most once, and nothing may be written after it. Throws Error.
+  void commit();
+
+ private:
+  [[noreturn]] void fail(std::string_view what) const;
+
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+  int fd_ = -1;  // -1 once committed or moved from
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_FORMATS_ATOMIC_FILE_H_
