@@ -27,7 +27,8 @@ struct RopeScaling {
   double high_frequency_factor = 4;  // llama3
   double beta_fast = 32;             // yarn
   double beta_slow = 1;              // yarn
-  double attention_factor = 0;       // yarn; 0: 0.1 ln(factor) + 1
+  bool truncate = true;         // yarn: ramp ends rounded to whole frequencies
+  double attention_factor = 0;  // yarn; 0: 0.1 ln(factor) + 1
 };
 
 // The shape of a Llama-family model; what config.json or GGUF metadata says.

@@ -1,0 +1,368 @@
+// config.json and generation_config.json, as transformers writes and reads
+// them.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "formats/in_quotes.h"
+#include "model/config.h"
+#include "pilotfish/error.h"
+
+namespace pilotfish {
+namespace {
+
+using nlohmann::json;
+
+// Typed access to the keys of one JSON object; a null value counts as absent.
+class Reader {
+ public:
+  // `prefix` is where the object lies in its file ("rope_scaling.").
+  Reader(const json& object, std::string file, std::string prefix = "")
+      : object_(object), file_(std::move(file)), prefix_(std::move(prefix)) {
+    if (!object_.is_object()) {
+      throw Error(fmt::format("{}: {}found {}, expected an object", file_,
+                              prefix_.empty() ? "" : prefix_ + ": ",
+                              object_.type_name()));
+    }
+  }
+
+  [[noreturn]] void fail(const std::string& key, const std::string& found,
+                         const std::string& expected) const {
+    throw Error(fmt::format("{}: {}{}: found {}, expected {}", file_, prefix_,
+                            key, found, expected));
+  }
+  [[noreturn]] void fail_missing(const std::string& key) const {
+    throw Error(fmt::format("{}: {}{} is missing", file_, prefix_, key));
+  }
+
+  // Whether the key is there, even as null.
+  bool has(const std::string& key) const { return object_.contains(key); }
+
+  const json* find(const std::string& key) const {
+    const auto place = object_.find(key);
+    return place == object_.end() || place->is_null() ? nullptr : &*place;
+  }
+
+  std::int64_t integer(const std::string& key, std::int64_t absent,
+                       std::int64_t min, std::int64_t max) const {
+    const json* value = find(key);
+    return value ? to_integer(key, *value, min, max) : absent;
+  }
+
+  std::int64_t to_integer(const std::string& key, const json& value,
+                          std::int64_t min, std::int64_t max) const {
+    const bool fits = value.is_number_integer() &&
+                      (!value.is_number_unsigned() ||
+                       std::in_range<std::int64_t>(value.get<std::uint64_t>()));
+    const std::int64_t number = fits ? value.get<std::int64_t>() : 0;
+    if (!fits || number < min || number > max) {
+      fail(key, text(value), fmt::format("an integer from {} to {}", min, max));
+    }
+    return number;
+  }
+
+  double number(const std::string& key, double absent, double min,
+                double max) const {
+    const json* value = find(key);
+    if (!value) return absent;
+    const double number = value->is_number() ? value->get<double>() : NAN;
+    if (!(number >= min && number <= max)) {
+      fail(key, text(*value), fmt::format("a number from {} to {}", min, max));
+    }
+    return number;
+  }
+
+  bool boolean(const std::string& key, bool absent) const {
+    const json* value = find(key);
+    if (!value) return absent;
+    if (!value->is_boolean()) fail(key, text(*value), "true or false");
+    return value->get<bool>();
+  }
+
+  // Empty where absent.
+  std::string string(const std::string& key) const {
+    const json* value = find(key);
+    if (!value) return "";
+    if (!value->is_string()) fail(key, text(*value), "a string");
+    return value->get<std::string>();
+  }
+
+  Reader inner(const std::string& key) const {
+    return Reader(*find(key), file_, prefix_ + key + ".");
+  }
+
+  static std::string text(const json& value) {
+    if (value.is_string())
+      return in_quotes(value.get_ref<const std::string&>());
+    if (value.is_structured()) return value.type_name();
+    return value.dump();
+  }
+
+ private:
+  const json& object_;
+  std::string file_;
+  std::string prefix_;
+};
+
+const Architecture& find_architecture(const Reader& reader) {
+  std::string found = in_quotes(reader.string("model_type"));
+  std::string known;
+  const json* classes = reader.find("architectures");
+  const json* first = classes && classes->is_array() && !classes->empty()
+                          ? &classes->front()
+                          : nullptr;
+  if (first) found = Reader::text(*first);
+  for (const Architecture& architecture : architectures()) {
+    if (first ? *first == std::string(architecture.hugging_face_class)
+              : reader.string("model_type") == architecture.name) {
+      return architecture;
+    }
+    known += known.empty() ? "" : ", ";
+    known += architecture.hugging_face_class;
+  }
+  reader.fail("architectures", found, "one of " + known);
+}
+
+// Refuses what would make the weights mean something else.
+void check_computation(const Reader& reader) {
+  const std::string activation = reader.string("hidden_act");
+  if (!activation.empty() && activation != "silu" && activation != "swish") {
+    reader.fail("hidden_act", in_quotes(activation), "silu");
+  }
+  if (reader.find("quantization_config")) {
+    reader.fail("quantization_config", "a quantised model",
+                "plain f32, f16 or bf16 weights (quantised ones are read from "
+                "GGUF files)");
+  }
+}
+
+void read_extents(const Reader& reader, const Architecture& architecture,
+                  ModelConfig& config) {
+  const auto read = [&](std::int64_t ModelConfig::*member,
+                        std::int64_t absent) {
+    const ExtentField& field = extent_field(member);
+    config.*member =
+        reader.integer(std::string(field.hugging_face), absent, 1, field.max);
+  };
+  read(&ModelConfig::vocab_size, architecture.vocab_size);
+  read(&ModelConfig::hidden_size, 4096);
+  read(&ModelConfig::intermediate_size, architecture.intermediate_size);
+  read(&ModelConfig::n_layers, 32);
+  read(&ModelConfig::n_heads, 32);
+  // Null asks for one key/value head a query head, whatever the default is.
+  read(&ModelConfig::n_kv_heads,
+       architecture.n_kv_heads > 0 && !reader.has("num_key_value_heads")
+           ? architecture.n_kv_heads
+           : config.n_heads);
+  if (architecture.head_dim == 0 && !reader.find("head_dim") &&
+      config.hidden_size % config.n_heads != 0) {
+    reader.fail("hidden_size", std::to_string(config.hidden_size),
+                fmt::format("a multiple of num_attention_heads ({}), or "
+                            "head_dim",
+                            config.n_heads));
+  }
+  read(&ModelConfig::head_dim, architecture.head_dim > 0
+                                   ? architecture.head_dim
+                                   : config.hidden_size / config.n_heads);
+  read(&ModelConfig::n_positions, architecture.n_positions);
+}
+
+void read_window(const Reader& reader, const Architecture& architecture,
+                 ModelConfig& config) {
+  constexpr std::int64_t kDefaultWindow = 4096;
+  constexpr std::int64_t kDefaultFullLayers = 28;
+  const bool by_key = architecture.window == Architecture::Window::kByKey;
+  const bool used = architecture.window == Architecture::Window::kIfUsed &&
+                    reader.boolean("use_sliding_window", false);
+  const bool is_null =
+      reader.has("sliding_window") && !reader.find("sliding_window");
+  if ((!by_key && !used) || is_null) return;
+  config.sliding_window =
+      reader.integer("sliding_window", kDefaultWindow, 1, 1 << 30);
+  if (used) {
+    config.sliding_window_from_layer =
+        reader.integer("max_window_layers", kDefaultFullLayers, 0, 1 << 30);
+  }
+}
+
+// Newer files list each layer's kind; it must be what the other keys say.
+void check_layer_types(const Reader& reader, const ModelConfig& config) {
+  const json* types = reader.find("layer_types");
+  if (!types) return;
+  if (!types->is_array() ||
+      types->size() != static_cast<size_t>(config.n_layers)) {
+    reader.fail("layer_types", Reader::text(*types),
+                fmt::format("a list of {} layers", config.n_layers));
+  }
+  for (std::int64_t i = 0; i < config.n_layers; ++i) {
+    const bool slides =
+        config.sliding_window > 0 && i >= config.sliding_window_from_layer;
+    const char* expected = slides ? "sliding_attention" : "full_attention";
+    const json& type = (*types)[static_cast<size_t>(i)];
+    if (type != expected) {
+      reader.fail(fmt::format("layer_types[{}]", i), Reader::text(type),
+                  fmt::format("{}, as sliding_window and max_window_layers say",
+                              expected));
+    }
+  }
+}
+
+RopeScaling::Kind scaling_kind(const Reader& reader) {
+  using enum RopeScaling::Kind;
+  constexpr std::pair<std::string_view, RopeScaling::Kind> kKinds[] = {
+      {"default", kNone}, {"linear", kLinear}, {"dynamic", kDynamic},
+      {"yarn", kYarn},    {"llama3", kLlama3},
+  };
+  const std::string key = reader.find("rope_type") ? "rope_type" : "type";
+  if (!reader.find(key)) return kNone;
+  const std::string name = reader.string(key);
+  for (const auto& [text, kind] : kKinds) {
+    if (name == text) return kind;
+  }
+  reader.fail(key, in_quotes(name), "default, linear, dynamic, yarn or llama3");
+}
+
+// The attention factor of YaRN as transformers derives it where the file does
+// not give it; 0 where RopeScaling's own default is the same.
+double yarn_attention_factor(const Reader& reader, double factor) {
+  constexpr double kMax = 1e6;
+  if (reader.find("attention_factor")) {
+    return reader.number("attention_factor", 0, 1e-6, kMax);
+  }
+  const double mscale = reader.number("mscale", 0, 0, kMax);
+  const double all = reader.number("mscale_all_dim", 0, 0, kMax);
+  if (mscale == 0 || all == 0) return 0;
+  const double log_factor = 0.1 * std::log(factor);
+  return (mscale * log_factor + 1) / (all * log_factor + 1);
+}
+
+RopeScaling read_scaling(const Reader& reader, std::int64_t n_positions) {
+  RopeScaling scaling;
+  scaling.kind = scaling_kind(reader);
+  if (scaling.kind == RopeScaling::Kind::kNone) return scaling;
+  if (!reader.find("factor")) reader.fail_missing("factor");
+  scaling.factor = reader.number("factor", 1, 1, 1e6);
+  scaling.original_positions = reader.integer(
+      "original_max_position_embeddings", n_positions, 1, 1 << 30);
+  if (scaling.kind == RopeScaling::Kind::kLlama3) {
+    for (const char* key : {"low_freq_factor", "high_freq_factor",
+                            "original_max_position_embeddings"}) {
+      if (!reader.find(key)) reader.fail_missing(key);
+    }
+    scaling.low_frequency_factor = reader.number("low_freq_factor", 1, 0, 1e6);
+    scaling.high_frequency_factor =
+        reader.number("high_freq_factor", 4, 0, 1e6);
+    if (scaling.high_frequency_factor <= scaling.low_frequency_factor) {
+      reader.fail("high_freq_factor",
+                  fmt::format("{}", scaling.high_frequency_factor),
+                  fmt::format("more than low_freq_factor ({})",
+                              scaling.low_frequency_factor));
+    }
+  }
+  if (scaling.kind == RopeScaling::Kind::kYarn) {
+    scaling.beta_fast = reader.number("beta_fast", 32, 1e-6, 1e6);
+    scaling.beta_slow = reader.number("beta_slow", 1, 1e-6, 1e6);
+    scaling.truncate = reader.boolean("truncate", true);
+    scaling.attention_factor = yarn_attention_factor(reader, scaling.factor);
+  }
+  return scaling;
+}
+
+// Older files: rope_theta and rope_scaling side by side; newer ones:
+// rope_parameters with all of it.
+void read_rope(const Reader& reader, ModelConfig& config) {
+  constexpr double kDefaultTheta = 10000;
+  const auto read = [&](const Reader& from) {
+    config.rope_theta = from.number("rope_theta", config.rope_theta, 2, 1e18);
+    const double fraction = from.number("partial_rotary_factor", 0, 0, 1);
+    if (fraction > 0) {
+      config.rotary_dim = static_cast<std::int64_t>(
+          static_cast<double>(config.head_dim) * fraction);
+    }
+  };
+  config.rope_theta = kDefaultTheta;
+  config.rotary_dim = config.head_dim;
+  read(reader);
+  for (const char* key : {"rope_scaling", "rope_parameters"}) {
+    if (!reader.find(key)) continue;
+    const Reader inner = reader.inner(key);
+    read(inner);
+    config.rope_scaling = read_scaling(inner, config.n_positions);
+  }
+}
+
+// A number, a list of them, or null. Ids that the vocabulary lacks are left
+// out: they can never be produced.
+void read_ids(const Reader& reader, const std::string& key,
+              std::int64_t vocab_size, std::vector<Token>& ids) {
+  const json* value = reader.find(key);
+  if (!value) return;
+  const auto add = [&](const json& item) {
+    const std::int64_t id =
+        reader.to_integer(key, item, std::numeric_limits<Token>::min(),
+                          std::numeric_limits<Token>::max());
+    if (id < 0 || id >= vocab_size) return;
+    const auto token = static_cast<Token>(id);
+    if (std::find(ids.begin(), ids.end(), token) == ids.end()) {
+      ids.push_back(token);
+    }
+  };
+  if (!value->is_array()) return add(*value);
+  for (const json& item : *value) add(item);
+}
+
+void read_special_tokens(const Reader& reader, const Reader& generation,
+                         const Architecture& architecture,
+                         ModelConfig& config) {
+  std::vector<Token> bos;
+  if (!reader.has("bos_token_id") && architecture.bos >= 0) {
+    bos.push_back(architecture.bos);
+  }
+  if (!reader.has("eos_token_id") && architecture.eos >= 0) {
+    config.eos.push_back(architecture.eos);
+  }
+  for (const Reader* source : {&reader, &generation}) {
+    read_ids(*source, "bos_token_id", config.vocab_size, bos);
+    read_ids(*source, "eos_token_id", config.vocab_size, config.eos);
+  }
+  if (!bos.empty() && bos.front() < config.vocab_size) config.bos = bos.front();
+  std::erase_if(config.eos, [&](Token id) { return id >= config.vocab_size; });
+}
+
+}  // namespace
+
+ModelConfig config_from_json(const json& json_config, const json& generation,
+                             std::string_view file) {
+  const Reader reader(json_config, std::string(file));
+  const auto folder = std::filesystem::path(file).parent_path();
+  const Reader generation_reader(generation,
+                                 (folder / "generation_config.json").string());
+  const Architecture& architecture = find_architecture(reader);
+  check_computation(reader);
+
+  ModelConfig config;
+  config.architecture = architecture.name;
+  read_extents(reader, architecture, config);
+  read_window(reader, architecture, config);
+  check_layer_types(reader, config);
+  config.rms_epsilon = reader.number("rms_norm_eps", 1e-6, 1e-30, 1);
+  read_rope(reader, config);
+  config.tied_embeddings = reader.boolean("tie_word_embeddings", false);
+  const bool biased = architecture.qkv_bias == Architecture::Bias::kByKey &&
+                      reader.boolean("attention_bias", false);
+  config.attention_bias =
+      biased || architecture.qkv_bias == Architecture::Bias::kAlways;
+  config.attention_output_bias = biased;
+  config.mlp_bias =
+      architecture.mlp_bias_by_key && reader.boolean("mlp_bias", false);
+  config.qk_norm = architecture.qk_norm;
+  read_special_tokens(reader, generation_reader, architecture, config);
+  check_config(config, Checkpoint::Kind::kHuggingFace, file);
+  return config;
+}
+
+}  // namespace pilotfish
