@@ -315,6 +315,24 @@ TEST(Processors, TiesGoToTheSmallerId) {
   EXPECT_EQ(typical.entries()[1].token, 2);
 }
 
+TEST(Processors, AnEqualLogitLeavesTheTopKByItsId) {
+  SamplingParams params;
+  params.temperature = 1;
+  params.top_k = 3;
+  const Distribution top = Case({4, 4, 4, 4, 5, 6}, params).processed();
+  EXPECT_GT(top.probability(0), 0);
+  EXPECT_EQ(top.probability(1) + top.probability(2) + top.probability(3), 0);
+}
+
+TEST(Processors, TheNucleusStopsWhereItReachesP) {
+  SamplingParams params;
+  params.temperature = 1;
+  params.top_p = 0.5;
+  EXPECT_EQ(Case({3, 3}, params).processed().entries().size(), 1u);
+  params.top_p = 0.500001;
+  EXPECT_EQ(Case({3, 3}, params).processed().entries().size(), 2u);
+}
+
 TEST(Processors, LimitsBeyondTheVocabularyChangeNothing) {
   std::mt19937 random(4);
   Case c(random_logits(random, 20));

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "pilotfish/sampling.h"
@@ -57,13 +58,17 @@ class TokenHistory {
 class HistoryRollback {
  public:
   explicit HistoryRollback(TokenHistory& history)
-      : history_(history), size_(history.size()) {}
-  ~HistoryRollback() { history_.truncate(size_); }
+      : history_(&history), size_(history.size()) {}
+  HistoryRollback(HistoryRollback&& other) noexcept
+      : history_(std::exchange(other.history_, nullptr)), size_(other.size_) {}
+  ~HistoryRollback() {
+    if (history_ != nullptr) history_->truncate(size_);
+  }
   HistoryRollback(const HistoryRollback&) = delete;
   HistoryRollback& operator=(const HistoryRollback&) = delete;
 
  private:
-  TokenHistory& history_;
+  TokenHistory* history_;
   std::int64_t size_;
 };
 

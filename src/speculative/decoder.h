@@ -53,18 +53,22 @@ class SpeculativeDecoder {
   // A sequence's part in the current iteration.
   struct Part {
     Sequence* sequence;
-    std::int64_t rows = 0;  // of the pass, drafted ones included
-    std::int64_t drafted = 0;
-    std::int64_t first_logits = 0;  // row of the pass's logits
-    bool emits = false;             // its newest token is in this pass
+    std::int64_t cached;  // its tokens in the target's cache before the pass
+    std::int64_t rows;    // of its own tokens in the pass
+    Draft draft;          // further rows
     Verdict verdict;
+
+    // The newest token is among the rows, so that logits come of it.
+    bool emits() const { return cached + rows == sequence->size(); }
   };
 
-  std::int64_t draft_length(const Sequence& sequence) const;
   void plan(std::span<Sequence* const> sequences);
-  void lay_out_batch();
-  void judge(Part& part, const Draft& draft, const Logits& logits);
-  void check(const Draft& draft, const Verdict& verdict) const;
+  std::int64_t draft_length(const Sequence& sequence) const;
+  void draft();
+  Logits score();
+  void judge(Part& part, const Logits& logits, std::int64_t first_row);
+  void check(const Part& part) const;
+  std::int64_t take_over(Part& part);
 
   Scorer& target_;
   Drafter& drafter_;
@@ -76,7 +80,7 @@ class SpeculativeDecoder {
   // Scratch of an iteration, kept for its memory.
   std::vector<Part> parts_;
   std::vector<DraftRequest> requests_;
-  std::vector<Draft> drafts_;
+  std::vector<Part*> requested_by_;
   std::vector<Distribution> rows_;
   std::vector<Token> tokens_;
   Batch batch_;

@@ -33,28 +33,27 @@ class ModelDrafter final : public Drafter {
   void forget(const Sequence& sequence) override;
 
  private:
+  // What the draft holds of a sequence.
   struct Follower {
     SequenceId id = -1;
-    // The first tokens.size() - checked ones are known to be in the draft's
-    // vocabulary.
-    std::int64_t checked = 0;
-    bool lost = false;             // met a token the draft does not know
-    std::vector<Token> proposed;   // by the latest draft
+    std::int64_t known = 0;        // leading tokens in the draft's vocabulary
+    bool lost = false;             // the next one is not
+    std::vector<Token> proposed;   // and not yet committed
     std::int64_t proposed_at = 0;  // the position of the first of them
   };
-  // A sequence that is being drafted for in this call.
+  // A sequence that is drafted for in this call.
   struct Runner {
-    Sequence* sequence;
-    Follower* follower;
+    const DraftRequest* request;
+    SequenceId id;
     Draft* draft;
     std::int64_t length;
+    HistoryRollback rollback;
   };
 
   Follower& follow(const Sequence& sequence);
-  std::int64_t reachable(const Sequence& sequence, Follower& follower,
-                         std::int64_t length);
-  void encode(const Sequence& sequence, const Follower& follower,
-              std::int64_t rows_kept_back, std::int64_t most_rows);
+  std::int64_t reach(const Sequence& sequence, Follower& follower) const;
+  void encode(const Sequence& sequence, SequenceId id, std::int64_t most_rows);
+  void run(std::span<Runner> runners);
   bool extend(Runner& runner, std::span<const float> logits);
 
   Scorer& draft_;
@@ -62,9 +61,7 @@ class ModelDrafter final : public Drafter {
   std::int64_t prefill_chunk_;
   LogitsProcessor processor_;
   std::unordered_map<const Sequence*, Follower> followers_;
-
-  std::vector<Runner> runners_;  // scratch of a call
-  Batch batch_;
+  Batch batch_;  // scratch
 };
 
 }  // namespace pilotfish

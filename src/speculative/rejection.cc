@@ -1,0 +1,24 @@
+#include "speculative/acceptors.h"
+#include "speculative/rejection_rule.h"
+
+namespace pilotfish {
+namespace {
+
+class RejectionAcceptor final : public TokenAcceptor {
+ public:
+  std::string_view name() const override { return "rejection"; }
+  bool lossless() const override { return true; }
+  Verdict accept(const Verification& verification) const override {
+    return verify_by_rejection(
+        verification.draft, verification.target,
+        KeyedChance(verification.random, verification.position));
+  }
+};
+
+}  // namespace
+
+std::shared_ptr<const TokenAcceptor> make_rejection_acceptor() {
+  return std::make_shared<RejectionAcceptor>();
+}
+
+}  // namespace pilotfish

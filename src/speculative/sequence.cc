@@ -1,0 +1,85 @@
+#include "speculative/sequence.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "pilotfish/error.h"
+
+namespace pilotfish {
+namespace {
+
+SequenceOptions checked(SequenceOptions options) {
+  if (options.prompt.empty()) {
+    throw UsageError("prompt: it is empty; at least one token is needed");
+  }
+  if (options.max_tokens < 1) {
+    throw UsageError(fmt::format("max_tokens: {} is out of range; 1 or more",
+                                 options.max_tokens));
+  }
+  if (options.window.value_or(1) < 1) {
+    throw UsageError(
+        fmt::format("window: {} is out of range; 1 (plain decoding) or more",
+                    *options.window));
+  }
+  validate(options.sampling);
+  return options;
+}
+
+}  // namespace
+
+Sequence::Sequence(SequenceOptions options)
+    : options_(checked(std::move(options))),
+      random_(options_.sampling.seed),
+      history_(std::move(options_.prompt), options_.sampling) {}
+
+bool Sequence::is_stop(Token token) const {
+  return std::ranges::find(options_.stop_tokens, token) !=
+         options_.stop_tokens.end();
+}
+
+void Sequence::finish(FinishReason reason, std::int64_t keep) {
+  assert(keep >= 0);
+  finish_reason_ = reason;
+  if (keep >= generated_size()) return;
+  history_.truncate(prompt_size() + keep);
+  origins_.resize(static_cast<size_t>(keep));
+}
+
+std::int64_t Sequence::append(const Verdict& verdict, std::int64_t drafted,
+                              std::int64_t n_positions) {
+  assert(!finished());
+  const auto accepted = static_cast<std::int64_t>(verdict.accepted);
+  std::int64_t emitted = 0;
+  for (const Token token : verdict.tokens) {
+    history_.push(token);
+    origins_.push_back(emitted < accepted    ? Origin::kAccepted
+                       : accepted == drafted ? Origin::kBonus
+                                             : Origin::kRecovered);
+    ++emitted;
+    if (is_stop(token)) {
+      finish_reason_ = FinishReason::kStopToken;
+    } else if (tokens_left() == 0) {
+      finish_reason_ = FinishReason::kMaxTokens;
+    } else if (size() >= n_positions) {
+      finish_reason_ = FinishReason::kNPositions;
+    }
+    if (finished()) break;
+  }
+  return emitted;
+}
+
+void Sequence::record(const IterationStats& pass) {
+  unfinished_.draft_seconds += pass.draft_seconds;
+  unfinished_.verify_seconds += pass.verify_seconds;
+  unfinished_.total_seconds += pass.total_seconds;
+  if (pass.emitted == 0) return;
+  unfinished_.drafted = pass.drafted;
+  unfinished_.accepted = pass.accepted;
+  unfinished_.emitted = pass.emitted;
+  iterations_.push_back(std::exchange(unfinished_, {}));
+}
+
+}  // namespace pilotfish
