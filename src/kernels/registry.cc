@@ -22,7 +22,10 @@ struct Entry {
 // Slowest first.
 const std::vector<Entry>& compiled() {
   static const std::vector<Entry> entries = {
-      {&scalar::kKernels, true},
+    {&scalar::kKernels, true},
+#if defined(__x86_64__)
+    {&avx2::kKernels, cpu_features().avx2},
+#endif
   };
   return entries;
 }

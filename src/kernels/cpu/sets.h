@@ -10,6 +10,11 @@ namespace pilotfish {
 namespace scalar {
 extern const Kernels kKernels;
 }
+#if defined(__x86_64__)
+namespace avx2 {
+extern const Kernels kKernels;
+}
+#endif
 
 }  // namespace pilotfish
 

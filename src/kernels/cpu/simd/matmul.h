@@ -1,0 +1,271 @@
+#ifndef PILOTFISH_KERNELS_CPU_SIMD_MATMUL_H_
+#define PILOTFISH_KERNELS_CPU_SIMD_MATMUL_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/cpu/simd/elementwise.h"
+#include "kernels/cpu/simd/unpack.h"
+#include "kernels/kernels.h"
+
+// The matrix product for vectors V, written once for all sets.
+//
+// Columns are taken in steps of Source::kColumns. Lane l of an output element's
+// one accumulator sums the products that fall to it, step after step from the
+// first column to the last (the last step is padded with zeros); at the end its
+// lanes are added by V::sum. Tiles, chunks and batches only decide when a step
+// is done and where the accumulator waits meanwhile, so none of them shows in
+// the bits.
+namespace pilotfish::simd {
+
+// Weight sources: how one step of a weight row is loaded and multiplied. The
+// activations of a step are kActivationBytes apart and laid out to match.
+
+// bf16 widened by a shift (even columns) and a mask (odd columns). Activations:
+// kLanes floats of even columns, then kLanes of odd ones.
+template <typename V>
+struct Bf16Source {
+  using Floats = typename V::Floats;
+  struct Weights {
+    Floats even, odd;
+  };
+  static constexpr int kColumns = 2 * V::kLanes;
+  static constexpr int kWeightBytes = 2 * kColumns;
+  static constexpr int kActivationBytes = 4 * kColumns;
+
+  static Weights load(const std::byte* p) {
+    Weights w;
+    V::load_bf16_pairs(p, w.even, w.odd);
+    return w;
+  }
+  static Floats multiply_add(const Weights& w, const std::byte* x, Floats sum) {
+    sum = V::fma(w.even, V::load_f32(x), sum);
+    return V::fma(w.odd, V::load_f32(x + 4 * V::kLanes), sum);
+  }
+};
+
+// f32 (also what quantised rows are unpacked to) and f16. Activations: floats
+// in order.
+template <typename V>
+struct F32Source {
+  using Floats = typename V::Floats;
+  struct Weights {
+    Floats first, second;
+  };
+  static constexpr int kColumns = 2 * V::kLanes;
+  static constexpr int kWeightBytes = 4 * kColumns;
+  static constexpr int kActivationBytes = 4 * kColumns;
+
+  static Weights load(const std::byte* p) {
+    return {V::load_f32(p), V::load_f32(p + 4 * V::kLanes)};
+  }
+  static Floats multiply_add(const Weights& w, const std::byte* x, Floats sum) {
+    sum = V::fma(w.first, V::load_f32(x), sum);
+    return V::fma(w.second, V::load_f32(x + 4 * V::kLanes), sum);
+  }
+};
+
+template <typename V>
+struct F16Source : F32Source<V> {
+  static constexpr int kWeightBytes = 4 * V::kLanes;
+
+  static typename F32Source<V>::Weights load(const std::byte* p) {
+    return {V::load_f16(p), V::load_f16(p + 2 * V::kLanes)};
+  }
+};
+
+// Rows of weights or activations from one step on.
+struct Rows {
+  const std::byte* first;
+  std::int64_t stride;  // bytes from one row to the next
+};
+
+// Adds `steps` steps of R weight rows times M activation rows to the
+// accumulators, sums[r * sum_stride + i]. `ahead` bytes past the weights lies
+// what will be read next (0: nothing to prefetch).
+template <typename V, typename Source, int R, int M>
+void multiply_tile(Rows weights, Rows x, std::int64_t steps, std::int64_t ahead,
+                   typename V::Floats* sums, std::int64_t sum_stride) {
+  typename V::Floats tile[R][M];
+  for (int r = 0; r < R; ++r) {
+    for (int i = 0; i < M; ++i) tile[r][i] = sums[r * sum_stride + i];
+  }
+  const std::byte* w = weights.first;
+  const std::byte* activations = x.first;
+  for (std::int64_t s = 0; s < steps; ++s) {
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const std::byte* row = w + r * weights.stride;
+      const typename Source::Weights step = Source::load(row);
+      if (ahead != 0) __builtin_prefetch(row + ahead);
+#pragma GCC unroll 8
+      for (int i = 0; i < M; ++i) {
+        tile[r][i] =
+            Source::multiply_add(step, activations + i * x.stride, tile[r][i]);
+      }
+    }
+    w += Source::kWeightBytes;
+    activations += Source::kActivationBytes;
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int i = 0; i < M; ++i) sums[r * sum_stride + i] = tile[r][i];
+  }
+}
+
+// The same for any m and one R: tiles of up to V::kMaxTileM activation rows.
+template <typename V, typename Source, int R, int M = V::kMaxTileM>
+void multiply_rows(Rows weights, Rows x, std::int64_t m, std::int64_t steps,
+                   std::int64_t ahead, typename V::Floats* sums,
+                   std::int64_t sum_stride) {
+  while (m >= M) {
+    multiply_tile<V, Source, R, M>(weights, x, steps, ahead, sums, sum_stride);
+    ahead = 0;  // fetched by the first tile
+    x.first += M * x.stride;
+    sums += M;
+    m -= M;
+  }
+  if constexpr (M > 1) {
+    multiply_rows<V, Source, R, M - 1>(weights, x, m, steps, ahead, sums,
+                                       sum_stride);
+  }
+}
+
+template <typename V>
+std::int64_t steps_of(std::int64_t columns) {
+  return (columns + 2 * V::kLanes - 1) / (2 * V::kLanes);
+}
+
+// Activation rows that share a pass over the weights; their chunks stay in the
+// second-level cache.
+constexpr std::int64_t kBlockM = 32;
+// Columns of a chunk. Chunks of unpacked rows must stay in the first-level
+// cache and be whole blocks of every quantised type.
+constexpr std::int64_t kUnpackedChunk = 512;
+constexpr std::int64_t kInPlaceChunk = 1024;
+
+// R weight rows from row n on times `count` activation rows from `first` on.
+template <typename V, typename Source, bool kUnpack, int R, int M>
+void multiply_block(const MatmulArgs& args, std::int64_t n, std::int64_t first,
+                    std::int64_t count) {
+  const WeightMatrix& weights = args.weights;
+  const std::int64_t columns = weights.columns;
+  const std::int64_t w_stride = row_bytes(weights.dtype, columns);
+  const std::int64_t x_stride =
+      steps_of<V>(columns) *
+      static_cast<std::int64_t>(Source::kActivationBytes);
+  const std::byte* w = weights.data + n * w_stride;
+  const std::byte* x = args.activations + first * x_stride;
+
+  typename V::Floats sums[R * kBlockM];
+  for (int r = 0; r < R; ++r) {
+    for (std::int64_t i = 0; i < count; ++i) sums[r * kBlockM + i] = V::zero();
+  }
+  alignas(64) std::byte
+      buffer[R * (kUnpack ? 4 * kUnpackedChunk : Source::kWeightBytes)];
+  const std::int64_t whole = columns / Source::kColumns * Source::kColumns;
+  std::int64_t chunk = kUnpack ? kUnpackedChunk : kInPlaceChunk;
+  if (!kUnpack && count <= M) chunk = whole;  // nothing is read twice
+
+  for (std::int64_t k = 0; k < whole; k += chunk) {
+    const std::int64_t n_columns = k + chunk < whole ? chunk : whole - k;
+    Rows rows{w + row_bytes(weights.dtype, k), w_stride};
+    if constexpr (kUnpack) {
+      for (int r = 0; r < R; ++r) {
+        Unpacker<V>::row(weights.dtype, rows.first + r * w_stride,
+                         reinterpret_cast<float*>(buffer) + r * kUnpackedChunk,
+                         n_columns);
+      }
+      rows = {buffer, 4 * kUnpackedChunk};
+    }
+    const Rows input{x + k / Source::kColumns * Source::kActivationBytes,
+                     x_stride};
+    multiply_rows<V, Source, R, M>(rows, input, count,
+                                   n_columns / Source::kColumns,
+                                   kUnpack ? 0 : R * w_stride, sums, kBlockM);
+  }
+  if constexpr (!kUnpack) {  // quantised rows are whole steps
+    if (whole < columns) {
+      const std::int64_t done = row_bytes(weights.dtype, whole);
+      for (int r = 0; r < R; ++r) {
+        std::byte* step = buffer + r * Source::kWeightBytes;
+        std::memset(step, 0, Source::kWeightBytes);
+        std::memcpy(step, w + r * w_stride + done,
+                    static_cast<size_t>(w_stride - done));
+      }
+      const Rows input{x + whole / Source::kColumns * Source::kActivationBytes,
+                       x_stride};
+      multiply_rows<V, Source, R, M>({buffer, Source::kWeightBytes}, input,
+                                     count, 1, 0, sums, kBlockM);
+    }
+  }
+  for (std::int64_t i = 0; i < count; ++i) {
+    float* out = args.out + (first + i) * args.out_stride + n;
+    for (int r = 0; r < R; ++r) out[r] = V::sum(sums[r * kBlockM + i]);
+  }
+}
+
+// Chooses the tile for m: M is the first candidate for its activation rows.
+template <typename V, typename Source, bool kUnpack, int M = V::kMaxTileM>
+void multiply(const MatmulArgs& args, std::int64_t begin, std::int64_t end) {
+  if constexpr (M > 1) {
+    if (args.m < M) {
+      multiply<V, Source, kUnpack, M - 1>(args, begin, end);
+      return;
+    }
+  }
+  constexpr int R = V::tile_rows(M);
+  for (std::int64_t first = 0; first < args.m; first += kBlockM) {
+    const std::int64_t count =
+        args.m - first < kBlockM ? args.m - first : kBlockM;
+    std::int64_t n = begin;
+    for (; n + R <= end; n += R) {
+      multiply_block<V, Source, kUnpack, R, M>(args, n, first, count);
+    }
+    for (; n < end; ++n) {
+      multiply_block<V, Source, kUnpack, 1, M>(args, n, first, count);
+    }
+  }
+}
+
+template <typename V>
+std::int64_t activation_bytes(DType /*weights*/, std::int64_t columns) {
+  return steps_of<V>(columns) * 8 * V::kLanes;
+}
+
+template <typename V>
+void pack_activations(DType weights, const float* x, std::int64_t columns,
+                      std::byte* out) {
+  auto* floats = reinterpret_cast<float*>(out);
+  for (std::int64_t k = 0; k < columns; k += 2 * V::kLanes) {
+    typename V::Floats a = load_at_most<V>(x + k, columns - k);
+    typename V::Floats b =
+        columns - k > V::kLanes
+            ? load_at_most<V>(x + k + V::kLanes, columns - k - V::kLanes)
+            : V::zero();
+    if (weights == DType::kBF16) {
+      const typename V::Floats first = a;
+      V::deinterleave(first, b, a, b);
+    }
+    V::store(floats + k, a);
+    V::store(floats + k + V::kLanes, b);
+  }
+}
+
+template <typename V>
+void matmul(const MatmulArgs& args, std::int64_t begin, std::int64_t end) {
+  switch (args.weights.dtype) {
+    case DType::kF32:
+      return multiply<V, F32Source<V>, false>(args, begin, end);
+    case DType::kF16:
+      return multiply<V, F16Source<V>, false>(args, begin, end);
+    case DType::kBF16:
+      return multiply<V, Bf16Source<V>, false>(args, begin, end);
+    default:
+      return multiply<V, F32Source<V>, true>(args, begin, end);
+  }
+}
+
+}  // namespace pilotfish::simd
+
+#endif  // PILOTFISH_KERNELS_CPU_SIMD_MATMUL_H_

@@ -1,0 +1,80 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "base/cpu_features.h"
+#include "kernels/kernels.h"
+#include "pilotfish/error.h"
+
+namespace pilotfish {
+namespace {
+
+using testing::HasSubstr;
+
+class RegistryTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (const char* value = std::getenv("PILOTFISH_ISA")) before_ = value;
+    unsetenv("PILOTFISH_ISA");
+  }
+  void TearDown() override {
+    unsetenv("PILOTFISH_ISA");
+    if (!before_.empty()) setenv("PILOTFISH_ISA", before_.c_str(), 1);
+  }
+
+ private:
+  std::string before_;
+};
+
+TEST_F(RegistryTest, ScalarIsAlwaysThereAndFirst) {
+  ASSERT_FALSE(available_kernels().empty());
+  EXPECT_EQ(available_kernels().front()->name, "scalar");
+}
+
+TEST_F(RegistryTest, TheLastIsTheBest) {
+  EXPECT_EQ(&best_kernels(), available_kernels().back());
+  EXPECT_EQ(best_kernels().name == "scalar", !cpu_features().avx2);
+}
+
+TEST_F(RegistryTest, FindsEachByName) {
+  for (const Kernels* kernels : available_kernels()) {
+    EXPECT_EQ(&kernels_named(kernels->name), kernels);
+  }
+}
+
+TEST_F(RegistryTest, TheEnvironmentChooses) {
+  setenv("PILOTFISH_ISA", "scalar", 1);
+  EXPECT_EQ(best_kernels().name, "scalar");
+  setenv("PILOTFISH_ISA", "", 1);
+  EXPECT_EQ(&best_kernels(), available_kernels().back());
+}
+
+TEST_F(RegistryTest, UnknownNamesSayWhatThereIs) {
+  setenv("PILOTFISH_ISA", "neon", 1);
+  try {
+    best_kernels();
+    FAIL() << "no exception";
+  } catch (const UsageError& error) {
+    EXPECT_THAT(error.what(),
+                testing::AllOf(HasSubstr("PILOTFISH_ISA"), HasSubstr("'neon'"),
+                               HasSubstr("scalar")));
+  }
+  EXPECT_THROW(kernels_named(""), UsageError);
+}
+
+TEST_F(RegistryTest, MissingInstructionsAreSaid) {
+  if (cpu_features().avx512) GTEST_SKIP() << "this processor has AVX-512";
+#if defined(__x86_64__)
+  try {
+    kernels_named("avx512");
+    FAIL() << "no exception";
+  } catch (const UsageError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("this processor lacks it"));
+  }
+#endif
+}
+
+}  // namespace
+}  // namespace pilotfish
