@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,8 +23,10 @@ struct Request {
   std::vector<Token> prompt;  // at least one token
   std::int64_t max_tokens = 128;
   SamplingParams sampling;
-  std::vector<std::string>
-      stop_strings;             // the text ends before the first found
+  // The text ends before the first of them that it completes, which may lie
+  // across tokens. Not looked for before sampling.min_tokens. Valid UTF-8; they
+  // need a tokenizer.
+  std::vector<std::string> stop_strings;
   std::vector<Token> stop_ids;  // beside the model's own end tokens
   bool ignore_eos = false;  // the model's own end tokens do not end the text
   // The window k: tokens one iteration may emit, k - 1 of them drafted. 1 is
@@ -35,13 +38,13 @@ struct GenerationStats {
   std::int64_t prompt_tokens = 0;
   std::int64_t generated_tokens = 0;
   double ttft_seconds = 0;    // from submission to the first token
-  double decode_seconds = 0;  // from the first token to the last
+  double decode_seconds = 0;  // from the first iteration's end to the last's
   // Time per output token: each iteration's time over its emitted tokens,
   // weighted by tokens. The first iteration, which encodes the prompt, is out.
   double tpot_median_seconds = 0;
   double tpot_p99_seconds = 0;
-  double tokens_per_second =
-      0;  // generated after the first, over decode_seconds
+  // Generated after the first iteration, over decode_seconds.
+  double tokens_per_second = 0;
   double mean_acceptance_length = 0;  // tokens emitted an iteration
   double acceptance_rate = 0;         // accepted over drafted
   // [i]: of the times a token was drafted at place i of the window, the share
@@ -51,22 +54,28 @@ struct GenerationStats {
 };
 
 struct Generation {
-  std::vector<Token> tokens;    // stop token included, stop string cut off
+  // The stop token included; after a stop string, up to the token that
+  // completed it.
+  std::vector<Token> tokens;
   std::vector<Origin> origins;  // one a token
-  std::string text;             // valid UTF-8; empty without a tokenizer
+  // Valid UTF-8, without the stop token or stop string; empty without a
+  // tokenizer.
+  std::string text;
   FinishReason finish_reason = FinishReason::kMaxTokens;
   GenerationStats stats;
 };
 
-// A piece of a text as it comes. `text` can be empty (an unfinished character,
-// text held back because it may begin a stop string) while tokens came, and the
-// other way round at the end.
+// A piece of a text as it comes: one a token. `text` can be empty (an
+// unfinished character, text held back because it may begin a stop string) and
+// belong to earlier tokens in part; a last piece may bring what was held back.
 struct Piece {
   std::string_view text;
   Token token = -1;  // -1: text that was held back, no new token
   Origin origin = Origin::kBonus;
 };
-// Returns false to cancel the request.
+// Returns false to cancel the request: this token is its last. What it throws
+// cancels the request too and comes out of `step`, which first serves the other
+// requests. It may submit, cancel and take, but not step.
 using OnPiece = std::function<bool(const Piece&)>;
 
 struct EngineOptions {
@@ -100,14 +109,24 @@ class Engine {
   // n_positions, a token out of range, a sampling parameter out of range.
   RequestId submit(Request request, OnPiece on_piece = nullptr);
 
-  // Admits waiting requests, then runs one iteration for all active ones.
-  // Returns false when there is nothing left to do.
+  // Admits waiting requests, then runs one pass for all active ones: an
+  // iteration each, or a chunk of a prompt. Returns false when there is nothing
+  // left to do. Throws what the pass throws (an acceptor that breaks its
+  // contract, memory that ran out); the requests that were active have then
+  // failed, `take` of them throws the same message, and the engine goes on with
+  // the others.
   bool step();
 
   // The result of a finished request, which is then forgotten; nullopt while it
-  // is waiting or running. Throws UsageError for an unknown id.
+  // is waiting or running. Throws UsageError for an unknown id, Error for a
+  // request that failed.
   std::optional<Generation> take(RequestId id);
-  void cancel(RequestId id);  // takes effect at once
+  // Ends a request with what it has; no effect on a finished one. Throws
+  // UsageError for an unknown id.
+  void cancel(RequestId id);
+  // How much of a request's prompt is encoded: 0 to 1, and 1 when the first
+  // token has come. Throws UsageError for an unknown id.
+  double prompt_progress(RequestId id) const;
 
   // submit, step until done, take.
   Generation generate(Request request, const OnPiece& on_piece = nullptr);
@@ -121,15 +140,23 @@ class Engine {
   std::unique_ptr<Impl> impl_;
 };
 
+struct ScoreOptions {
+  DType kv_dtype = DType::kF32;
+  // Called for each position in order with its row of logits, [vocab_size]:
+  // what follows token `position`. The row is valid during the call.
+  std::function<void(std::int64_t position, std::span<const float> logits)>
+      on_row;
+};
+
 // The log-probability that the model gives each token after those before it.
 struct Score {
-  std::vector<Token> tokens;
   std::vector<double> log_probabilities;  // [tokens.size() - 1], natural log
-  double perplexity = 0;
-  std::vector<float> logits;  // [tokens.size(), vocab_size], only if asked for
+  double perplexity = 0;                  // NaN for a single token
 };
-// Throws UsageError for tokens out of range or fewer than one.
-Score score(Model& model, const std::vector<Token>& tokens, bool keep_logits);
+// Throws UsageError for no tokens, more than the model's n_positions, or tokens
+// out of range.
+Score score(Model& model, std::span<const Token> tokens,
+            const ScoreOptions& options = {});
 
 }  // namespace pilotfish
 

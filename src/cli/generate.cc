@@ -1,0 +1,140 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/options.h"
+#include "cli/prompt.h"
+#include "cli/report.h"
+#include "cli/session.h"
+#include "cli/terminal.h"
+#include "cli/text_writer.h"
+#include "pilotfish/error.h"
+
+namespace pilotfish::cli {
+namespace {
+
+struct GenerateOptions {
+  DecodingOptions decoding;
+  PromptOptions prompt;
+  std::int64_t parallel = 4;
+  bool show_draft = false;
+  bool json = false;
+};
+
+// Positions a sequence needs: what the prompts and the longest text take, if
+// the user did not say, and at most what the model was made for.
+std::int64_t positions(const GenerateOptions& options, const Session& session,
+                       const std::vector<std::vector<Token>>& prompts) {
+  if (options.decoding.compute.n_positions != 0) {
+    return options.decoding.compute.n_positions;
+  }
+  const std::int64_t most = session.target->config().n_positions;
+  const std::int64_t wanted = options.decoding.max_tokens;
+  if (wanted < 0 || wanted > most) return most;
+  size_t longest = 0;
+  for (const auto& prompt : prompts) longest = std::max(longest, prompt.size());
+  return std::min(most, wanted + static_cast<std::int64_t>(longest));
+}
+
+// One prompt: its text as it comes, or one object at the end.
+void generate_one(const GenerateOptions& options, const Session& session,
+                  Engine& engine, const Request& request) {
+  InterruptFlag interrupt;
+  TextWriter writer(session.tokenizer != nullptr, options.show_draft);
+  OnPiece on_piece;
+  if (!options.json) {
+    on_piece = [&](const Piece& piece) {
+      writer.write(piece);
+      return !interrupt.raised();
+    };
+  }
+  const RequestId id = engine.submit(request, on_piece);
+  const Generation generation =
+      run_request(engine, id, [&] { return interrupt.raised(); });
+  writer.finish();
+  if (options.json) {
+    write_out(dump(generation_json(session, engine, request, generation)));
+  } else {
+    if (options.show_draft) print_note(writer.legend());
+    print_note("\n" + statistics_text(session, engine, generation));
+  }
+}
+
+// Many prompts: one line of JSON each, in their order, as soon as it and those
+// before it are done.
+void generate_many(const Session& session, Engine& engine,
+                   const std::vector<Request>& requests) {
+  std::vector<RequestId> ids;
+  for (const Request& request : requests) ids.push_back(engine.submit(request));
+  size_t done = 0;
+  bool more = true;
+  while (more) {
+    more = engine.step();
+    while (done < ids.size()) {
+      const auto generation = engine.take(ids[done]);
+      if (!generation) break;
+      write_out(
+          dump(generation_json(session, engine, requests[done], *generation)));
+      ++done;
+    }
+  }
+}
+
+void run(const GenerateOptions& options) {
+  const bool batch = !options.prompt.prompts_file.empty();
+  if (batch && !options.json) {
+    throw UsageError("--prompts needs --json: one line for each prompt");
+  }
+  const Session session = open_session(options.decoding);
+  const auto prompts = read_prompts(options.prompt, session);
+  std::vector<Request> requests;
+  for (const std::vector<Token>& prompt : prompts) {
+    Request request = make_request(session, options.decoding);
+    request.prompt = prompt;
+    requests.push_back(std::move(request));
+  }
+  Engine engine(session.target, session.draft, session.tokenizer,
+                engine_options(session, options.decoding,
+                               positions(options, session, prompts),
+                               batch ? options.parallel : 1));
+  if (batch) {
+    generate_many(session, engine, requests);
+  } else {
+    generate_one(options, session, engine, requests.front());
+  }
+}
+
+}  // namespace
+
+void add_generate(CLI::App& app) {
+  CLI::App* command = app.add_subcommand(
+      "generate", "Continue a prompt, speculatively where there is a draft");
+  const auto options = std::make_shared<GenerateOptions>();
+  add_prompt_options(*command, options->prompt);
+  const std::string output = "Output";
+  CLI::Option* show =
+      command
+          ->add_flag("--show-draft", options->show_draft,
+                     "Show where each token came from: accepted from the "
+                     "draft, recovered, bonus")
+          ->group(output);
+  command
+      ->add_flag("--json", options->json,
+                 "One JSON object with ids, text, iterations and timings")
+      ->group(output)
+      ->excludes(show);
+  command
+      ->add_option("--parallel", options->parallel,
+                   "With --prompts: sequences decoded together (default 4)")
+      ->option_text("N")
+      ->group(output);
+  add_decoding_options(*command, options->decoding);
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace pilotfish::cli

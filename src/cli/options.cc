@@ -1,0 +1,213 @@
+#include "cli/options.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <random>
+
+#include "pilotfish/acceptor.h"
+#include "pilotfish/error.h"
+
+namespace pilotfish::cli {
+namespace {
+
+template <typename T>
+std::optional<T> parse_number(std::string_view text) {
+  T value{};
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return value;
+}
+
+// Adds an option whose help shows `value` in place of CLI11's type and default.
+template <typename T>
+CLI::Option* add(CLI::App& app, const std::string& names, T& target,
+                 const std::string& value, const std::string& description,
+                 const std::string& group) {
+  return app.add_option(names, target, description)
+      ->option_text(value)
+      ->group(group);
+}
+
+// Another program's name for an option, accepted but not shown.
+template <typename T>
+void add_alias(CLI::App& app, const std::string& names, T& target) {
+  app.add_option(names, target)->group("");
+}
+
+std::pair<Token, float> parse_bias(const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals != std::string::npos) {
+    const auto id = parse_number<Token>(text.substr(0, equals));
+    const auto bias = parse_number<float>(text.substr(equals + 1));
+    if (id && bias) return {*id, *bias};
+  }
+  throw UsageError(fmt::format(
+      "--logit-bias: found \"{}\", expected ID=VALUE, as in 42=-1.5 or 42=-inf",
+      text));
+}
+
+std::uint64_t parse_seed(const std::string& text) {
+  if (text == "random") {
+    std::random_device device;
+    return (std::uint64_t{device()} << 32) | device();
+  }
+  if (const auto seed = parse_number<std::uint64_t>(text)) return *seed;
+  throw UsageError(fmt::format(
+      "--seed: found \"{}\", expected a whole number from 0, or random", text));
+}
+
+}  // namespace
+
+void add_compute_options(CLI::App& app, ComputeOptions& options,
+                         std::string_view default_model) {
+  const std::string group = "Model";
+  CLI::Option* model = add(
+      app, "-m,--model", options.model, "MODEL",
+      fmt::format("Hugging Face folder or GGUF file{}", default_model), group);
+  if (default_model.empty()) model->required();
+  add(app, "--dtype", options.dtype, "TYPE",
+      "Convert the weights on loading: bf16, f16, f32, q8_0 or q4_0 (default: "
+      "as stored)",
+      group);
+  add(app, "--n-positions", options.n_positions, "N",
+      "The most tokens a sequence holds, prompt included", group);
+  add(app, "-t,--threads", options.threads, "N",
+      "Threads to compute with (default: one a processor)", group);
+  add_alias(app, "-c,--ctx-size", options.n_positions);
+}
+
+void add_sampling_options(CLI::App& app, SamplingOptions& options) {
+  const std::string group = "Sampling (in the order they apply)";
+  SamplingParams& params = options.params;
+  add(app, "--logit-bias", options.logit_bias, "ID=V",
+      "Add V to the logit of token ID; -inf bans it (repeatable)", group)
+      ->allow_extra_args(false);
+  add(app, "--repetition-penalty", params.repetition_penalty, "R",
+      "Divide the logit of a token that occurred (default 1: off)", group);
+  add(app, "--frequency-penalty", params.frequency_penalty, "F",
+      "Subtract F for each time a token was generated (default 0)", group);
+  add(app, "--presence-penalty", params.presence_penalty, "P",
+      "Subtract P if a token was generated (default 0)", group);
+  add(app, "--penalty-window", params.penalty_window, "N",
+      "Latest tokens the penalties look at (default 0: all)", group);
+  add(app, "--temperature", params.temperature, "T",
+      "0 takes the most probable token (the default); 1 samples the model as "
+      "it is",
+      group);
+  add(app, "--top-k", params.top_k, "K", "Keep the K most probable (0: off)",
+      group);
+  add(app, "--typical-p", params.typical_p, "P",
+      "Locally typical sampling (1: off)", group);
+  add(app, "--top-p", params.top_p, "P",
+      "Keep the fewest tokens that reach probability P (1: off)", group);
+  add(app, "--min-p", params.min_p, "P",
+      "Keep what has P times the best one's probability (0: off)", group);
+  add(app, "--seed", options.seed, "N",
+      "Same seed, same text (default 0); random draws one", group);
+  add_alias(app, "--temp", params.temperature);
+  add_alias(app, "--repeat-penalty", params.repetition_penalty);
+  add_alias(app, "--repeat-last-n", params.penalty_window);
+  add_alias(app, "--typical", params.typical_p);
+}
+
+SamplingParams sampling_params(const SamplingOptions& options) {
+  SamplingParams params = options.params;
+  for (const std::string& text : options.logit_bias) {
+    params.logit_bias.insert_or_assign(parse_bias(text).first,
+                                       parse_bias(text).second);
+  }
+  params.seed = parse_seed(options.seed);
+  validate(params);
+  return params;
+}
+
+void add_decoding_options(CLI::App& app, DecodingOptions& options) {
+  const std::string speculation = "Speculation";
+  add(app, "-d,--draft,--model-draft", options.draft, "MODEL",
+      "Draft model, or none", speculation);
+  add(app, "-k,--window", options.window, "K",
+      "Most tokens a pass may yield, K - 1 of them drafted; 1 is plain "
+      "decoding (default 5)",
+      speculation);
+  add(app, "--draft-dtype", options.draft_dtype, "TYPE",
+      "As --dtype, for the draft", speculation);
+  add(app, "--draft-layers", options.draft_layers, "N",
+      "Use only the draft's first N layers (the target itself, cut short, can "
+      "be the draft)",
+      speculation);
+  CLI::Option* acceptor =
+      add(app, "--acceptor", options.acceptor, "NAME",
+          fmt::format("What decides about drafted tokens: {}, or a shared "
+                      "library (default rejection)",
+                      fmt::join(acceptor_names(), ", ")),
+          speculation);
+  add(app, "--synthetic-acceptance", options.synthetic_acceptance, "R",
+      "For benchmarks: accept each drafted token with probability R, whatever "
+      "the models say",
+      speculation)
+      ->excludes(acceptor);
+  add_alias(app, "--spec-draft-model", options.draft);
+  // llama.cpp counts the drafted tokens alone.
+  app.add_option_function<std::int64_t>(
+         "--draft-max,--spec-draft-n-max",
+         [&options](std::int64_t drafted) { options.window = drafted + 1; })
+      ->group("");
+  add_alias(app, "--kv-cache-dtype", options.kv_dtype);
+
+  const std::string length = "Length and end";
+  add(app, "-n,--max-tokens", options.max_tokens, "N",
+      fmt::format("Tokens to generate (default {}); -1: until the sequence is "
+                  "full",
+                  options.max_tokens),
+      length);
+  add(app, "--min-tokens", options.sampling.params.min_tokens, "N",
+      "No end before N tokens", length);
+  add(app, "--stop", options.stop_strings, "TEXT",
+      "End before this text (repeatable)", length)
+      ->allow_extra_args(false);
+  add(app, "--stop-id", options.stop_ids, "ID",
+      "End with this token (repeatable)", length)
+      ->allow_extra_args(false);
+  app.add_flag("--ignore-eos", options.ignore_eos,
+               "The model's own end tokens do not end the text")
+      ->group(length);
+  add_alias(app, "--n-predict", options.max_tokens);
+
+  add_sampling_options(app, options.sampling);
+  add(app, "--kv-dtype", options.kv_dtype, "TYPE",
+      "Storage of keys and values: f16 (default), bf16 or f32", "Model");
+}
+
+std::optional<DType> dtype_of(std::string_view flag, const std::string& name) {
+  if (name.empty()) return std::nullopt;
+  if (const auto dtype = parse_dtype(name)) return dtype;
+  throw UsageError(fmt::format(
+      "{}: found \"{}\", expected a type such as bf16, f16, f32, q8_0 or q4_0",
+      flag, name));
+}
+
+std::vector<Token> parse_tokens(std::string_view flag, std::string_view text) {
+  constexpr std::string_view kSeparators = " ,\t\r\n[]";
+  std::vector<Token> tokens;
+  size_t begin = text.find_first_not_of(kSeparators);
+  while (begin != std::string_view::npos) {
+    const size_t end =
+        std::min(text.find_first_of(kSeparators, begin), text.size());
+    const std::string_view word = text.substr(begin, end - begin);
+    const auto token = parse_number<Token>(word);
+    if (!token || *token < 0) {
+      throw UsageError(fmt::format(
+          "{}: found \"{}\", expected token ids separated by spaces", flag,
+          word));
+    }
+    tokens.push_back(*token);
+    begin = text.find_first_not_of(kSeparators, end);
+  }
+  return tokens;
+}
+
+}  // namespace pilotfish::cli

@@ -1,0 +1,68 @@
+#ifndef PILOTFISH_CLI_OPTIONS_H_
+#define PILOTFISH_CLI_OPTIONS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pilotfish/dtype.h"
+#include "pilotfish/sampling.h"
+#include "pilotfish/token.h"
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace pilotfish::cli {
+
+// What every command that runs a model takes.
+struct ComputeOptions {
+  std::string model;
+  std::string dtype;             // empty: as stored
+  std::int64_t n_positions = 0;  // 0: the command's own choice
+  int threads = 0;               // 0: one a processor
+};
+// `model` is required, or has a default that its description names.
+void add_compute_options(CLI::App& app, ComputeOptions& options,
+                         std::string_view default_model = "");
+
+struct SamplingOptions {
+  SamplingParams params;
+  std::vector<std::string> logit_bias;  // "ID=VALUE"
+  std::string seed = "0";               // or "random"
+};
+void add_sampling_options(CLI::App& app, SamplingOptions& options);
+// Checked; a random seed is drawn here. Throws UsageError.
+SamplingParams sampling_params(const SamplingOptions& options);
+
+// What `generate` and `chat` share.
+struct DecodingOptions {
+  ComputeOptions compute;
+  std::string draft;  // empty or "none": no draft model
+  std::string draft_dtype;
+  std::int64_t draft_layers = 0;  // 0: all
+  std::int64_t window = 5;
+  std::string acceptor = "rejection";
+  std::optional<double> synthetic_acceptance;
+  std::string kv_dtype = "f16";
+  SamplingOptions sampling;
+  std::int64_t max_tokens = 256;  // -1: until the sequence is full
+  std::vector<std::string> stop_strings;
+  std::vector<Token> stop_ids;
+  bool ignore_eos = false;
+};
+void add_decoding_options(CLI::App& app, DecodingOptions& options);
+
+// nullopt for an empty name. Throws UsageError, naming the flag, for an unknown
+// one.
+std::optional<DType> dtype_of(std::string_view flag, const std::string& name);
+
+// Ids separated by spaces or commas. Throws UsageError, naming the flag.
+std::vector<Token> parse_tokens(std::string_view flag, std::string_view text);
+
+}  // namespace pilotfish::cli
+
+#endif  // PILOTFISH_CLI_OPTIONS_H_

@@ -1,0 +1,199 @@
+#include "cli/report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace pilotfish::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Means over the iterations that decode; the first also encodes the prompt.
+struct PassTimes {
+  double draft = 0;
+  double verify = 0;
+};
+PassTimes pass_times(const GenerationStats& stats) {
+  PassTimes times;
+  const size_t first = stats.iterations.size() > 1 ? 1 : 0;
+  for (size_t i = first; i < stats.iterations.size(); ++i) {
+    times.draft += stats.iterations[i].draft_seconds;
+    times.verify += stats.iterations[i].verify_seconds;
+  }
+  const double passes =
+      static_cast<double>(std::max<size_t>(stats.iterations.size() - first, 1));
+  return {times.draft / passes, times.verify / passes};
+}
+
+std::string acceptor_text(const Session& session) {
+  const std::string name(session.acceptor->name());
+  if (session.synthetic) return name + " (synthetic: not a model's text)";
+  return name + (session.acceptor->lossless() ? " (lossless)" : " (lossy)");
+}
+
+std::string format_seconds(double seconds) {
+  if (seconds < 1e-3) return fmt::format("{:.0f} us", seconds * 1e6);
+  if (seconds < 1) return fmt::format("{:.3g} ms", seconds * 1e3);
+  return fmt::format("{:.3g} s", seconds);
+}
+
+Json model_json(const Model& model) {
+  const ModelConfig& config = model.config();
+  return {{"path", model.path().string()},
+          {"architecture", config.architecture},
+          {"parameters", config.parameters()},
+          {"n_layers", config.n_layers},
+          {"vocab_size", config.vocab_size},
+          {"weight_bytes", model.weight_bytes()},
+          {"resident_bytes", model.resident_bytes()},
+          {"instruction_set", model.instruction_set()}};
+}
+
+Json settings_json(const Session& session, const Engine& engine,
+                   const Request& request) {
+  const SamplingParams& sampling = request.sampling;
+  Json bias = Json::object();
+  for (const auto& [token, value] : sampling.logit_bias) {
+    bias[std::to_string(token)] = value;
+  }
+  return {{"window", request.window.value_or(1)},
+          {"max_tokens", request.max_tokens},
+          {"min_tokens", sampling.min_tokens},
+          {"n_positions", engine.n_positions()},
+          {"temperature", sampling.temperature},
+          {"top_k", sampling.top_k},
+          {"typical_p", sampling.typical_p},
+          {"top_p", sampling.top_p},
+          {"min_p", sampling.min_p},
+          {"repetition_penalty", sampling.repetition_penalty},
+          {"frequency_penalty", sampling.frequency_penalty},
+          {"presence_penalty", sampling.presence_penalty},
+          {"penalty_window", sampling.penalty_window},
+          {"logit_bias", std::move(bias)},
+          {"stop_strings", request.stop_strings},
+          {"stop_ids", request.stop_ids},
+          {"ignore_eos", request.ignore_eos},
+          {"kv_dtype", dtype_name(session.kv_dtype)},
+          {"threads", session.threads}};
+}
+
+Json iterations_json(const GenerationStats& stats) {
+  Json iterations = Json::array();
+  for (const IterationStats& iteration : stats.iterations) {
+    iterations.push_back({{"window", iteration.drafted + 1},
+                          {"drafted", iteration.drafted},
+                          {"accepted", iteration.accepted},
+                          {"emitted", iteration.emitted},
+                          {"draft_seconds", iteration.draft_seconds},
+                          {"verify_seconds", iteration.verify_seconds},
+                          {"total_seconds", iteration.total_seconds}});
+  }
+  return iterations;
+}
+
+Json timings_json(const GenerationStats& stats) {
+  const PassTimes times = pass_times(stats);
+  return {{"ttft_seconds", stats.ttft_seconds},
+          {"decode_seconds", stats.decode_seconds},
+          {"tpot_median_seconds", stats.tpot_median_seconds},
+          {"tpot_p99_seconds", stats.tpot_p99_seconds},
+          {"tokens_per_second", stats.tokens_per_second},
+          {"draft_seconds_per_pass", times.draft},
+          {"verify_seconds_per_pass", times.verify}};
+}
+
+}  // namespace
+
+std::string format_bytes(std::int64_t bytes) {
+  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  double value = static_cast<double>(bytes);
+  size_t unit = 0;
+  while (value >= 1024 && unit + 1 < std::size(kUnits)) {
+    value /= 1024;
+    ++unit;
+  }
+  return unit == 0 ? fmt::format("{} B", bytes)
+                   : fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+std::string statistics_text(const Session& session, const Engine& engine,
+                            const Generation& generation) {
+  const GenerationStats& stats = generation.stats;
+  const PassTimes times = pass_times(stats);
+  std::string text;
+  const auto line = [&text](std::string_view name, const std::string& value) {
+    text += fmt::format("{:<12}{}\n", name, value);
+  };
+  line("prompt",
+       fmt::format("{} tokens, first token after {}", stats.prompt_tokens,
+                   format_seconds(stats.ttft_seconds)));
+  line("generated",
+       fmt::format("{} tokens, ended by {}", stats.generated_tokens,
+                   finish_reason_name(generation.finish_reason)));
+  line("speed", fmt::format("{:.1f} tokens/s, {} a token (median), {} (p99)",
+                            stats.tokens_per_second,
+                            format_seconds(stats.tpot_median_seconds),
+                            format_seconds(stats.tpot_p99_seconds)));
+  if (session.draft) {
+    line(
+        "acceptance",
+        fmt::format("{:.2f} tokens a pass, {:.1f} % of the drafted",
+                    stats.mean_acceptance_length, 100 * stats.acceptance_rate));
+    std::string places;
+    for (const double rate : stats.acceptance_per_position) {
+      places += fmt::format("{}{:.2f}", places.empty() ? "" : " ", rate);
+    }
+    line("  by place", places);
+    line("passes",
+         fmt::format("{}, each {} to draft and {} to verify",
+                     stats.iterations.size(), format_seconds(times.draft),
+                     format_seconds(times.verify)));
+    line("acceptor", acceptor_text(session));
+  } else {
+    line("passes",
+         fmt::format("{} of {}, no draft model", stats.iterations.size(),
+                     format_seconds(times.verify)));
+  }
+  line("kv cache",
+       fmt::format("{} for {} positions", format_bytes(engine.kv_cache_bytes()),
+                   engine.n_positions()));
+  return text;
+}
+
+nlohmann::ordered_json generation_json(const Session& session,
+                                       const Engine& engine,
+                                       const Request& request,
+                                       const Generation& generation) {
+  Json origins = Json::array();
+  for (const Origin origin : generation.origins) {
+    origins.push_back(origin_name(origin));
+  }
+  const GenerationStats& stats = generation.stats;
+  Json json;
+  json["text"] = session.tokenizer ? Json(generation.text) : Json(nullptr);
+  json["tokens"] = generation.tokens;
+  json["origins"] = std::move(origins);
+  json["finish_reason"] = finish_reason_name(generation.finish_reason);
+  json["prompt_tokens"] = request.prompt;
+  json["model"] = model_json(*session.target);
+  json["draft"] = session.draft ? model_json(*session.draft) : Json(nullptr);
+  json["acceptor"] = session.acceptor->name();
+  json["lossless"] = session.acceptor->lossless();
+  json["synthetic"] = session.synthetic;
+  json["seed"] = request.sampling.seed;
+  json["settings"] = settings_json(session, engine, request);
+  json["iterations"] = iterations_json(stats);
+  json["timings"] = timings_json(stats);
+  json["acceptance"] = {{"mean_length", stats.mean_acceptance_length},
+                        {"rate", stats.acceptance_rate},
+                        {"per_position", stats.acceptance_per_position}};
+  json["kv_cache_bytes"] = engine.kv_cache_bytes();
+  return json;
+}
+
+std::string dump(const nlohmann::ordered_json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace pilotfish::cli

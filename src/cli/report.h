@@ -1,0 +1,32 @@
+#ifndef PILOTFISH_CLI_REPORT_H_
+#define PILOTFISH_CLI_REPORT_H_
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "cli/session.h"
+#include "pilotfish/engine.h"
+
+namespace pilotfish::cli {
+
+// "1.4 GiB"
+std::string format_bytes(std::int64_t bytes);
+
+// The block of statistics that follows a text, lines ended.
+std::string statistics_text(const Session& session, const Engine& engine,
+                            const Generation& generation);
+
+// Everything about one generation, as `generate --json` prints it.
+nlohmann::ordered_json generation_json(const Session& session,
+                                       const Engine& engine,
+                                       const Request& request,
+                                       const Generation& generation);
+
+// One line, ended; valid UTF-8 whatever the strings hold.
+std::string dump(const nlohmann::ordered_json& json);
+
+}  // namespace pilotfish::cli
+
+#endif  // PILOTFISH_CLI_REPORT_H_

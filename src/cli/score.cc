@@ -1,0 +1,232 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <numeric>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/npy_writer.h"
+#include "cli/options.h"
+#include "cli/report.h"
+#include "cli/session.h"
+#include "cli/terminal.h"
+#include "pilotfish/engine.h"
+#include "pilotfish/error.h"
+
+namespace pilotfish::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Options {
+  ComputeOptions compute;
+  std::optional<std::string> text;
+  std::string file;
+  std::optional<std::string> tokens;
+  std::string kv_dtype = "f32";
+  std::string logits_file;
+  std::int64_t top = 0;
+  bool json = false;
+};
+
+struct Candidate {
+  Token token;
+  double log_probability;
+};
+
+// What a model says about one text.
+struct Report {
+  std::vector<Token> tokens;
+  Score score;
+  std::vector<std::vector<Candidate>> best;  // [tokens.size()], or empty
+};
+
+std::vector<Candidate> best_tokens(std::span<const float> row,
+                                   std::int64_t count) {
+  std::vector<float> logits(row.begin(), row.end());
+  for (float& logit : logits) {
+    if (std::isnan(logit)) logit = -std::numeric_limits<float>::infinity();
+  }
+  std::vector<Token> order(logits.size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto kept =
+      std::min<std::int64_t>(count, static_cast<std::int64_t>(order.size()));
+  std::partial_sort(order.begin(), order.begin() + kept, order.end(),
+                    [&](Token a, Token b) {
+                      const float x = logits[static_cast<size_t>(a)];
+                      const float y = logits[static_cast<size_t>(b)];
+                      return x > y || (x == y && a < b);
+                    });
+  const double largest = logits[static_cast<size_t>(order.front())];
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(logit - largest);
+  std::vector<Candidate> best;
+  for (std::int64_t i = 0; i < kept; ++i) {
+    const Token token = order[static_cast<size_t>(i)];
+    best.push_back(
+        {token, logits[static_cast<size_t>(token)] - largest - std::log(sum)});
+  }
+  return best;
+}
+
+std::vector<Token> read_tokens(const Options& options,
+                               const Tokenizer* tokenizer) {
+  if (options.tokens) return parse_tokens("--tokens", *options.tokens);
+  if (tokenizer == nullptr) {
+    throw UsageError(
+        fmt::format("{}: has no tokenizer; give token ids with --tokens",
+                    options.compute.model));
+  }
+  if (options.text) return tokenizer->encode(*options.text);
+  return tokenizer->encode(options.file.empty() ? read_stdin()
+                                                : read_file(options.file));
+}
+
+Report make_report(const Options& options, Model& model,
+                   std::vector<Token> tokens) {
+  Report report{std::move(tokens), {}, {}};
+  std::optional<NpyWriter> file;
+  if (!options.logits_file.empty()) {
+    file.emplace(options.logits_file,
+                 static_cast<std::int64_t>(report.tokens.size()),
+                 model.config().vocab_size);
+  }
+  Progress progress("scoring");
+  ScoreOptions scoring;
+  scoring.kv_dtype =
+      dtype_of("--kv-dtype", options.kv_dtype).value_or(DType::kF32);
+  scoring.on_row = [&](std::int64_t position, std::span<const float> logits) {
+    if (file) file->write_row(logits);
+    if (options.top > 0)
+      report.best.push_back(best_tokens(logits, options.top));
+    progress.update(static_cast<double>(position) /
+                    static_cast<double>(report.tokens.size()));
+  };
+  report.score = score(model, report.tokens, scoring);
+  if (file) file->commit();
+  return report;
+}
+
+// A piece as one short word: line breaks and the like in JSON's spelling.
+std::string quoted(const Tokenizer* tokenizer, Token token) {
+  if (tokenizer == nullptr || token < 0 ||
+      static_cast<size_t>(token) >= tokenizer->vocab_size()) {
+    return "";
+  }
+  return Json(tokenizer->token_text(token))
+      .dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+void print_table(const Report& report, const Tokenizer* tokenizer) {
+  write_out(fmt::format("{:>6} {:>8} {:>10}  {}\n", "place", "token", "log p",
+                        "piece"));
+  for (size_t i = 0; i < report.tokens.size(); ++i) {
+    const std::string probability =
+        i == 0 ? ""
+               : fmt::format("{:.4f}", report.score.log_probabilities[i - 1]);
+    write_out(fmt::format("{:>6} {:>8} {:>10}  {}\n", i, report.tokens[i],
+                          probability, quoted(tokenizer, report.tokens[i])));
+    if (report.best.empty()) continue;
+    for (const Candidate& next : report.best[i]) {
+      write_out(fmt::format("{:>6} {:>8} {:>10.4f}    next {}\n", "",
+                            next.token, next.log_probability,
+                            quoted(tokenizer, next.token)));
+    }
+  }
+  const double total =
+      std::accumulate(report.score.log_probabilities.begin(),
+                      report.score.log_probabilities.end(), 0.0);
+  write_out(fmt::format("\ntokens      {}\nlog p       {:.4f}\n",
+                        report.tokens.size(), total));
+  if (report.tokens.size() > 1) {
+    write_out(fmt::format("perplexity  {:.4f}\n", report.score.perplexity));
+  }
+}
+
+Json report_json(const Report& report, const Model& model) {
+  Json json;
+  json["model"] = model.path().string();
+  json["tokens"] = report.tokens;
+  json["log_probabilities"] = report.score.log_probabilities;
+  json["perplexity"] = report.score.perplexity;  // null for a single token
+  if (!report.best.empty()) {
+    Json rows = Json::array();
+    for (const auto& best : report.best) {
+      Json row = Json::array();
+      for (const Candidate& next : best) {
+        row.push_back(
+            {{"token", next.token}, {"log_probability", next.log_probability}});
+      }
+      rows.push_back(std::move(row));
+    }
+    json["top"] = std::move(rows);
+  }
+  return json;
+}
+
+void run(const Options& options) {
+  LoadOptions load;
+  load.dtype = dtype_of("--dtype", options.compute.dtype);
+  load.threads = make_threads(options.compute.threads);
+  load.n_positions = options.compute.n_positions;
+  if (options.top < 0) throw UsageError("--top: is below 0");
+
+  const auto tokenizer = Tokenizer::load_if_present(options.compute.model);
+  std::vector<Token> tokens = read_tokens(options, tokenizer.get());
+  const auto model = load_model(options.compute.model, "loading", load);
+  const Report report = make_report(options, *model, std::move(tokens));
+  if (options.json) {
+    write_out(dump(report_json(report, *model)));
+  } else {
+    print_table(report, tokenizer.get());
+  }
+}
+
+}  // namespace
+
+void add_score(CLI::App& app) {
+  CLI::App* command = app.add_subcommand(
+      "score", "Log-probability of each token of a text, and its perplexity");
+  const auto options = std::make_shared<Options>();
+  const std::string group = "Text (else standard input)";
+  CLI::Option* text =
+      command->add_option("--text", options->text, "The text itself")
+          ->option_text("TEXT")
+          ->group(group);
+  CLI::Option* file =
+      command->add_option("--file", options->file, "Read the text from a file")
+          ->option_text("FILE")
+          ->group(group)
+          ->excludes(text);
+  command->add_option("--tokens", options->tokens, "Token ids: \"1 2 3\"")
+      ->option_text("IDS")
+      ->group(group)
+      ->excludes(text)
+      ->excludes(file);
+  const std::string output = "Output";
+  command
+      ->add_option("--logits", options->logits_file,
+                   "Write the logits, float32 [tokens, vocabulary], as NumPy "
+                   ".npy")
+      ->option_text("FILE")
+      ->group(output);
+  command
+      ->add_option("--top", options->top,
+                   "Show the N most probable next tokens at each place")
+      ->option_text("N")
+      ->group(output);
+  command->add_flag("--json", options->json, "One JSON object")->group(output);
+  add_compute_options(*command, options->compute);
+  command
+      ->add_option("--kv-dtype", options->kv_dtype,
+                   "Storage of keys and values: f32 (default), f16 or bf16")
+      ->option_text("TYPE")
+      ->group("Model");
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace pilotfish::cli

@@ -1,0 +1,174 @@
+#include "cli/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+
+#include "cli/terminal.h"
+#include "pilotfish/error.h"
+#include "pilotfish/threads.h"
+
+namespace pilotfish::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kDefaultTarget = "pilotfish-stories";
+constexpr const char* kDefaultDraft = "pilotfish-stories-draft";
+
+// Where models that come with the program lie: installed, or in the source tree
+// that holds build/<preset>/pilotfish, or here.
+std::optional<std::string> shipped_model(const std::string& name) {
+  std::error_code ignored;
+  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
+  const fs::path folder = program.parent_path();
+  for (const fs::path& models :
+       {folder.parent_path() / "share" / "pilotfish" / "models",
+        folder.parent_path().parent_path() / "models", fs::path("models")}) {
+    if (fs::exists(models / name, ignored)) return (models / name).string();
+  }
+  return std::nullopt;
+}
+
+void find_default_models(DecodingOptions& options) {
+  if (!options.compute.model.empty()) return;
+  const auto target = shipped_model(kDefaultTarget);
+  if (!target) {
+    throw UsageError(fmt::format(
+        "-m is missing: name a Hugging Face folder or a GGUF file (the default "
+        "model, models/{}, is not there)",
+        kDefaultTarget));
+  }
+  options.compute.model = *target;
+  if (options.draft.empty()) {
+    options.draft = shipped_model(kDefaultDraft).value_or("none");
+  }
+}
+
+DType kv_dtype(const std::string& name) {
+  const auto dtype = parse_dtype(name);
+  if (dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16) {
+    return *dtype;
+  }
+  throw UsageError(
+      fmt::format("--kv-dtype: found \"{}\", expected f16, bf16 or f32", name));
+}
+
+void load_draft(const DecodingOptions& options, const LoadOptions& shared,
+                Session& session) {
+  LoadOptions load = shared;
+  load.dtype = dtype_of("--draft-dtype", options.draft_dtype);
+  load.layers = options.draft_layers;
+  session.draft = load_model(options.draft, "loading the draft model", load);
+  if (options.draft == options.compute.model || !session.tokenizer) return;
+
+  const auto tokenizer = Tokenizer::load_if_present(options.draft);
+  if (!tokenizer) return;
+  const std::string difference =
+      tokenizer_difference(*session.tokenizer, *tokenizer);
+  if (!difference.empty()) {
+    throw UsageError(fmt::format("{} cannot draft for {}: {}", options.draft,
+                                 options.compute.model, difference));
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<Model> load_model(const std::string& path,
+                                  std::string_view label, LoadOptions options) {
+  Progress progress{std::string(label)};
+  options.progress = [&](double fraction) { progress.update(fraction); };
+  return Model::load(path, options);
+}
+
+const Tokenizer& Session::text(std::string_view need) const {
+  if (tokenizer) return *tokenizer;
+  throw UsageError(
+      fmt::format("{}: has no tokenizer, which {} needs; give "
+                  "token ids with --tokens",
+                  target->path().string(), need));
+}
+
+Session open_session(DecodingOptions options) {
+  find_default_models(options);
+  Session session;
+  session.sampling = sampling_params(options.sampling);
+  session.kv_dtype = kv_dtype(options.kv_dtype);
+  session.synthetic = options.synthetic_acceptance.has_value();
+  session.acceptor =
+      session.synthetic ? make_synthetic_acceptor(*options.synthetic_acceptance)
+                        : make_acceptor(options.acceptor);
+  LoadOptions load;
+  load.dtype = dtype_of("--dtype", options.compute.dtype);
+  load.threads = make_threads(options.compute.threads);
+  load.n_positions = options.compute.n_positions;
+  session.threads = thread_count(*load.threads);
+
+  session.tokenizer = Tokenizer::load_if_present(options.compute.model);
+  session.target =
+      load_model(options.compute.model, "loading the target model", load);
+  if (!options.draft.empty() && options.draft != "none") {
+    load_draft(options, load, session);
+  }
+  return session;
+}
+
+EngineOptions engine_options(const Session& session,
+                             const DecodingOptions& options,
+                             std::int64_t n_positions,
+                             std::int64_t max_sequences) {
+  EngineOptions engine;
+  engine.n_positions = n_positions;
+  engine.max_sequences = max_sequences;
+  engine.window = session.draft ? options.window : 1;
+  engine.kv_dtype = session.kv_dtype;
+  engine.acceptor = session.acceptor;
+  return engine;
+}
+
+Request make_request(const Session& session, const DecodingOptions& options) {
+  Request request;
+  request.max_tokens = options.max_tokens == -1
+                           ? std::numeric_limits<std::int64_t>::max()
+                           : options.max_tokens;
+  request.sampling = session.sampling;
+  request.stop_strings = options.stop_strings;
+  request.stop_ids = options.stop_ids;
+  request.ignore_eos = options.ignore_eos;
+  return request;
+}
+
+Generation run_request(Engine& engine, RequestId id,
+                       const std::function<bool()>& interrupted) {
+  std::optional<Progress> progress("encoding the prompt");
+  while (engine.step()) {
+    const double encoded = engine.prompt_progress(id);
+    if (encoded >= 1) {
+      progress.reset();
+    } else {
+      progress->update(encoded);
+    }
+    if (interrupted && interrupted()) engine.cancel(id);
+  }
+  return engine.take(id).value();
+}
+
+ChatTemplate load_template(const Session& session,
+                           const std::string& template_file) {
+  const Tokenizer& tokenizer = session.text("a chat template");
+  const std::string source = template_file.empty() ? tokenizer.chat_template()
+                                                   : read_file(template_file);
+  if (source.empty()) {
+    throw UsageError(
+        fmt::format("{}: has no chat template; give one with --template FILE",
+                    session.target->path().string()));
+  }
+  const auto text = [&](std::optional<Token> token) {
+    return token ? std::string(tokenizer.token_text(*token)) : std::string();
+  };
+  return ChatTemplate(source, text(tokenizer.bos()), text(tokenizer.eos()));
+}
+
+}  // namespace pilotfish::cli

@@ -1,0 +1,109 @@
+#include "engine/job.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/statistics.h"
+
+namespace pilotfish {
+namespace {
+
+double seconds_between(Job::Clock::time_point from, Job::Clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+SequenceOptions sequence_options(Request request,
+                                 std::span<const Token> model_ends) {
+  SequenceOptions options;
+  options.prompt = std::move(request.prompt);
+  options.max_tokens = request.max_tokens;
+  options.sampling = std::move(request.sampling);
+  options.stop_tokens = std::move(request.stop_ids);
+  if (!request.ignore_eos) {
+    options.stop_tokens.insert(options.stop_tokens.end(), model_ends.begin(),
+                               model_ends.end());
+  }
+  options.window = request.window;
+  return options;
+}
+
+}  // namespace
+
+Job::Job(RequestId id, Request request, std::span<const Token> model_ends,
+         const Tokenizer* tokenizer, OnPiece on_piece)
+    : id_(id),
+      on_piece_(std::move(on_piece)),
+      filter_(std::move(request.stop_strings)),
+      sequence_(sequence_options(std::move(request), model_ends)) {
+  if (tokenizer != nullptr) stream_.emplace(*tokenizer, sequence_.tokens());
+}
+
+void Job::deliver() {
+  if (delivered_ == sequence_.generated().size()) return;
+  last_ = Clock::now();
+  if (delivered_ == 0) first_ = last_;
+  try {
+    // Both ends below shorten the sequence to what has been delivered.
+    while (delivered_ < sequence_.generated().size()) {
+      deliver_token(delivered_++);
+    }
+    if (!sequence_.finished()) return;
+    if (const std::string rest = held_back(); !rest.empty()) {
+      hand_on(-1, Origin::kBonus, rest);
+    }
+  } catch (...) {
+    cancel();
+    throw;
+  }
+}
+
+void Job::deliver_token(size_t index) {
+  const Token token = sequence_.generated()[index];
+  const Origin origin = sequence_.origins()[index];
+  const std::string text = text_of(token);
+  if (filter_.found()) {
+    sequence_.finish(FinishReason::kStopString,
+                     static_cast<std::int64_t>(delivered_));
+  }
+  hand_on(token, origin, text);
+}
+
+std::string Job::text_of(Token token) {
+  if (!stream_ || sequence_.is_stop(token)) return {};
+  const std::string text = stream_->push(token);
+  const bool too_early =
+      static_cast<std::int64_t>(delivered_) < sequence_.sampling().min_tokens;
+  return too_early ? filter_.pass(text) : filter_.push(text);
+}
+
+std::string Job::held_back() {
+  return stream_ ? filter_.pass(stream_->finish()) : std::string();
+}
+
+void Job::hand_on(Token token, Origin origin, const std::string& text) {
+  text_ += text;
+  if (on_piece_ && !on_piece_({text, token, origin})) cancel();
+}
+
+void Job::cancel() {
+  sequence_.finish(FinishReason::kCancelled,
+                   static_cast<std::int64_t>(delivered_));
+}
+
+Generation Job::result() {
+  Generation result;
+  const std::span<const Token> tokens = sequence_.generated();
+  result.tokens.assign(tokens.begin(), tokens.end());
+  result.origins.assign(sequence_.origins().begin(), sequence_.origins().end());
+  text_ += held_back();  // of a request that was cancelled
+  result.text = std::move(text_);
+  result.finish_reason = sequence_.finish_reason();
+  result.stats =
+      summarise(sequence_.iterations(), sequence_.prompt_size(),
+                sequence_.generated_size(),
+                tokens.empty() ? 0 : seconds_between(submitted_, first_),
+                tokens.empty() ? 0 : seconds_between(first_, last_));
+  return result;
+}
+
+}  // namespace pilotfish

@@ -1,0 +1,63 @@
+#ifndef PILOTFISH_ENGINE_JOB_H_
+#define PILOTFISH_ENGINE_JOB_H_
+
+#include <chrono>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "engine/stop_filter.h"
+#include "pilotfish/engine.h"
+#include "speculative/sequence.h"
+
+namespace pilotfish {
+
+// One request on its way: its sequence, and how much of it has become text and
+// been handed to the caller. Does not move.
+class Job {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  // `tokenizer` may be null; else it must outlive the job. `model_ends` are the
+  // model's own end tokens. Throws UsageError as Sequence does.
+  Job(RequestId id, Request request, std::span<const Token> model_ends,
+      const Tokenizer* tokenizer, OnPiece on_piece);
+
+  RequestId id() const { return id_; }
+  Sequence& sequence() { return sequence_; }
+  const Sequence& sequence() const { return sequence_; }
+
+  // Hands on the tokens the latest pass brought, one by one, and ends the
+  // sequence at a stop string or where the caller wants no more. What the
+  // callback throws passes through; the job is cancelled then.
+  void deliver();
+
+  // Ends the sequence with the tokens handed on so far; also while `deliver`
+  // runs.
+  void cancel();
+
+  // Requires: sequence().finished(), everything delivered.
+  Generation result();
+
+ private:
+  void deliver_token(size_t index);
+  std::string text_of(Token token);
+  std::string held_back();
+  void hand_on(Token token, Origin origin, const std::string& text);
+
+  RequestId id_;
+  OnPiece on_piece_;
+  StopFilter filter_;
+  Sequence sequence_;
+  std::optional<TextStream> stream_;
+  std::string text_;
+  size_t delivered_ = 0;  // of sequence_.generated()
+
+  Clock::time_point submitted_ = Clock::now();
+  Clock::time_point first_;  // end of the first iteration
+  Clock::time_point last_;
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_ENGINE_JOB_H_

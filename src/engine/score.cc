@@ -1,0 +1,78 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "pilotfish/engine.h"
+#include "pilotfish/error.h"
+
+namespace pilotfish {
+namespace {
+
+// Rows of logits in one pass: what fits into 64 MiB, so that scoring a long
+// text takes no more memory than generating.
+std::int64_t chunk_rows(std::int64_t vocab_size) {
+  constexpr std::int64_t kLogitsFloats = std::int64_t{16} << 20;
+  return std::clamp<std::int64_t>(kLogitsFloats / vocab_size, 1, 512);
+}
+
+double log_probability(std::span<const float> logits, Token token) {
+  const double largest = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(logit - largest);
+  return logits[static_cast<size_t>(token)] - largest - std::log(sum);
+}
+
+void check(const ModelConfig& config, std::span<const Token> tokens) {
+  if (tokens.empty()) throw UsageError("no tokens to score");
+  if (static_cast<std::int64_t>(tokens.size()) > config.n_positions) {
+    throw UsageError(fmt::format(
+        "{} tokens to score are more than the model's n_positions, {}",
+        tokens.size(), config.n_positions));
+  }
+  for (const Token token : tokens) {
+    if (token < 0 || token >= config.vocab_size) {
+      throw UsageError(
+          fmt::format("{} is not a token: the model's vocabulary is 0 to {}",
+                      token, config.vocab_size - 1));
+    }
+  }
+}
+
+}  // namespace
+
+Score score(Model& model, std::span<const Token> tokens,
+            const ScoreOptions& options) {
+  check(model.config(), tokens);
+  const auto count = static_cast<std::int64_t>(tokens.size());
+  KvCache cache(model.config(),
+                {.n_positions = count, .dtype = options.kv_dtype});
+  const SequenceId sequence = cache.create();
+  const std::int64_t chunk = chunk_rows(model.config().vocab_size);
+
+  Score result;
+  double sum = 0;
+  for (std::int64_t begin = 0; begin < count; begin += chunk) {
+    const std::int64_t rows = std::min(chunk, count - begin);
+    Batch batch;
+    batch.add(
+        sequence,
+        tokens.subspan(static_cast<size_t>(begin), static_cast<size_t>(rows)),
+        rows);
+    const Logits logits = model.forward(batch, cache);
+    for (std::int64_t i = 0; i < rows; ++i) {
+      if (options.on_row) options.on_row(begin + i, logits.row(i));
+      if (begin + i + 1 == count) break;
+      result.log_probabilities.push_back(log_probability(
+          logits.row(i), tokens[static_cast<size_t>(begin + i + 1)]));
+      sum += result.log_probabilities.back();
+    }
+  }
+  result.perplexity = count == 1
+                          ? std::numeric_limits<double>::quiet_NaN()
+                          : std::exp(-sum / static_cast<double>(count - 1));
+  return result;
+}
+
+}  // namespace pilotfish
