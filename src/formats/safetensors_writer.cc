@@ -16,7 +16,7 @@ const char* dtype_text(DType dtype) {
     case DType::kBF16:
       return "BF16";
     default:
-      assert(!"safetensors has no quantised types");
+      assert(false && "safetensors has no quantised types");
       return "";
   }
 }
