@@ -12,4 +12,22 @@ std::int64_t ModelScorer::vocab_size() const {
   return model_->config().vocab_size;
 }
 
+std::int64_t ModelScorer::n_positions() const { return cache_.n_positions(); }
+
+SequenceId ModelScorer::create() { return cache_.create(); }
+
+void ModelScorer::release(SequenceId sequence) { cache_.release(sequence); }
+
+std::int64_t ModelScorer::length(SequenceId sequence) const {
+  return cache_.length(sequence);
+}
+
+void ModelScorer::truncate(SequenceId sequence, std::int64_t length) {
+  cache_.truncate(sequence, length);
+}
+
+Logits ModelScorer::forward(const Batch& batch) {
+  return model_->forward(batch, cache_);
+}
+
 }  // namespace pilotfish

@@ -34,18 +34,12 @@ class ModelScorer final : public Scorer {
   ModelScorer(std::shared_ptr<Model> model, const KvCacheOptions& options);
 
   std::int64_t vocab_size() const override;
-  std::int64_t n_positions() const override { return cache_.n_positions(); }
-  SequenceId create() override { return cache_.create(); }
-  void release(SequenceId sequence) override { cache_.release(sequence); }
-  std::int64_t length(SequenceId sequence) const override {
-    return cache_.length(sequence);
-  }
-  void truncate(SequenceId sequence, std::int64_t length) override {
-    cache_.truncate(sequence, length);
-  }
-  Logits forward(const Batch& batch) override {
-    return model_->forward(batch, cache_);
-  }
+  std::int64_t n_positions() const override;
+  SequenceId create() override;
+  void release(SequenceId sequence) override;
+  std::int64_t length(SequenceId sequence) const override;
+  void truncate(SequenceId sequence, std::int64_t length) override;
+  Logits forward(const Batch& batch) override;
 
   const Model& model() const { return *model_; }
   const KvCache& cache() const { return cache_; }

@@ -1,0 +1,495 @@
+// Exactness without sampling: over toy chains, what drafting and a rule emit is
+// integrated over all randomness and compared with the target's own joint
+// distribution. The same comparison must refuse rules that are wrong.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "speculative/rejection_rule.h"
+#include "speculative/testing/outcome_tree.h"
+
+namespace pilotfish {
+namespace {
+
+using test::OutcomeTree;
+using test::Rule;
+
+constexpr double kTolerance = 1e-12;
+
+Distribution from(const std::vector<double>& weights) {
+  double mass = 0;
+  for (const double w : weights) mass += w;
+  std::vector<Distribution::Entry> entries;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    entries.push_back({static_cast<Token>(i), weights[i] / mass});
+  }
+  return Distribution(std::move(entries));
+}
+
+// How the target's row and the draft's relate.
+enum class Pair {
+  kIndependent,
+  kZeros,     // zero entries, listed and left out, on either side
+  kDisjoint,  // nothing in common
+  kEqual,
+  kNearlyEqual,  // rounding decides the signs of p - q
+  kTies,         // equal probabilities
+  kOneHotTarget,
+  kOneHotDraft,
+  kOneHotBoth,
+};
+constexpr int kPairs = 9;
+
+class RowMaker {
+ public:
+  RowMaker(size_t vocab, unsigned seed) : vocab_(vocab), random_(seed) {}
+
+  std::pair<Distribution, Distribution> make(Pair pair) {
+    switch (pair) {
+      case Pair::kIndependent:
+        return {from(weights()), from(weights())};
+      case Pair::kZeros:
+        return {sparse(), from(some_zero())};
+      case Pair::kDisjoint: {
+        std::vector<double> p = weights();
+        std::vector<double> q = weights();
+        for (size_t i = 0; i < vocab_; ++i) (i % 2 == 0 ? p : q)[i] = 0;
+        return {from(p), from(q)};
+      }
+      case Pair::kEqual: {
+        const Distribution p = from(weights());
+        return {p, p};
+      }
+      case Pair::kNearlyEqual: {
+        std::vector<double> p = weights();
+        std::vector<double> q = p;
+        for (double& x : q) x *= 1 + 4e-16 * (uniform() - 0.5);
+        return {from(p), from(q)};
+      }
+      case Pair::kTies: {
+        std::vector<double> p(vocab_, 1);
+        std::vector<double> q(vocab_, 1);
+        p[pick()] = 2;
+        q[pick()] = 2;
+        return {from(p), from(q)};
+      }
+      case Pair::kOneHotTarget:
+        return {Distribution::one_hot(static_cast<Token>(pick())),
+                from(weights())};
+      case Pair::kOneHotDraft:
+        return {from(weights()),
+                Distribution::one_hot(static_cast<Token>(pick()))};
+      case Pair::kOneHotBoth:
+        return {Distribution::one_hot(static_cast<Token>(pick())),
+                Distribution::one_hot(static_cast<Token>(pick()))};
+    }
+    return {};
+  }
+
+  std::pair<Distribution, Distribution> make_any() {
+    return make(static_cast<Pair>(random_() % kPairs));
+  }
+
+ private:
+  double uniform() {
+    return std::uniform_real_distribution<double>(0, 1)(random_);
+  }
+  size_t pick() { return random_() % vocab_; }
+  std::vector<double> weights() {
+    std::vector<double> w(vocab_);
+    for (double& x : w) x = -std::log(1 - uniform());
+    return w;
+  }
+  std::vector<double> some_zero() {
+    std::vector<double> w = weights();
+    const size_t kept = pick();
+    for (size_t i = 0; i < vocab_; ++i) {
+      if (i != kept && uniform() < 0.5) w[i] = 0;
+    }
+    return w;
+  }
+  Distribution sparse() {
+    std::vector<Distribution::Entry> entries;
+    const Distribution all = from(some_zero());
+    for (const auto& entry : all.entries()) {
+      if (entry.probability > 0) entries.push_back(entry);
+    }
+    return Distribution(std::move(entries));
+  }
+
+  size_t vocab_;
+  std::mt19937 random_;
+};
+
+// A target and a draft over prefixes: rows for every prefix shorter than
+// `length`. A prefix is a number: its tokens as digits.
+struct Chain {
+  size_t vocab;
+  size_t length;
+  std::vector<std::vector<Distribution>> p;  // [prefix length][prefix]
+  std::vector<std::vector<Distribution>> q;
+
+  template <typename Make>
+  Chain(size_t vocab_size, size_t tokens, const Make& make)
+      : vocab(vocab_size), length(tokens), p(tokens), q(tokens) {
+    size_t prefixes = 1;
+    for (size_t i = 0; i < length; ++i, prefixes *= vocab) {
+      for (size_t prefix = 0; prefix < prefixes; ++prefix) {
+        auto [target, draft] = make();
+        p[i].push_back(std::move(target));
+        q[i].push_back(std::move(draft));
+      }
+    }
+  }
+
+  size_t extend(size_t prefix, Token token) const {
+    return prefix * vocab + static_cast<size_t>(token);
+  }
+
+  std::vector<double> target_joint() const {
+    std::vector<double> mass = {1};
+    for (size_t i = 0; i < length; ++i) {
+      std::vector<double> next(mass.size() * vocab);
+      for (size_t prefix = 0; prefix < mass.size(); ++prefix) {
+        for (const auto& entry : p[i][prefix].entries()) {
+          next[extend(prefix, entry.token)] += mass[prefix] * entry.probability;
+        }
+      }
+      mass = std::move(next);
+    }
+    return mass;
+  }
+};
+
+// How tokens are drafted from q, and what is said of it.
+enum class Drafting {
+  kSampled,
+  kArgmax,               // q is one-hot, told by empty probs
+  kArgmaxToldAsSampled,  // wrong: the softmax is handed on as q
+  kSampledToldSquared,   // wrong: q before the temperature
+};
+
+class Integrator {
+ public:
+  Integrator(const Chain& chain, size_t window, Drafting drafting,
+             const Rule& rule)
+      : chain_(chain), window_(window), drafting_(drafting), rule_(rule) {}
+
+  // The distribution of what is emitted, iteration after iteration.
+  std::vector<double> joint() {
+    mass_.clear();
+    size_t prefixes = 1;
+    for (size_t i = 0; i <= chain_.length; ++i, prefixes *= chain_.vocab) {
+      mass_.emplace_back(prefixes, 0.0);
+    }
+    mass_[0][0] = 1;
+    for (size_t at = 0; at < chain_.length; ++at) {
+      for (size_t prefix = 0; prefix < mass_[at].size(); ++prefix) {
+        if (mass_[at][prefix] == 0) continue;
+        from_ = {at, prefix, mass_[at][prefix]};
+        draft_further({}, {chain_.p[at][prefix]}, prefix, 1);
+      }
+    }
+    return mass_[chain_.length];
+  }
+
+ private:
+  struct Start {
+    size_t at;
+    size_t prefix;
+    double mass;
+  };
+
+  void draft_further(const Draft& draft, std::vector<Distribution> target,
+                     size_t prefix, double probability) {
+    const size_t at = from_.at + draft.size();
+    if (draft.size() + 1 == window_ || at + 1 == chain_.length) {
+      emit(draft, target, probability);
+      return;
+    }
+    const Distribution& q = chain_.q[at][prefix];
+    const bool argmax = drafting_ == Drafting::kArgmax ||
+                        drafting_ == Drafting::kArgmaxToldAsSampled;
+    const Distribution drawn = argmax ? Distribution::one_hot(q.argmax()) : q;
+    for (const auto& entry : drawn.entries()) {
+      if (entry.probability == 0) continue;
+      Draft longer = draft;
+      longer.tokens.push_back(entry.token);
+      if (drafting_ == Drafting::kSampledToldSquared) {
+        longer.probs.push_back(squared(q));
+      } else if (drafting_ != Drafting::kArgmax) {
+        longer.probs.push_back(q);
+      }
+      const size_t next = chain_.extend(prefix, entry.token);
+      std::vector<Distribution> rows = target;
+      rows.push_back(chain_.p[at + 1][next]);
+      draft_further(longer, std::move(rows), next,
+                    probability * entry.probability);
+    }
+  }
+
+  void emit(const Draft& draft, const std::vector<Distribution>& target,
+            double probability) {
+    test::for_each_outcome(
+        rule_, draft, target, [&](const Verdict& verdict, double outcome) {
+          size_t prefix = from_.prefix;
+          size_t at = from_.at;
+          for (const Token token : verdict.tokens) {
+            if (at == chain_.length) break;
+            prefix = chain_.extend(prefix, token);
+            ++at;
+          }
+          mass_[at][prefix] += from_.mass * probability * outcome;
+        });
+  }
+
+  static Distribution squared(const Distribution& q) {
+    std::vector<double> w;
+    for (const auto& entry : q.entries()) {
+      w.resize(static_cast<size_t>(entry.token));
+      w.push_back(entry.probability * entry.probability);
+    }
+    return from(w);
+  }
+
+  const Chain& chain_;
+  size_t window_;
+  Drafting drafting_;
+  const Rule& rule_;
+  Start from_{};
+  std::vector<std::vector<double>> mass_;  // [prefix length][prefix]
+};
+
+double largest_error(const Chain& chain, size_t window, Drafting drafting,
+                     const Rule& rule) {
+  const std::vector<double> expected = chain.target_joint();
+  const std::vector<double> actual =
+      Integrator(chain, window, drafting, rule).joint();
+  double error = 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    error = std::max(error, std::abs(expected[i] - actual[i]));
+  }
+  return error;
+}
+
+const Rule kRejection = [](const Draft& draft,
+                           std::span<const Distribution> target,
+                           const OutcomeTree& chance) {
+  return verify_by_rejection(draft, target, chance);
+};
+
+// Vocabulary, window; the chain is one window long and one token more, so that
+// iterations also start inside it.
+class Exhaustive : public testing::TestWithParam<std::pair<size_t, size_t>> {};
+
+TEST_P(Exhaustive, MixedPairsAreExact) {
+  const auto [vocab, window] = GetParam();
+  const int chains = vocab <= 3 ? 300 : 60;
+  for (int i = 0; i < chains; ++i) {
+    RowMaker rows(vocab, static_cast<unsigned>(i));
+    const Chain chain(vocab, window + 1, [&] { return rows.make_any(); });
+    for (const Drafting drafting : {Drafting::kSampled, Drafting::kArgmax}) {
+      EXPECT_LT(largest_error(chain, window, drafting, kRejection), kTolerance)
+          << "chain " << i << ", drafting " << static_cast<int>(drafting);
+    }
+  }
+}
+
+TEST_P(Exhaustive, EachKindOfPairIsExact) {
+  const auto [vocab, window] = GetParam();
+  for (int kind = 0; kind < kPairs; ++kind) {
+    RowMaker rows(vocab, 77);
+    const Chain chain(vocab, window + 1,
+                      [&] { return rows.make(static_cast<Pair>(kind)); });
+    for (const Drafting drafting : {Drafting::kSampled, Drafting::kArgmax}) {
+      EXPECT_LT(largest_error(chain, window, drafting, kRejection), kTolerance)
+          << "pair " << kind << ", drafting " << static_cast<int>(drafting);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Chains, Exhaustive,
+                         testing::Values(std::pair{2u, 1u}, std::pair{2u, 2u},
+                                         std::pair{2u, 4u}, std::pair{2u, 5u},
+                                         std::pair{3u, 2u}, std::pair{3u, 3u},
+                                         std::pair{3u, 4u}, std::pair{4u, 3u},
+                                         std::pair{4u, 4u}, std::pair{5u, 2u},
+                                         std::pair{5u, 3u}, std::pair{5u, 4u}),
+                         [](const auto& p) {
+                           return "Vocab" + std::to_string(p.param.first) +
+                                  "Window" + std::to_string(p.param.second);
+                         });
+
+// Negative controls: what some engines have shipped. Each must be caught by the
+// comparison above.
+
+double error_on_mixed_chains(Drafting drafting, const Rule& rule) {
+  double error = 0;
+  for (unsigned i = 0; i < 5; ++i) {
+    RowMaker rows(3, i);
+    const Chain chain(3, 4, [&] { return rows.make_any(); });
+    error = std::max(error, largest_error(chain, 3, drafting, rule));
+  }
+  return error;
+}
+
+constexpr double kCaught = 1e-3;
+
+TEST(ExhaustiveControl, TheRuleItselfPasses) {
+  EXPECT_LT(error_on_mixed_chains(Drafting::kSampled, kRejection), kTolerance);
+}
+
+TEST(ExhaustiveControl, AnArgmaxDraftTestedAgainstASoftmaxIsCaught) {
+  EXPECT_GT(error_on_mixed_chains(Drafting::kArgmaxToldAsSampled, kRejection),
+            kCaught);
+}
+
+// For p = [.2, .5, .3], q = [.6, .3, .1] gives [1/3, 1/3,
+// 1/3].
+TEST(ExhaustiveControl, TheKnownExampleOfThatIsReproduced) {
+  const Chain chain(3, 2, [] {
+    return std::pair{from({.2, .5, .3}), from({.6, .3, .1})};
+  });
+  const std::vector<double> wrong =
+      Integrator(chain, 2, Drafting::kArgmaxToldAsSampled, kRejection).joint();
+  for (size_t first = 0; first < 3; ++first) {
+    double marginal = 0;
+    for (size_t second = 0; second < 3; ++second) {
+      marginal += wrong[first * 3 + second];
+    }
+    EXPECT_NEAR(marginal, 1.0 / 3, 1e-12);
+  }
+}
+
+TEST(ExhaustiveControl, ADraftThatIsNotWhatItSaysIsCaught) {
+  EXPECT_GT(error_on_mixed_chains(Drafting::kSampledToldSquared, kRejection),
+            kCaught);
+}
+
+// verify_by_rejection with one thing wrong.
+struct Wrong {
+  bool inverted_ratio = false;
+  bool recovers_from_target = false;
+  bool residual_not_clipped = false;
+  bool bonus_from_previous_row = false;
+  bool counts_non_zero_ids = false;
+  bool accepts_likely_ones = false;  // "above 60 %"
+
+  Verdict operator()(const Draft& draft, std::span<const Distribution> target,
+                     const OutcomeTree& chance) const {
+    Verdict verdict;
+    for (size_t i = 0; i < draft.size(); ++i) {
+      const Token x = draft.tokens[i];
+      const double p = target[i].probability(x);
+      double ratio = p / draft.proposed(i);
+      if (inverted_ratio) ratio = draft.proposed(i) / p;
+      if (accepts_likely_ones) ratio = p > 0.6 ? 1 : 0;
+      if (counts_non_zero_ids && x == 0) ratio = 0;
+      if (!chance.accepts(ratio, i)) {
+        const Distribution q =
+            draft.probs.empty() ? Distribution::one_hot(x) : draft.probs[i];
+        verdict.tokens.push_back(chance.draw(recovers_from_target ? target[i]
+                                             : residual_not_clipped
+                                                 ? absolute(target[i], q)
+                                                 : residual(target[i], q),
+                                             i));
+        return verdict;
+      }
+      verdict.tokens.push_back(x);
+      ++verdict.accepted;
+    }
+    const size_t last = draft.size();
+    verdict.tokens.push_back(chance.draw(
+        target[bonus_from_previous_row && last > 0 ? last - 1 : last], last));
+    return verdict;
+  }
+
+  static Distribution absolute(const Distribution& p, const Distribution& q) {
+    std::vector<double> w(3);
+    double mass = 0;
+    for (Token x = 0; x < 3; ++x) {
+      mass += w[static_cast<size_t>(x)] =
+          std::abs(p.probability(x) - q.probability(x));
+    }
+    return mass > 0 ? from(w) : p;
+  }
+};
+
+TEST(ExhaustiveControl, EveryWrongRuleIsCaught) {
+  EXPECT_LT(error_on_mixed_chains(Drafting::kSampled, Wrong{}), kTolerance);
+  const auto expect_caught = [](const char* what, auto break_it) {
+    Wrong rule;
+    break_it(rule);
+    for (const Drafting drafting : {Drafting::kSampled, Drafting::kArgmax}) {
+      EXPECT_GT(error_on_mixed_chains(drafting, rule), kCaught) << what;
+    }
+  };
+  expect_caught("ratio", [](Wrong& w) { w.inverted_ratio = true; });
+  expect_caught("recovery", [](Wrong& w) { w.recovers_from_target = true; });
+  expect_caught("clip", [](Wrong& w) { w.residual_not_clipped = true; });
+  expect_caught("bonus", [](Wrong& w) { w.bonus_from_previous_row = true; });
+  expect_caught("zero id", [](Wrong& w) { w.counts_non_zero_ids = true; });
+  expect_caught("60 %", [](Wrong& w) { w.accepts_likely_ones = true; });
+}
+
+// Acceptance per position is 1 - TV(p, q), the most a token-by-token rule can.
+TEST(Rejection, AcceptsAsOftenAsIsPossible) {
+  RowMaker rows(5, 3);
+  for (int repeat = 0; repeat < 50; ++repeat) {
+    const auto [p, q] = rows.make_any();
+    double overlap = 0;
+    for (Token x = 0; x < 5; ++x) {
+      overlap += std::min(p.probability(x), q.probability(x));
+    }
+    double accepted = 0;
+    for (const auto& entry : q.entries()) {
+      if (entry.probability == 0) continue;
+      const Draft draft{{entry.token}, {q}};
+      const std::vector<Distribution> target = {p, p};
+      test::for_each_outcome(kRejection, draft, target,
+                             [&](const Verdict& verdict, double probability) {
+                               accepted +=
+                                   entry.probability * probability *
+                                   static_cast<double>(verdict.accepted);
+                             });
+    }
+    EXPECT_NEAR(accepted, overlap, 1e-12);
+  }
+}
+
+// Rounding can reject where p and q are equal; the residual then has no mass.
+class AlwaysRejects {
+ public:
+  bool accepts(double, size_t) const { return false; }
+  Token draw(const Distribution& distribution, size_t, RandomRole) const {
+    return distribution.sample(0.999);
+  }
+};
+
+TEST(Rejection, AResidualWithoutMassFallsBackToTheTarget) {
+  const Distribution p({{3, 0.5}, {8, 0.5}});
+  const Draft draft{{3}, {p}};
+  const std::vector<Distribution> target = {p, Distribution::one_hot(1)};
+  const Verdict verdict = verify_by_rejection(draft, target, AlwaysRejects());
+  EXPECT_EQ(verdict.accepted, 0u);
+  EXPECT_EQ(verdict.tokens, std::vector<Token>{8});
+}
+
+TEST(Rejection, NeverAcceptsWhatTheTargetCannotYield) {
+  // Also where the draft claims that it could not either.
+  const Draft draft{{2}, {Distribution::one_hot(1)}};
+  const std::vector<Distribution> target = {Distribution({{0, 0.5}, {1, 0.5}}),
+                                            Distribution::one_hot(1)};
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    const Random random(seed);
+    EXPECT_EQ(
+        verify_by_rejection(draft, target, KeyedChance(random, 5)).accepted,
+        0u);
+  }
+}
+
+}  // namespace
+}  // namespace pilotfish

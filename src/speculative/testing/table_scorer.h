@@ -1,0 +1,133 @@
+#ifndef PILOTFISH_SPECULATIVE_TESTING_TABLE_SCORER_H_
+#define PILOTFISH_SPECULATIVE_TESTING_TABLE_SCORER_H_
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <random>
+#include <span>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "pilotfish/error.h"
+#include "speculative/scorer.h"
+
+namespace pilotfish::test {
+
+// A toy language model: the logits after a prefix are a row of a small table,
+// chosen by the prefix's last two tokens and its length.
+class LogitTable {
+ public:
+  LogitTable(std::int64_t vocab_size, std::int64_t contexts, unsigned seed,
+             float spread = 1.5f)
+      : vocab_size_(vocab_size), contexts_(contexts) {
+    std::mt19937 random(seed);
+    std::normal_distribution<float> normal(0, spread);
+    logits_.resize(static_cast<size_t>(vocab_size * contexts));
+    for (float& x : logits_) x = normal(random);
+  }
+
+  // Much like `other`: its logits with noise on top.
+  static LogitTable like(const LogitTable& other, unsigned seed, float noise) {
+    LogitTable table = other;
+    std::mt19937 random(seed);
+    std::normal_distribution<float> normal(0, noise);
+    for (float& x : table.logits_) x += normal(random);
+    return table;
+  }
+
+  std::int64_t vocab_size() const { return vocab_size_; }
+  size_t context(std::span<const Token> prefix) const {
+    const size_t n = prefix.size();
+    const std::int64_t last = prefix[n - 1];
+    const std::int64_t before = n > 1 ? prefix[n - 2] : 0;
+    return static_cast<size_t>((7 * last + 3 * before + std::ssize(prefix)) %
+                               contexts_);
+  }
+  std::span<const float> row(std::span<const Token> prefix) const {
+    return std::span(logits_).subspan(
+        context(prefix) * static_cast<size_t>(vocab_size_),
+        static_cast<size_t>(vocab_size_));
+  }
+
+ private:
+  std::int64_t vocab_size_;
+  std::int64_t contexts_;
+  std::vector<float> logits_;  // [contexts, vocab_size]
+};
+
+// A LogitTable that is used like a model with its cache, and as strict.
+class TableScorer final : public Scorer {
+ public:
+  explicit TableScorer(LogitTable table, std::int64_t n_positions = 64,
+                       size_t max_sequences = 64)
+      : table_(std::move(table)),
+        n_positions_(n_positions),
+        max_sequences_(max_sequences) {}
+
+  std::int64_t vocab_size() const override { return table_.vocab_size(); }
+  std::int64_t n_positions() const override { return n_positions_; }
+
+  SequenceId create() override {
+    if (sequences_.size() >= max_sequences_) throw Error("table: full");
+    sequences_[next_];
+    return next_++;
+  }
+  void release(SequenceId sequence) override {
+    if (sequences_.erase(sequence) == 0) throw std::logic_error("release");
+  }
+  std::int64_t length(SequenceId sequence) const override {
+    return std::ssize(sequences_.at(sequence));
+  }
+  void truncate(SequenceId sequence, std::int64_t length) override {
+    if (length < 0 || length > this->length(sequence)) {
+      throw std::logic_error("truncate to more than there is");
+    }
+    sequences_.at(sequence).resize(static_cast<size_t>(length));
+  }
+
+  Logits forward(const Batch& batch) override {
+    ++passes;
+    rows += batch.rows();
+    most_rows = std::max(most_rows, batch.rows());
+    out_.clear();
+    for (const Batch::Entry& entry : batch.entries()) {
+      std::vector<Token>& prefix = sequences_.at(entry.sequence);
+      for (std::int64_t i = 0; i < entry.rows; ++i) {
+        const Token token =
+            batch.tokens()[static_cast<size_t>(entry.first_row + i)];
+        if (token < 0 || token >= vocab_size()) throw Error("table: token");
+        if (std::ssize(prefix) == n_positions_) throw Error("table: no room");
+        prefix.push_back(token);
+        if (i < entry.rows - entry.logits_rows) continue;
+        const std::span<const float> row = table_.row(prefix);
+        out_.insert(out_.end(), row.begin(), row.end());
+      }
+    }
+    return {out_.data(), batch.logits_rows(), vocab_size()};
+  }
+
+  // What is cached of a sequence.
+  const std::vector<Token>& cached(SequenceId sequence) const {
+    return sequences_.at(sequence);
+  }
+  size_t in_use() const { return sequences_.size(); }
+
+  std::int64_t passes = 0;
+  std::int64_t rows = 0;
+  std::int64_t most_rows = 0;  // of one pass
+
+ private:
+  LogitTable table_;
+  std::int64_t n_positions_;
+  size_t max_sequences_;
+  SequenceId next_ = 0;
+  std::map<SequenceId, std::vector<Token>> sequences_;
+  std::vector<float> out_;
+};
+
+}  // namespace pilotfish::test
+
+#endif  // PILOTFISH_SPECULATIVE_TESTING_TABLE_SCORER_H_
