@@ -352,7 +352,8 @@ KvCacheAccess::KvCacheAccess(KvCache& cache)
       block_bytes_(impl_.layout.block),
       layer_half_bytes_(impl_.layout.layer_half),
       head_bytes_(impl_.layout.head),
-      row_bytes_(impl_.layout.row) {}
+      row_bytes_(impl_.layout.row),
+      dtype_(impl_.options.dtype) {}
 
 bool KvCacheAccess::suits(const ModelConfig& config) const {
   return impl_.n_layers == config.n_layers &&

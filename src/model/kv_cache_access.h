@@ -45,6 +45,7 @@ class KvCacheAccess {
   }
   // From one position to the next within those.
   std::int64_t row_bytes() const { return row_bytes_; }
+  DType dtype() const { return dtype_; }
 
  private:
   KvCache::Impl& impl_;
@@ -53,6 +54,7 @@ class KvCacheAccess {
   std::int64_t layer_half_bytes_;  // the keys, or the values, of one layer
   std::int64_t head_bytes_;
   std::int64_t row_bytes_;
+  DType dtype_;
 };
 
 }  // namespace pilotfish

@@ -1,0 +1,410 @@
+#include "model/forward.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <new>
+#include <utility>
+
+#include "kernels/linear.h"
+#include "pilotfish/error.h"
+
+namespace pilotfish {
+namespace {
+
+// Rows that one call of the attention kernel takes: few enough for many calls
+// to share among threads, enough to use each key and value again.
+constexpr std::int64_t kAttentionRows = 16;
+
+// Fewer rows than this are not worth waking the team for.
+constexpr std::int64_t kParallelRows = 4;
+
+}  // namespace
+
+Forward::Forward(const ModelConfig& config, const Weights& weights, Rope rope,
+                 const Kernels& kernels, ThreadTeam& team)
+    : config_(config),
+      weights_(weights),
+      rope_(std::move(rope)),
+      kernels_(kernels),
+      team_(team),
+      q_size_(config.n_heads * config.head_dim),
+      kv_size_(config.n_kv_heads * config.head_dim),
+      tables_(static_cast<size_t>(team.size())) {}
+
+Logits Forward::run(const Batch& batch, KvCache& cache) {
+  KvCacheAccess access(cache);
+  check(batch, access);
+  reserve(batch, cache);
+  append(batch, cache, access);
+
+  float* logits = logits_.data();
+  for (std::int64_t first = 0; first < batch.rows(); first += kTileRows) {
+    const std::int64_t rows = std::min(kTileRows, batch.rows() - first);
+    begin_tile(first, rows);
+    embed(batch.tokens().subspan(static_cast<size_t>(first),
+                                 static_cast<size_t>(rows)));
+    find_angles();
+    for (std::int64_t i = 0; i < config_.n_layers; ++i) layer(i, access);
+    project_logits(logits);
+    logits += rows_ * config_.vocab_size;
+  }
+  return Logits(logits_.data(), batch.logits_rows(), config_.vocab_size);
+}
+
+void Forward::layer(std::int64_t index, const KvCacheAccess& cache) {
+  const LayerWeights& weights = weights_.layers()[static_cast<size_t>(index)];
+  normalise(weights.attention_norm);
+  project_qkv(weights);
+  rotate_and_cache(weights, index, cache);
+  // From here on the last layer serves nothing but the logits.
+  if (index == config_.n_layers - 1) keep_logits_rows();
+  attend(index, cache);
+  add_linear(weights.attention_output, attended_.data());
+  normalise(weights.ffn_norm);
+  feed_forward(weights);
+}
+
+void Forward::check(const Batch& batch, const KvCacheAccess& cache) {
+  if (!cache.suits(config_)) {
+    throw UsageError("forward: the KV cache was made for another model");
+  }
+  ids_.clear();
+  for (const Batch::Entry& entry : batch.entries()) {
+    ids_.push_back(entry.sequence);
+  }
+  std::sort(ids_.begin(), ids_.end());
+  const auto twice = std::adjacent_find(ids_.begin(), ids_.end());
+  if (twice != ids_.end()) {
+    throw UsageError(
+        fmt::format("forward: sequence {} is twice in the batch", *twice));
+  }
+  for (const Token token : batch.tokens()) {
+    if (token < 0 || token >= config_.vocab_size) {
+      throw Error(fmt::format("forward: token {}: expected 0 to {}", token,
+                              config_.vocab_size - 1));
+    }
+  }
+}
+
+void Forward::reserve(const Batch& batch, const KvCache& cache) {
+  const std::int64_t rows = std::min(kTileRows, batch.rows());
+  const auto floats = [&](AlignedBuffer<float>& buffer, std::int64_t n,
+                          std::int64_t columns) {
+    buffer.reserve(static_cast<size_t>(n * columns));
+  };
+  const auto packed_bytes = [&](const WeightMatrix& weights) {
+    return kernels_.activation_bytes(weights.dtype, weights.columns);
+  };
+  // A call packs its input once for each dtype: for three layers at most.
+  std::int64_t packed = packed_bytes(weights_.output());
+  for (const LayerWeights& layer : weights_.layers()) {
+    packed = std::max(
+        {packed,
+         packed_bytes(layer.query.weights) + packed_bytes(layer.key.weights) +
+             packed_bytes(layer.value.weights),
+         packed_bytes(layer.attention_output.weights),
+         packed_bytes(layer.gate.weights) + packed_bytes(layer.up.weights),
+         packed_bytes(layer.down.weights)});
+  }
+  std::int64_t longest = 0;
+  for (const Batch::Entry& entry : batch.entries()) {
+    longest = std::max(longest, cache.length(entry.sequence) + entry.rows);
+  }
+  try {
+    floats(x_, rows, config_.hidden_size);
+    floats(normed_, rows, config_.hidden_size);
+    floats(projected_, rows, config_.hidden_size);
+    floats(q_, rows, q_size_);
+    floats(attended_, rows, q_size_);
+    floats(k_, rows, kv_size_);
+    floats(v_, rows, kv_size_);
+    floats(gate_, rows, config_.intermediate_size);
+    floats(up_, rows, config_.intermediate_size);
+    floats(cosines_, rows, config_.rotary_dim / 2);
+    floats(sines_, rows, config_.rotary_dim / 2);
+    floats(logits_, batch.logits_rows(), config_.vocab_size);
+    packed_.reserve(static_cast<size_t>(rows * packed));
+    segments_.reserve(batch.entries().size());
+    places_.reserve(static_cast<size_t>(rows));
+    attention_tiles_.reserve(batch.entries().size() +
+                             static_cast<size_t>(rows / kAttentionRows));
+    for (BlockTable& table : tables_) {
+      const auto blocks =
+          static_cast<size_t>(longest / KvCache::kBlockSize + 1);
+      if (table.keys.size() < blocks) table.keys.resize(2 * blocks);
+      if (table.values.size() < blocks) table.values.resize(2 * blocks);
+    }
+  } catch (const std::bad_alloc&) {
+    throw Error(fmt::format(
+        "forward: not enough memory for {} rows with {} rows of logits; bring "
+        "fewer at once",
+        batch.rows(), batch.logits_rows()));
+  }
+}
+
+void Forward::append(const Batch& batch, KvCache& cache,
+                     KvCacheAccess& access) {
+  growths_.clear();
+  for (const Batch::Entry& entry : batch.entries()) {
+    growths_.push_back({entry.sequence, entry.rows});
+  }
+  batch_segments_.clear();
+  batch_segments_.reserve(growths_.size());
+  access.append(growths_);
+  for (const Batch::Entry& entry : batch.entries()) {
+    batch_segments_.push_back(
+        {.blocks = access.blocks(entry.sequence),
+         .first_row = entry.first_row,
+         .rows = entry.rows,
+         .first_position = cache.length(entry.sequence) - entry.rows,
+         .logits_rows = entry.logits_rows});
+  }
+}
+
+Forward::Segment Forward::part(const Segment& segment, std::int64_t begin,
+                               std::int64_t end) {
+  const std::int64_t first_logits = segment.rows - segment.logits_rows;
+  return {.blocks = segment.blocks,
+          .first_row = segment.first_row + begin,
+          .rows = end - begin,
+          .first_position = segment.first_position + begin,
+          .logits_rows =
+              std::max<std::int64_t>(0, end - std::max(begin, first_logits))};
+}
+
+void Forward::begin_tile(std::int64_t first_row, std::int64_t rows) {
+  rows_ = rows;
+  segments_.clear();
+  places_.clear();
+  for (const Segment& segment : batch_segments_) {
+    const std::int64_t begin =
+        std::max<std::int64_t>(0, first_row - segment.first_row);
+    const std::int64_t end =
+        std::min(segment.rows, first_row + rows - segment.first_row);
+    if (begin >= end) continue;
+    segments_.push_back(part(segment, begin, end));
+    segments_.back().first_row -= first_row;
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t position = segment.first_position + i;
+      const auto block = static_cast<size_t>(position / KvCache::kBlockSize);
+      places_.push_back({position, segment.blocks[block]});
+    }
+  }
+}
+
+template <typename Function>
+void Forward::for_each_row(const Function& function) {
+  if (rows_ < kParallelRows) {
+    for (std::int64_t row = 0; row < rows_; ++row) function(row);
+    return;
+  }
+  team_.parallel_for(rows_, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) function(row);
+  });
+}
+
+void Forward::embed(std::span<const Token> tokens) {
+  const WeightMatrix& embedding = weights_.embedding();
+  const std::int64_t bytes = row_bytes(embedding.dtype, embedding.columns);
+  for_each_row([&](std::int64_t row) {
+    const Token token = tokens[static_cast<size_t>(row)];
+    kernels_.dequantise(embedding.dtype, embedding.data + token * bytes,
+                        x_.data() + row * config_.hidden_size,
+                        config_.hidden_size);
+  });
+}
+
+void Forward::find_angles() {
+  const std::int64_t half = config_.rotary_dim / 2;
+  for_each_row([&](std::int64_t row) {
+    rope_.angles(places_[static_cast<size_t>(row)].position,
+                 cosines_.data() + row * half, sines_.data() + row * half);
+  });
+}
+
+void Forward::normalise(const float* weight) {
+  for_each_row([&](std::int64_t row) {
+    kernels_.rms_norm(x_.data() + row * config_.hidden_size, weight,
+                      static_cast<float>(config_.rms_epsilon),
+                      normed_.data() + row * config_.hidden_size,
+                      config_.hidden_size);
+  });
+}
+
+void Forward::project_qkv(const LayerWeights& weights) {
+  const LinearTask tasks[] = {
+      {weights.query.weights, q_.data(), q_size_, weights.query.bias},
+      {weights.key.weights, k_.data(), kv_size_, weights.key.bias},
+      {weights.value.weights, v_.data(), kv_size_, weights.value.bias},
+  };
+  linear_many(kernels_, team_, tasks, normed_.data(), config_.hidden_size,
+              rows_, packed_);
+}
+
+// Normalises a query or key head where the model does, and turns it.
+void Forward::prepare_head(float* head, const float* norm, std::int64_t row) {
+  if (norm != nullptr) {
+    kernels_.rms_norm(head, norm, static_cast<float>(config_.rms_epsilon), head,
+                      config_.head_dim);
+  }
+  const std::int64_t at = row * (config_.rotary_dim / 2);
+  kernels_.rope(head, cosines_.data() + at, sines_.data() + at,
+                config_.rotary_dim, config_.rope_interleaved);
+}
+
+void Forward::rotate_and_cache(const LayerWeights& weights, std::int64_t layer,
+                               const KvCacheAccess& cache) {
+  const std::int64_t head_dim = config_.head_dim;
+  for_each_row([&](std::int64_t row) {
+    for (std::int64_t head = 0; head < config_.n_heads; ++head) {
+      prepare_head(q_.data() + row * q_size_ + head * head_dim,
+                   weights.query_norm, row);
+    }
+    const auto& [position, block] = places_[static_cast<size_t>(row)];
+    const std::int64_t offset =
+        position % KvCache::kBlockSize * cache.row_bytes();
+    for (std::int64_t head = 0; head < config_.n_kv_heads; ++head) {
+      float* key = k_.data() + row * kv_size_ + head * head_dim;
+      const float* value = v_.data() + row * kv_size_ + head * head_dim;
+      prepare_head(key, weights.key_norm, row);
+      kernels_.store(cache.dtype(), key,
+                     cache.keys(block, layer, head) + offset, head_dim);
+      kernels_.store(cache.dtype(), value,
+                     cache.values(block, layer, head) + offset, head_dim);
+    }
+  });
+}
+
+// Moves the rows that return logits to the front of the tile and forgets the
+// others, whose keys and values are all that is still wanted of them.
+void Forward::keep_logits_rows() {
+  std::int64_t kept = 0;
+  const auto move_row = [&](AlignedBuffer<float>& buffer, std::int64_t from,
+                            std::int64_t columns) {
+    std::copy_n(buffer.data() + from * columns, columns,
+                buffer.data() + kept * columns);
+  };
+  for (Segment& segment : segments_) {
+    segment = part(segment, segment.rows - segment.logits_rows, segment.rows);
+    const std::int64_t first_row = std::exchange(segment.first_row, kept);
+    for (std::int64_t i = 0; i < segment.rows; ++i, ++kept) {
+      if (first_row + i == kept) continue;
+      move_row(x_, first_row + i, config_.hidden_size);
+      move_row(q_, first_row + i, q_size_);
+    }
+  }
+  rows_ = kept;
+}
+
+void Forward::attend(std::int64_t layer, const KvCacheAccess& cache) {
+  attention_tiles_.clear();
+  for (const Segment& segment : segments_) {
+    for (std::int64_t i = 0; i < segment.rows; i += kAttentionRows) {
+      attention_tiles_.push_back(
+          part(segment, i, std::min(i + kAttentionRows, segment.rows)));
+    }
+  }
+  // The query heads of one key/value head go together, so that its cache is
+  // read once; with few rows they are split to give every thread some.
+  const auto tiles = static_cast<std::int64_t>(attention_tiles_.size());
+  const std::int64_t group = config_.n_heads / config_.n_kv_heads;
+  std::int64_t heads = group;
+  while (heads % 2 == 0 && tiles * config_.n_heads / heads < team_.size()) {
+    heads /= 2;
+  }
+  const std::int64_t items_a_tile = config_.n_heads / heads;
+  const std::int64_t items = tiles * items_a_tile;
+
+  // Tiles differ in cost: threads take the next one as they finish. Later rows
+  // see more positions, so the costliest come first.
+  std::atomic<std::int64_t> next = 0;
+  const auto work = [&](int rank) {
+    for (std::int64_t i = next++; i < items; i = next++) {
+      const auto tile = static_cast<size_t>(tiles - 1 - i / items_a_tile);
+      attend_tile(attention_tiles_[tile], i % items_a_tile * heads, heads,
+                  layer, cache, tables_[static_cast<size_t>(rank)]);
+    }
+  };
+  if (items <= 1) {
+    work(0);
+  } else {
+    team_.run(work);
+  }
+}
+
+void Forward::attend_tile(const Segment& rows, std::int64_t first_head,
+                          std::int64_t heads, std::int64_t layer,
+                          const KvCacheAccess& cache, BlockTable& table) {
+  const std::int64_t kv_head =
+      first_head / (config_.n_heads / config_.n_kv_heads);
+  const bool slides =
+      config_.sliding_window > 0 && layer >= config_.sliding_window_from_layer;
+  const std::int64_t window = slides ? config_.sliding_window : 0;
+  const std::int64_t first_seen =
+      slides ? std::max<std::int64_t>(0, rows.first_position + 1 - window) : 0;
+  const std::int64_t last_seen = rows.first_position + rows.rows - 1;
+  for (std::int64_t b = first_seen / KvCache::kBlockSize;
+       b <= last_seen / KvCache::kBlockSize; ++b) {
+    const auto i = static_cast<size_t>(b);
+    table.keys[i] = cache.keys(rows.blocks[i], layer, kv_head);
+    table.values[i] = cache.values(rows.blocks[i], layer, kv_head);
+  }
+  const std::int64_t offset =
+      rows.first_row * q_size_ + first_head * config_.head_dim;
+  kernels_.attention({
+      .q = q_.data() + offset,
+      .q_stride = q_size_,
+      .out = attended_.data() + offset,
+      .out_stride = q_size_,
+      .m = rows.rows,
+      .group = heads,
+      .head_dim = config_.head_dim,
+      .first_position = rows.first_position,
+      .window = window,
+      .scale = static_cast<float>(
+          1 / std::sqrt(static_cast<double>(config_.head_dim))),
+      .dtype = cache.dtype(),
+      .block_size = KvCache::kBlockSize,
+      .keys = table.keys.data(),
+      .values = table.values.data(),
+  });
+}
+
+// x += linear(in), in [rows, linear.weights.columns]
+void Forward::add_linear(const LinearWeights& linear, const float* in) {
+  const LinearTask task{linear.weights, projected_.data(), config_.hidden_size,
+                        linear.bias};
+  linear_many(kernels_, team_, {&task, 1}, in, linear.weights.columns, rows_,
+              packed_);
+  for_each_row([&](std::int64_t row) {
+    kernels_.add(projected_.data() + row * config_.hidden_size,
+                 x_.data() + row * config_.hidden_size, config_.hidden_size);
+  });
+}
+
+void Forward::feed_forward(const LayerWeights& weights) {
+  const std::int64_t size = config_.intermediate_size;
+  const LinearTask tasks[] = {
+      {weights.gate.weights, gate_.data(), size, weights.gate.bias},
+      {weights.up.weights, up_.data(), size, weights.up.bias},
+  };
+  linear_many(kernels_, team_, tasks, normed_.data(), config_.hidden_size,
+              rows_, packed_);
+  for_each_row([&](std::int64_t row) {
+    float* gate = gate_.data() + row * size;
+    kernels_.silu_multiply(gate, up_.data() + row * size, gate, size);
+  });
+  add_linear(weights.down, gate_.data());
+}
+
+// [rows_, vocab_size], of the rows that keep_logits_rows has left.
+void Forward::project_logits(float* logits) {
+  normalise(weights_.output_norm());
+  linear(kernels_, team_, weights_.output(), normed_.data(), rows_, logits,
+         config_.vocab_size, packed_);
+}
+
+}  // namespace pilotfish

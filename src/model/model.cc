@@ -1,0 +1,98 @@
+#include "pilotfish/model.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/thread_team.h"
+#include "kernels/kernels.h"
+#include "model/config.h"
+#include "model/forward.h"
+#include "model/rope.h"
+#include "model/weights.h"
+#include "pilotfish/error.h"
+
+namespace pilotfish {
+
+void Batch::add(SequenceId sequence, std::span<const Token> tokens,
+                std::int64_t logits_rows) {
+  const auto rows = static_cast<std::int64_t>(tokens.size());
+  if (logits_rows < 0 || logits_rows > rows) {
+    throw UsageError(fmt::format("batch: {} rows of logits, expected 0 to {}",
+                                 logits_rows, rows));
+  }
+  entries_.push_back({sequence, this->rows(), rows, logits_rows});
+  tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+  logits_rows_ += logits_rows;
+}
+
+void Batch::clear() {
+  entries_.clear();
+  tokens_.clear();
+  logits_rows_ = 0;
+}
+
+namespace {
+
+ModelConfig first_layers(ModelConfig config, std::int64_t layers) {
+  if (layers < 0 || layers > config.n_layers) {
+    throw UsageError(fmt::format("layers {}: must lie between 0 (all) and {}",
+                                 layers, config.n_layers));
+  }
+  if (layers > 0) config.n_layers = layers;
+  return config;
+}
+
+const Kernels& chosen_kernels(const std::string& name) {
+  return name.empty() ? best_kernels() : kernels_named(name);
+}
+
+}  // namespace
+
+struct Model::Impl {
+  Impl(const std::filesystem::path& model_path,
+       std::shared_ptr<const Checkpoint> checkpoint, const LoadOptions& options)
+      : path(model_path),
+        kernels(chosen_kernels(options.instruction_set)),
+        team(options.threads ? options.threads : make_threads()),
+        config(first_layers(read_config(*checkpoint), options.layers)),
+        weights(std::move(checkpoint), config,
+                {options.dtype, options.progress}, *team),
+        forward(config, weights,
+                Rope(config, options.n_positions, weights.rope_divisors()),
+                kernels, *team) {}
+
+  std::filesystem::path path;
+  const Kernels& kernels;
+  std::shared_ptr<ThreadTeam> team;
+  ModelConfig config;
+  Weights weights;
+  Forward forward;
+};
+
+std::shared_ptr<Model> Model::load(const std::filesystem::path& path,
+                                   const LoadOptions& options) {
+  if (options.n_positions < 0) {
+    throw UsageError(fmt::format("n_positions {}: must not be negative",
+                                 options.n_positions));
+  }
+  auto impl = std::make_unique<Impl>(path, Checkpoint::open(path), options);
+  return std::shared_ptr<Model>(new Model(std::move(impl)));
+}
+
+Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Model::~Model() = default;
+
+const ModelConfig& Model::config() const { return impl_->config; }
+std::int64_t Model::weight_bytes() const { return impl_->weights.bytes(); }
+std::int64_t Model::resident_bytes() const {
+  return impl_->weights.resident_bytes();
+}
+std::string_view Model::instruction_set() const { return impl_->kernels.name; }
+const std::filesystem::path& Model::path() const { return impl_->path; }
+
+Logits Model::forward(const Batch& batch, KvCache& cache) {
+  return impl_->forward.run(batch, cache);
+}
+
+}  // namespace pilotfish

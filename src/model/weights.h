@@ -1,0 +1,82 @@
+#ifndef PILOTFISH_MODEL_WEIGHTS_H_
+#define PILOTFISH_MODEL_WEIGHTS_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "base/thread_team.h"
+#include "formats/checkpoint.h"
+#include "kernels/kernels.h"
+#include "pilotfish/model_config.h"
+
+namespace pilotfish {
+
+// A linear layer. `bias` is [weights.rows], or null for none.
+struct LinearWeights {
+  WeightMatrix weights;
+  const float* bias = nullptr;
+};
+
+struct LayerWeights {
+  const float* attention_norm = nullptr;  // [hidden_size]
+  LinearWeights query;                    // [n_heads * head_dim, hidden_size]
+  LinearWeights key;                  // [n_kv_heads * head_dim, hidden_size]
+  LinearWeights value;                // as key
+  LinearWeights attention_output;     // [hidden_size, n_heads * head_dim]
+  const float* query_norm = nullptr;  // [head_dim], or null for none
+  const float* key_norm = nullptr;    // as query_norm
+  const float* ffn_norm = nullptr;    // [hidden_size]
+  LinearWeights gate;                 // [intermediate_size, hidden_size]
+  LinearWeights up;                   // as gate
+  LinearWeights down;                 // [hidden_size, intermediate_size]
+};
+
+struct WeightOptions {
+  std::optional<DType> dtype;  // of matrices; nullopt: as stored
+  std::function<void(double)> progress;
+};
+
+// The weights of a model. Matrices are used in place, in the mapped file,
+// unless another dtype is asked for; norms and biases are always copied, as
+// floats. Immutable.
+class Weights {
+ public:
+  // `config` may have fewer layers than the checkpoint. Throws Error with the
+  // tensor's name where one is missing, has another shape than the
+  // configuration says, or cannot be converted; UsageError for a dtype that
+  // nothing is converted to.
+  Weights(std::shared_ptr<const Checkpoint> checkpoint,
+          const ModelConfig& config, const WeightOptions& options,
+          ThreadTeam& team);
+
+  const WeightMatrix& embedding() const { return embedding_; }
+  const WeightMatrix& output() const { return output_; }  // may be embedding()
+  const float* output_norm() const { return output_norm_; }  // [hidden_size]
+  std::span<const LayerWeights> layers() const { return layers_; }
+  // [rotary_dim / 2], or empty; see Rope.
+  std::span<const float> rope_divisors() const { return rope_divisors_; }
+
+  std::int64_t bytes() const { return bytes_; }
+  std::int64_t resident_bytes() const { return resident_bytes_; }
+
+ private:
+  friend class WeightLoader;
+
+  std::shared_ptr<const Checkpoint> checkpoint_;
+  std::vector<AlignedBuffer<std::byte>> copies_;
+  WeightMatrix embedding_;
+  WeightMatrix output_;
+  const float* output_norm_ = nullptr;
+  std::vector<LayerWeights> layers_;
+  std::span<const float> rope_divisors_;
+  std::int64_t bytes_ = 0;           // of all that is used
+  std::int64_t resident_bytes_ = 0;  // of copies_
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_MODEL_WEIGHTS_H_
