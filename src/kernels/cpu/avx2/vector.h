@@ -17,9 +17,11 @@ struct Vector {
   static constexpr int kLanes = 8;
 
   // Weight rows to multiply with m activation rows at once, and the most
-  // activation rows: what 16 registers hold, with at least 8 sums in flight.
-  static constexpr int kMaxTileM = 4;
-  static constexpr int tile_rows(int m) { return m == 1 ? 8 : m == 2 ? 4 : 3; }
+  // activation rows: what 16 registers hold. More weight rows at once would
+  // help nothing, and rows a power of two apart crowd each other out of the
+  // cache.
+  static constexpr int kMaxTileM = 3;
+  static constexpr int tile_rows(int m) { return m <= 2 ? 4 : 3; }
 
   static Floats zero() { return _mm256_setzero_ps(); }
   static Floats broadcast(float x) { return _mm256_set1_ps(x); }
@@ -102,13 +104,13 @@ struct Vector {
     const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
     return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
   }
-  // 2 kLanes bf16 values: the even ones and the odd ones.
-  static void load_bf16_pairs(const std::byte* p, Floats& even, Floats& odd) {
-    const __m256i both =
-        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-    even = _mm256_castsi256_ps(_mm256_slli_epi32(both, 16));
-    odd = _mm256_castsi256_ps(
-        _mm256_and_si256(both, _mm256_set1_epi32(INT32_C(-65536))));
+  // Of 2 kLanes bf16 values, the even ones and the odd ones.
+  static Floats load_even_bf16(const std::byte* p) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(load_256(p), 16));
+  }
+  static Floats load_odd_bf16(const std::byte* p) {
+    return _mm256_castsi256_ps(
+        _mm256_and_si256(load_256(p), _mm256_set1_epi32(-65536)));
   }
 
   static void store_f16(std::byte* p, Floats x) {
@@ -144,6 +146,9 @@ struct Vector {
   }
   static __m128i load_128(const std::byte* p) {
     return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  }
+  static __m256i load_256(const std::byte* p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   }
   static void store_128(std::byte* p, __m128i x) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), x);

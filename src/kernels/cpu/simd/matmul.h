@@ -19,59 +19,46 @@
 // the bits.
 namespace pilotfish::simd {
 
-// Weight sources: how one step of a weight row is loaded and multiplied. The
-// activations of a step are kActivationBytes apart and laid out to match.
+// Weight sources: how a step of a weight row is loaded and multiplied, in
+// kParts parts that need few registers each. The activations of a step take
+// kActivationBytes and are laid out to match.
 
 // bf16 widened by a shift (even columns) and a mask (odd columns). Activations:
 // kLanes floats of even columns, then kLanes of odd ones.
 template <typename V>
 struct Bf16Source {
   using Floats = typename V::Floats;
-  struct Weights {
-    Floats even, odd;
-  };
+  static constexpr int kParts = 2;
   static constexpr int kColumns = 2 * V::kLanes;
   static constexpr int kWeightBytes = 2 * kColumns;
   static constexpr int kActivationBytes = 4 * kColumns;
 
-  static Weights load(const std::byte* p) {
-    Weights w;
-    V::load_bf16_pairs(p, w.even, w.odd);
-    return w;
+  static Floats weights(const std::byte* p, int part) {
+    return part == 0 ? V::load_even_bf16(p) : V::load_odd_bf16(p);
   }
-  static Floats multiply_add(const Weights& w, const std::byte* x, Floats sum) {
-    sum = V::fma(w.even, V::load_f32(x), sum);
-    return V::fma(w.odd, V::load_f32(x + 4 * V::kLanes), sum);
+  static Floats activations(const std::byte* p, int part) {
+    return V::load_f32(p + part * 4 * V::kLanes);
+  }
+  static Floats multiply_add(Floats w, Floats x, Floats sum) {
+    return V::fma(w, x, sum);
   }
 };
 
 // f32 (also what quantised rows are unpacked to) and f16. Activations: floats
 // in order.
 template <typename V>
-struct F32Source {
-  using Floats = typename V::Floats;
-  struct Weights {
-    Floats first, second;
-  };
-  static constexpr int kColumns = 2 * V::kLanes;
-  static constexpr int kWeightBytes = 4 * kColumns;
-  static constexpr int kActivationBytes = 4 * kColumns;
+struct F32Source : Bf16Source<V> {
+  static constexpr int kWeightBytes = 8 * V::kLanes;
 
-  static Weights load(const std::byte* p) {
-    return {V::load_f32(p), V::load_f32(p + 4 * V::kLanes)};
-  }
-  static Floats multiply_add(const Weights& w, const std::byte* x, Floats sum) {
-    sum = V::fma(w.first, V::load_f32(x), sum);
-    return V::fma(w.second, V::load_f32(x + 4 * V::kLanes), sum);
+  static typename V::Floats weights(const std::byte* p, int part) {
+    return V::load_f32(p + part * 4 * V::kLanes);
   }
 };
 
 template <typename V>
-struct F16Source : F32Source<V> {
-  static constexpr int kWeightBytes = 4 * V::kLanes;
-
-  static typename F32Source<V>::Weights load(const std::byte* p) {
-    return {V::load_f16(p), V::load_f16(p + 2 * V::kLanes)};
+struct F16Source : Bf16Source<V> {
+  static typename V::Floats weights(const std::byte* p, int part) {
+    return V::load_f16(p + part * 2 * V::kLanes);
   }
 };
 
@@ -84,7 +71,7 @@ struct Rows {
 // Adds `steps` steps of R weight rows times M activation rows to the
 // accumulators, sums[r * sum_stride + i]. `ahead` bytes past the weights lies
 // what will be read next (0: nothing to prefetch).
-template <typename V, typename Source, int R, int M>
+template <typename V, typename Source, int R, int M, bool kPrefetch>
 void multiply_tile(Rows weights, Rows x, std::int64_t steps, std::int64_t ahead,
                    typename V::Floats* sums, std::int64_t sum_stride) {
   typename V::Floats tile[R][M];
@@ -94,15 +81,27 @@ void multiply_tile(Rows weights, Rows x, std::int64_t steps, std::int64_t ahead,
   const std::byte* w = weights.first;
   const std::byte* activations = x.first;
   for (std::int64_t s = 0; s < steps; ++s) {
+#pragma GCC unroll 2
+    for (int part = 0; part < Source::kParts; ++part) {
+      decltype(Source::weights(w, part)) row[R];
 #pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) {
-      const std::byte* row = w + r * weights.stride;
-      const typename Source::Weights step = Source::load(row);
-      if (ahead != 0) __builtin_prefetch(row + ahead);
+      for (int r = 0; r < R; ++r) {
+        row[r] = Source::weights(w + r * weights.stride, part);
+      }
 #pragma GCC unroll 8
       for (int i = 0; i < M; ++i) {
-        tile[r][i] =
-            Source::multiply_add(step, activations + i * x.stride, tile[r][i]);
+        const auto input =
+            Source::activations(activations + i * x.stride, part);
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) {
+          tile[r][i] = Source::multiply_add(row[r], input, tile[r][i]);
+        }
+      }
+    }
+    if constexpr (kPrefetch) {
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r) {
+        __builtin_prefetch(w + r * weights.stride + ahead);
       }
     }
     w += Source::kWeightBytes;
@@ -113,14 +112,24 @@ void multiply_tile(Rows weights, Rows x, std::int64_t steps, std::int64_t ahead,
   }
 }
 
-// The same for any m and one R: tiles of up to V::kMaxTileM activation rows.
-template <typename V, typename Source, int R, int M = V::kMaxTileM>
+// The same for m activation rows in tiles of M, then of fewer.
+template <typename V, typename Source, int R, int M>
 void multiply_rows(Rows weights, Rows x, std::int64_t m, std::int64_t steps,
                    std::int64_t ahead, typename V::Floats* sums,
                    std::int64_t sum_stride) {
-  while (m >= M) {
-    multiply_tile<V, Source, R, M>(weights, x, steps, ahead, sums, sum_stride);
-    ahead = 0;  // fetched by the first tile
+  // Where two tiles are left, of like size: a small one is slow.
+  const auto fits = [](std::int64_t left) {
+    return left <= M || left >= 2 * M ? left >= M : (left + 1) / 2 == M;
+  };
+  while (fits(m)) {
+    if (ahead != 0) {
+      multiply_tile<V, Source, R, M, true>(weights, x, steps, ahead, sums,
+                                           sum_stride);
+      ahead = 0;  // the others would fetch the same
+    } else {
+      multiply_tile<V, Source, R, M, false>(weights, x, steps, 0, sums,
+                                            sum_stride);
+    }
     x.first += M * x.stride;
     sums += M;
     m -= M;
@@ -131,9 +140,14 @@ void multiply_rows(Rows weights, Rows x, std::int64_t m, std::int64_t steps,
   }
 }
 
-template <typename V>
-std::int64_t steps_of(std::int64_t columns) {
-  return (columns + 2 * V::kLanes - 1) / (2 * V::kLanes);
+// Bytes from one packed row to the next: whole steps, and one more where the
+// rows of a tile would otherwise meet in the same sets of the first-level
+// cache.
+template <typename Source>
+std::int64_t activation_stride(std::int64_t columns) {
+  const std::int64_t bytes = (columns + Source::kColumns - 1) /
+                             Source::kColumns * Source::kActivationBytes;
+  return bytes % 1024 == 0 ? bytes + 128 : bytes;
 }
 
 // Activation rows that share a pass over the weights; their chunks stay in the
@@ -151,9 +165,7 @@ void multiply_block(const MatmulArgs& args, std::int64_t n, std::int64_t first,
   const WeightMatrix& weights = args.weights;
   const std::int64_t columns = weights.columns;
   const std::int64_t w_stride = row_bytes(weights.dtype, columns);
-  const std::int64_t x_stride =
-      steps_of<V>(columns) *
-      static_cast<std::int64_t>(Source::kActivationBytes);
+  const std::int64_t x_stride = activation_stride<Source>(columns);
   const std::byte* w = weights.data + n * w_stride;
   const std::byte* x = args.activations + first * x_stride;
 
@@ -230,7 +242,7 @@ void multiply(const MatmulArgs& args, std::int64_t begin, std::int64_t end) {
 
 template <typename V>
 std::int64_t activation_bytes(DType /*weights*/, std::int64_t columns) {
-  return steps_of<V>(columns) * 8 * V::kLanes;
+  return activation_stride<F32Source<V>>(columns);
 }
 
 template <typename V>

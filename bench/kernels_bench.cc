@@ -1,0 +1,186 @@
+// Speed of the kernels as a forward pass uses them: linear layers over a thread
+// team, with weights too large for the caches.
+//
+//   kernels_bench --benchmark_filter=... [--benchmark_repetitions=5]
+//
+// `bytes/s` counts each weight once whatever the batch, so that a batch whose
+// time is that of one row shows the same figure; `read_bandwidth` is what plain
+// reading by as many threads gives. Names end in /set/threads/rows.
+
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "base/thread_team.h"
+#include "kernels/kernels.h"
+#include "kernels/linear.h"
+#include "tensor/testing.h"
+
+namespace pilotfish {
+namespace {
+
+constexpr std::int64_t kColumns = 2048;
+constexpr std::int64_t kWeightBytes = std::int64_t{256} << 20;
+
+// Every page written, so that none is the kernel's shared page of zeros.
+AlignedBuffer<std::byte> weights_of(DType dtype) {
+  std::mt19937 random(1);
+  const auto pattern = test::random_weights(dtype, 64 * kColumns, random);
+  AlignedBuffer<std::byte> bytes(kWeightBytes);
+  for (size_t at = 0; at < kWeightBytes; at += pattern.size()) {
+    std::memcpy(bytes.data() + at, pattern.data(),
+                std::min(pattern.size(), kWeightBytes - at));
+  }
+  return bytes;
+}
+
+// 64-bit sums of everything, four at a time in each thread.
+void read_bandwidth(benchmark::State& state) {
+  ThreadTeam team(static_cast<int>(state.range(0)));
+  const auto bytes = weights_of(DType::kF32);
+  const auto* words = reinterpret_cast<const std::uint64_t*>(bytes.data());
+  for (auto _ : state) {
+    team.parallel_for(kWeightBytes / 8, 4096, [&](auto begin, auto end) {
+      std::uint64_t sums[16] = {};
+      for (auto i = begin; i < end; i += 16) {
+        for (int l = 0; l < 16; ++l) sums[l] += words[i + l];
+      }
+      benchmark::DoNotOptimize(
+          std::accumulate(sums, sums + 16, std::uint64_t{0}));
+    });
+  }
+  state.SetBytesProcessed(state.iterations() * kWeightBytes);
+}
+
+void linear_layer(benchmark::State& state, const Kernels& kernels, DType dtype,
+                  int threads, std::int64_t m) {
+  ThreadTeam team(threads);
+  const auto bytes = weights_of(dtype);
+  const std::int64_t rows = kWeightBytes / row_bytes(dtype, kColumns);
+  const WeightMatrix weights{dtype, bytes.data(), rows, kColumns};
+  const std::vector<float> x(static_cast<size_t>(m * kColumns), 0.5f);
+  std::vector<float> out(static_cast<size_t>(m * rows));
+  AlignedBuffer<std::byte> scratch;
+  for (auto _ : state) {
+    linear(kernels, team, weights, x.data(), m, out.data(), rows, scratch);
+    benchmark::ClobberMemory();
+  }
+  state.SetBytesProcessed(state.iterations() * kWeightBytes);
+  state.counters["flop/s"] =
+      benchmark::Counter(static_cast<double>(2 * m * rows * kColumns),
+                         benchmark::Counter::kIsIterationInvariantRate);
+}
+
+// One key/value head, `m` new rows after `context` positions, bf16.
+void attention_head(benchmark::State& state, const Kernels& kernels,
+                    std::int64_t context, std::int64_t group, std::int64_t m) {
+  constexpr std::int64_t kHeadDim = 128;
+  constexpr std::int64_t kBlock = 64;
+  std::mt19937 random(1);
+  const std::int64_t blocks = (context + m + kBlock - 1) / kBlock;
+  const auto cache = test::random_weights(
+      DType::kBF16, 2 * blocks * kBlock * kHeadDim, random);
+  std::vector<const std::byte*> keys, values;
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    keys.push_back(cache.data() + 4 * b * kBlock * kHeadDim);
+    values.push_back(keys.back() + 2 * kBlock * kHeadDim);
+  }
+  const std::vector<float> q(static_cast<size_t>(m * group * kHeadDim), 0.1f);
+  std::vector<float> out(q.size());
+  for (auto _ : state) {
+    kernels.attention({.q = q.data(),
+                       .q_stride = group * kHeadDim,
+                       .out = out.data(),
+                       .out_stride = group * kHeadDim,
+                       .m = m,
+                       .group = group,
+                       .head_dim = kHeadDim,
+                       .first_position = context,
+                       .scale = 0.09f,
+                       .dtype = DType::kBF16,
+                       .block_size = kBlock,
+                       .keys = keys.data(),
+                       .values = values.data()});
+    benchmark::ClobberMemory();
+  }
+  state.SetBytesProcessed(state.iterations() * context * kHeadDim * 4);
+  state.counters["flop/s"] = benchmark::Counter(
+      static_cast<double>(4 * m * group * context * kHeadDim),
+      benchmark::Counter::kIsIterationInvariantRate);
+}
+
+void elementwise(benchmark::State& state, std::int64_t n,
+                 const std::function<void(const float*, float*)>& step) {
+  const std::vector<float> x(static_cast<size_t>(n), 0.5f);
+  std::vector<float> out(x.size(), 0.25f);
+  for (auto _ : state) {
+    step(x.data(), out.data());
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(state.iterations() * n);
+}
+
+void register_set(const Kernels& kernels) {
+  const std::string set(kernels.name);
+  for (const DType dtype : test::kAllDTypes) {
+    for (const int threads : {1, 2}) {
+      for (const std::int64_t m : {1, 2, 3, 4, 6, 8, 12, 16, 128}) {
+        const bool main_type = dtype == DType::kBF16 || dtype == DType::kQ8_0;
+        if (!main_type && m != 1 && m != 8 && m != 128) continue;
+        benchmark::RegisterBenchmark(
+            fmt::format("linear/{}/{}/{}/{}", dtype_name(dtype), set, threads,
+                        m)
+                .c_str(),
+            [&kernels, dtype, threads, m](benchmark::State& state) {
+              linear_layer(state, kernels, dtype, threads, m);
+            })
+            ->UseRealTime()
+            ->Unit(benchmark::kMillisecond);
+      }
+    }
+  }
+  for (const std::int64_t group : {1, 4}) {
+    for (const std::int64_t m : {1, 8, 128}) {
+      benchmark::RegisterBenchmark(
+          fmt::format("attention/{}/context:2048/group:{}/{}", set, group, m)
+              .c_str(),
+          [&kernels, group, m](benchmark::State& state) {
+            attention_head(state, kernels, 2048, group, m);
+          });
+    }
+  }
+  constexpr std::int64_t n = 4096;
+  const auto add_step = [](const std::string& name, auto step) {
+    benchmark::RegisterBenchmark(name.c_str(), [step](benchmark::State& state) {
+      elementwise(state, n, step);
+    });
+  };
+  add_step("rms_norm/" + set, [&kernels](const float* x, float* out) {
+    kernels.rms_norm(x, x, 1e-5f, out, n);
+  });
+  add_step("silu_multiply/" + set, [&kernels](const float* x, float* out) {
+    kernels.silu_multiply(x, x, out, n);
+  });
+  add_step("rope/" + set, [&kernels](const float* x, float* out) {
+    for (int head = 0; head < n / 128; ++head) {
+      kernels.rope(out + head * 128, x, x, 128, false);
+    }
+  });
+}
+
+BENCHMARK(read_bandwidth)->Arg(1)->Arg(2)->UseRealTime();
+
+const bool registered = [] {
+  for (const Kernels* kernels : available_kernels()) register_set(*kernels);
+  return true;
+}();
+
+}  // namespace
+}  // namespace pilotfish
