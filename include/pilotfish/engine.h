@@ -84,7 +84,7 @@ struct EngineOptions {
   std::int64_t window = 5;           // the default k
   std::int64_t prefill_chunk = 512;  // prompt rows in one pass
   DType kv_dtype = DType::kF16;
-  std::shared_ptr<const TokenAcceptor> acceptor;  // nullptr: "rejection"
+  std::shared_ptr<const TokenAcceptor> acceptor = nullptr;  // "rejection"
 };
 
 using RequestId = std::int64_t;
@@ -145,7 +145,7 @@ struct ScoreOptions {
   // Called for each position in order with its row of logits, [vocab_size]:
   // what follows token `position`. The row is valid during the call.
   std::function<void(std::int64_t position, std::span<const float> logits)>
-      on_row;
+      on_row = nullptr;
 };
 
 // The log-probability that the model gives each token after those before it.

@@ -1,0 +1,26 @@
+# `cmake --install`: the program, the library with its headers, a CMake package
+# (find_package(pilotfish), then link pilotfish::pilotfish), and the models that
+# come with it.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/pilotfish)
+
+install(TARGETS pilotfish_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS pilotfish EXPORT pilotfishTargets
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY include/pilotfish DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT pilotfishTargets NAMESPACE pilotfish::
+        DESTINATION ${package_dir})
+if(EXISTS ${PROJECT_SOURCE_DIR}/models)
+  install(DIRECTORY models DESTINATION ${CMAKE_INSTALL_DATADIR}/pilotfish)
+endif()
+
+configure_package_config_file(
+  cmake/pilotfishConfig.cmake.in ${PROJECT_BINARY_DIR}/pilotfishConfig.cmake
+  INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(
+  ${PROJECT_BINARY_DIR}/pilotfishConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/pilotfishConfig.cmake
+              ${PROJECT_BINARY_DIR}/pilotfishConfigVersion.cmake
+        DESTINATION ${package_dir})

@@ -1,0 +1,467 @@
+#include "pilotfish/engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <numeric>
+#include <stdexcept>
+
+#include "engine/testing/toy_tokenizer.h"
+#include "pilotfish/error.h"
+#include "random_model.h"
+#include "test_data.h"
+
+namespace pilotfish {
+namespace {
+
+using ::testing::HasSubstr;
+
+// A target, and a draft that agrees with it now and then.
+class EngineTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new test::TemporaryFolder;
+    LoadOptions load;
+    load.threads = make_threads(1);
+    test::RandomModelOptions model;
+    model.n_positions = 128;
+    test::write_random_model(folder_->path() / "target", model);
+    target_ =
+        new std::shared_ptr(Model::load(folder_->path() / "target", load));
+    model.perturbation = 0.15;
+    test::write_random_model(folder_->path() / "draft", model);
+    draft_ = new std::shared_ptr(Model::load(folder_->path() / "draft", load));
+    tokenizer_ = new std::shared_ptr<const Tokenizer>(
+        std::make_shared<testing::ToyTokenizer>(128));
+  }
+  static void TearDownTestSuite() {
+    delete tokenizer_;
+    delete draft_;
+    delete target_;
+    delete folder_;
+  }
+
+  static std::shared_ptr<Model> target() { return *target_; }
+  static std::shared_ptr<Model> draft() { return *draft_; }
+  static std::shared_ptr<const Tokenizer> tokenizer() { return *tokenizer_; }
+
+  static Request request(std::vector<Token> prompt, std::int64_t max_tokens) {
+    Request request;
+    request.prompt = std::move(prompt);
+    request.max_tokens = max_tokens;
+    request.ignore_eos = true;
+    return request;
+  }
+
+  static Generation plain(Request request) {
+    Engine engine(target(), nullptr, tokenizer(), {.window = 1});
+    return engine.generate(std::move(request));
+  }
+
+ private:
+  static inline test::TemporaryFolder* folder_;
+  static inline std::shared_ptr<Model>* target_;
+  static inline std::shared_ptr<Model>* draft_;
+  static inline std::shared_ptr<const Tokenizer>* tokenizer_;
+};
+
+std::int64_t emitted(const Generation& generation) {
+  std::int64_t sum = 0;
+  for (const IterationStats& iteration : generation.stats.iterations) {
+    sum += iteration.emitted;
+  }
+  return sum;
+}
+
+TEST_F(EngineTest, GreedyTextIsTheSameAtEveryWindow) {
+  const Request job = request({1, 5, 9, 33}, 60);
+  const Generation expected = plain(job);
+  EXPECT_EQ(expected.tokens.size(), 60u);
+  EXPECT_EQ(expected.finish_reason, FinishReason::kMaxTokens);
+  EXPECT_DOUBLE_EQ(expected.stats.mean_acceptance_length, 1);
+  for (std::int64_t window = 1; window <= 16; ++window) {
+    Engine engine(target(), draft(), tokenizer(), {.window = window});
+    const Generation found = engine.generate(job);
+    EXPECT_EQ(found.tokens, expected.tokens) << "window " << window;
+    EXPECT_EQ(found.text, expected.text);
+    EXPECT_EQ(found.origins.size(), found.tokens.size());
+    EXPECT_EQ(emitted(found), 60);
+    if (window < 4) continue;
+    EXPECT_GT(found.stats.mean_acceptance_length, 1.3);
+  }
+}
+
+// Sampled, each with its own settings: alone and beside others, admitted at
+// different times.
+TEST_F(EngineTest, ARequestDoesNotDependOnItsNeighbours) {
+  std::vector<Request> requests;
+  for (int i = 0; i < 7; ++i) {
+    std::vector<Token> prompt(static_cast<size_t>(1 + 13 * i % 50));
+    std::iota(prompt.begin(), prompt.end(), 3 + i);
+    Request job = request(prompt, 10 + 7 * i % 40);
+    job.sampling.temperature = i % 3 == 0 ? 0 : 0.5 * i;
+    job.sampling.repetition_penalty = i % 2 == 0 ? 1 : 1.3;
+    job.sampling.seed = static_cast<std::uint64_t>(i);
+    job.window = 1 + i;
+    requests.push_back(job);
+  }
+  Engine together(target(), draft(), tokenizer(),
+                  {.max_sequences = 3, .prefill_chunk = 16});
+  std::vector<RequestId> ids;
+  for (const Request& job : requests) ids.push_back(together.submit(job));
+  while (together.step()) {
+  }
+  for (size_t i = 0; i < requests.size(); ++i) {
+    Engine alone(target(), draft(), tokenizer(), {});
+    const Generation expected = alone.generate(requests[i]);
+    const Generation found = together.take(ids[i]).value();
+    EXPECT_EQ(found.tokens, expected.tokens) << "request " << i;
+    EXPECT_EQ(found.text, expected.text);
+    EXPECT_EQ(found.origins, expected.origins);
+  }
+}
+
+TEST_F(EngineTest, TheStreamIsTheText) {
+  Engine engine(target(), draft(), tokenizer());
+  std::string streamed;
+  std::vector<Token> tokens;
+  Request job = request({1}, 80);
+  job.sampling.temperature = 1.5;
+  const Generation result = engine.generate(job, [&](const Piece& piece) {
+    streamed += piece.text;
+    if (piece.token >= 0) tokens.push_back(piece.token);
+    return true;
+  });
+  EXPECT_EQ(streamed, result.text);
+  EXPECT_EQ(tokens, result.tokens);
+  // Halves of characters that nothing completed became U+FFFD.
+  EXPECT_THAT(result.text, HasSubstr("\xEF\xBF\xBD"));
+}
+
+// Every stop string of up to five bytes that the text holds, at windows that
+// meet it in all places. The expected text comes from a search of all text so
+// far after each token.
+TEST_F(EngineTest, StopStringsAreFoundAcrossTokensAndInsideWindows) {
+  Request job = request({1, 77}, 40);
+  job.sampling.temperature = 1;  // nothing here depends on greedy text
+  job.sampling.seed = 3;
+  Engine plain_engine(target(), nullptr, tokenizer(), {.window = 1});
+  std::vector<std::string> so_far;  // text after each token
+  plain_engine.generate(job, [&](const Piece& piece) {
+    const std::string before = so_far.empty() ? "" : so_far.back();
+    if (piece.token >= 0) so_far.push_back(before + std::string(piece.text));
+    return true;
+  });
+  // At a temperature the window changes which tokens are drawn; a window of 1
+  // and its own text are compared here, greedy text at other windows below.
+  const auto expect_cut = [&](const std::vector<std::string>& texts,
+                              const Request& base, Engine& engine,
+                              const std::string& stop) {
+    Request stopped = base;
+    stopped.stop_strings = {stop, "never this"};
+    std::string streamed;
+    const Generation found = engine.generate(stopped, [&](const Piece& piece) {
+      streamed += piece.text;
+      return true;
+    });
+    size_t n = 0;
+    while (n < texts.size() && texts[n].find(stop) == std::string::npos) ++n;
+    ASSERT_LT(n, texts.size());
+    EXPECT_EQ(found.text, texts[n].substr(0, texts[n].find(stop)));
+    EXPECT_EQ(streamed, found.text);
+    EXPECT_EQ(found.finish_reason, FinishReason::kStopString);
+    EXPECT_EQ(found.tokens.size(), n + 1);
+    EXPECT_EQ(found.origins.size(), n + 1);
+    EXPECT_EQ(emitted(found), static_cast<std::int64_t>(n + 1));
+  };
+  const auto valid = [](const std::string& text) {
+    return (static_cast<unsigned char>(text.front()) & 0xC0) != 0x80 &&
+           (text.back() == '\0' ||
+            static_cast<unsigned char>(text.back()) < 0x80);
+  };
+  int cuts = 0;
+  for (size_t at = 0; at + 5 < so_far.back().size(); at += 3) {
+    for (size_t length = 1; length <= 5; ++length) {
+      const std::string stop = so_far.back().substr(at, length);
+      if (!valid(stop)) continue;
+      expect_cut(so_far, job, plain_engine, stop);
+      ++cuts;
+    }
+  }
+  EXPECT_GT(cuts, 20);
+
+  const Request greedy = request({1, 77}, 40);
+  std::vector<std::string> greedy_texts;
+  plain_engine.generate(greedy, [&](const Piece& piece) {
+    const std::string before = greedy_texts.empty() ? "" : greedy_texts.back();
+    greedy_texts.push_back(before + std::string(piece.text));
+    return true;
+  });
+  Engine engine(target(), draft(), tokenizer());
+  for (std::int64_t window = 2; window <= 9; ++window) {
+    Request windowed = greedy;
+    windowed.window = window;
+    for (size_t at = 0; at + 3 < greedy_texts.back().size(); at += 4) {
+      const std::string stop = greedy_texts.back().substr(at, 3);
+      if (valid(stop)) expect_cut(greedy_texts, windowed, engine, stop);
+    }
+  }
+}
+
+TEST_F(EngineTest, MinTokensHoldsStopStringsOff) {
+  Request job = request({1, 77}, 40);
+  const Generation whole = plain(job);
+  job.stop_strings = {"a", "b", " "};
+  EXPECT_LT(plain(job).tokens.size(), 5u);
+  job.sampling.min_tokens = 12;
+  const Generation held = plain(job);
+  EXPECT_GE(held.tokens.size(), 12u);
+  EXPECT_TRUE(whole.text.starts_with(held.text));
+}
+
+TEST_F(EngineTest, EndsAtAStopTokenInsideAWindow) {
+  Request job = request({1, 77}, 40);
+  const Generation whole = plain(job);
+  const Token stop = whole.tokens[10];
+  const size_t first = static_cast<size_t>(
+      std::find(whole.tokens.begin(), whole.tokens.end(), stop) -
+      whole.tokens.begin());
+  job.stop_ids = {stop};
+  for (std::int64_t window = 1; window <= 8; ++window) {
+    Engine engine(target(), target(), tokenizer(), {.window = window});
+    const Generation found = engine.generate(job);
+    EXPECT_EQ(found.tokens, std::vector(whole.tokens.begin(),
+                                        whole.tokens.begin() + first + 1));
+    EXPECT_EQ(found.finish_reason, FinishReason::kStopToken);
+    EXPECT_TRUE(whole.text.starts_with(found.text));
+  }
+}
+
+TEST_F(EngineTest, EndsWhenTheSequenceIsFull) {
+  Engine engine(target(), draft(), tokenizer(), {.n_positions = 20});
+  const Generation found = engine.generate(request({1, 5, 9}, 100));
+  EXPECT_EQ(found.tokens.size(), 17u);
+  EXPECT_EQ(found.finish_reason, FinishReason::kNPositions);
+}
+
+TEST_F(EngineTest, ACallbackCancelsItsRequest) {
+  Engine engine(target(), draft(), tokenizer(), {.window = 8});
+  int left = 7;
+  const Generation found = engine.generate(
+      request({1, 5}, 50), [&](const Piece&) { return --left > 0; });
+  EXPECT_EQ(found.tokens.size(), 7u);
+  EXPECT_EQ(found.finish_reason, FinishReason::kCancelled);
+  EXPECT_EQ(emitted(found), 7);
+}
+
+TEST_F(EngineTest, CancelsWaitingAndActiveRequests) {
+  Engine engine(target(), draft(), tokenizer(), {.max_sequences = 1});
+  const RequestId active = engine.submit(request({1, 5}, 50));
+  const RequestId waiting = engine.submit(request({1, 5}, 50));
+  const RequestId last = engine.submit(request({1, 5}, 50));
+  engine.step();
+  engine.step();
+  engine.cancel(active);
+  engine.cancel(waiting);
+  const Generation stopped = engine.take(active).value();
+  EXPECT_EQ(stopped.finish_reason, FinishReason::kCancelled);
+  EXPECT_GT(stopped.tokens.size(), 0u);
+  EXPECT_TRUE(engine.take(waiting).value().tokens.empty());
+  while (engine.step()) {
+  }
+  EXPECT_EQ(engine.take(last).value().tokens,
+            plain(request({1, 5}, 50)).tokens);
+}
+
+TEST_F(EngineTest, WhatACallbackThrowsLeavesTheOthersAlone) {
+  Engine engine(target(), draft(), tokenizer(), {.max_sequences = 2});
+  const RequestId bad = engine.submit(
+      request({1, 5}, 50),
+      [](const Piece&) -> bool { throw std::runtime_error("a caller's own"); });
+  const RequestId good = engine.submit(request({1, 9}, 50));
+  EXPECT_THROW(engine.step(), std::runtime_error);
+  while (engine.step()) {
+  }
+  EXPECT_EQ(engine.take(bad).value().finish_reason, FinishReason::kCancelled);
+  EXPECT_EQ(engine.take(good).value().tokens,
+            plain(request({1, 9}, 50)).tokens);
+}
+
+TEST_F(EngineTest, CallbacksMaySubmitCancelAndTake) {
+  Engine engine(target(), nullptr, tokenizer(), {.max_sequences = 2});
+  RequestId second = -1;
+  const RequestId third = engine.submit(request({1, 9}, 50));
+  const RequestId first = engine.submit(request({1, 5}, 4), [&](const Piece&) {
+    if (second < 0) {
+      second = engine.submit(request({1, 7}, 5));
+      engine.cancel(third);
+      EXPECT_FALSE(engine.take(second).has_value());
+    }
+    return true;
+  });
+  while (engine.step()) {
+  }
+  EXPECT_EQ(engine.take(first).value().tokens.size(), 4u);
+  EXPECT_EQ(engine.take(second).value().tokens.size(), 5u);
+  EXPECT_EQ(engine.take(third).value().finish_reason, FinishReason::kCancelled);
+}
+
+// Breaks its contract once, then keeps it.
+class MoodyAcceptor final : public TokenAcceptor {
+ public:
+  std::string_view name() const override { return "moody"; }
+  bool lossless() const override { return false; }
+  Verdict accept(const Verification& verification) const override {
+    if (++calls_ == 3) return {{1, 2, 3, 4, 5, 6, 7, 8, 9}, 0};
+    return {{verification.target[0].argmax()}, 0};
+  }
+
+ private:
+  mutable int calls_ = 0;
+};
+
+TEST_F(EngineTest, AnAcceptorThatBreaksItsContractFailsTheActiveRequests) {
+  Engine engine(target(), draft(), tokenizer(),
+                {.acceptor = std::make_shared<MoodyAcceptor>()});
+  const RequestId failed = engine.submit(request({1, 5}, 10));
+  const RequestId next = engine.submit(request({1, 5}, 10));
+  EXPECT_THROW(
+      {
+        while (engine.step()) {
+        }
+      },
+      Error);
+  try {
+    engine.take(failed);
+    FAIL() << "expected an Error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("moody"));
+  }
+  while (engine.step()) {
+  }
+  EXPECT_EQ(engine.take(next).value().tokens,
+            plain(request({1, 5}, 10)).tokens);
+}
+
+TEST_F(EngineTest, PromptProgressGrowsToOne) {
+  Engine engine(target(), draft(), tokenizer(), {.prefill_chunk = 10});
+  std::vector<Token> prompt(50, 7);
+  const RequestId id = engine.submit(request(prompt, 2));
+  double last = engine.prompt_progress(id);
+  EXPECT_EQ(last, 0);
+  for (int i = 0; i < 4; ++i) {
+    engine.step();
+    EXPECT_GT(engine.prompt_progress(id), last);
+    last = engine.prompt_progress(id);
+    EXPECT_LT(last, 1);
+  }
+  engine.step();
+  EXPECT_EQ(engine.prompt_progress(id), 1);
+}
+
+TEST_F(EngineTest, RefusesRequestsThatCannotRun) {
+  Engine engine(target(), draft(), nullptr, {.n_positions = 16});
+  const auto refuse = [&](const Request& job, const std::string& why) {
+    try {
+      engine.submit(job);
+      ADD_FAILURE() << "accepted; expected: " << why;
+    } catch (const UsageError& error) {
+      EXPECT_THAT(error.what(), HasSubstr(why));
+    }
+  };
+  refuse(request({}, 5), "prompt");
+  refuse(request(std::vector<Token>(16, 3), 5), "n_positions is 16");
+  refuse(request({1, 128}, 5), "128");
+  refuse(request({-1}, 5), "-1");
+  refuse(request({1}, 0), "max_tokens");
+  Request job = request({1}, 5);
+  job.stop_strings = {"x"};
+  refuse(job, "tokenizer");
+  job = request({1}, 5);
+  job.stop_ids = {500};
+  refuse(job, "500");
+  job = request({1}, 5);
+  job.sampling.logit_bias[-3] = 1;
+  refuse(job, "-3");
+  job = request({1}, 5);
+  job.sampling.temperature = -1;
+  refuse(job, "temperature");
+  EXPECT_THROW(engine.take(0), UsageError);
+  EXPECT_THROW(engine.cancel(0), UsageError);
+  EXPECT_THROW(engine.prompt_progress(0), UsageError);
+
+  Engine with_text(target(), nullptr, tokenizer());
+  job = request({1}, 5);
+  job.stop_strings = {"a", ""};
+  EXPECT_THROW(with_text.submit(job), UsageError);
+  job.stop_strings = {"\xA9"};
+  EXPECT_THROW(with_text.submit(job), UsageError);
+}
+
+TEST_F(EngineTest, RefusesOptionsOutOfRange) {
+  EXPECT_THROW(Engine(target(), nullptr, nullptr, {.n_positions = 129}),
+               UsageError);
+  EXPECT_THROW(Engine(target(), nullptr, nullptr, {.n_positions = -1}),
+               UsageError);
+  EXPECT_THROW(Engine(target(), nullptr, nullptr, {.max_sequences = 0}),
+               UsageError);
+  EXPECT_THROW(Engine(target(), nullptr, nullptr, {.window = 0}), UsageError);
+}
+
+TEST_F(EngineTest, ReportsTheMemoryOfItsCaches) {
+  const KvCacheOptions cache = {
+      .n_positions = 64, .max_sequences = 3, .dtype = DType::kF32};
+  Engine engine(
+      target(), draft(), nullptr,
+      {.n_positions = 64, .max_sequences = 3, .kv_dtype = DType::kF32});
+  EXPECT_EQ(engine.n_positions(), 64);
+  EXPECT_EQ(engine.kv_cache_bytes(),
+            KvCache::bytes_needed(target()->config(), cache) +
+                KvCache::bytes_needed(draft()->config(), cache));
+}
+
+TEST_F(EngineTest, ScoresLikeAPassOverTheWholeText) {
+  std::vector<Token> tokens(70);
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    tokens[i] = static_cast<Token>(i * i * 7 % 128);
+  }
+  KvCache cache(target()->config(), {.dtype = DType::kF32});
+  Batch batch;
+  batch.add(cache.create(), tokens, 70);
+  const Logits logits = target()->forward(batch, cache);
+  std::vector<std::vector<float>> rows;
+  for (std::int64_t i = 0; i < 70; ++i) {
+    rows.emplace_back(logits.row(i).begin(), logits.row(i).end());
+  }
+
+  ScoreOptions options;
+  std::int64_t next = 0;
+  options.on_row = [&](std::int64_t position, std::span<const float> row) {
+    EXPECT_EQ(position, next++);
+    EXPECT_EQ(std::vector(row.begin(), row.end()),
+              rows[static_cast<size_t>(position)]);
+  };
+  const Score result = score(*target(), tokens, options);
+  EXPECT_EQ(next, 70);
+  ASSERT_EQ(result.log_probabilities.size(), 69u);
+  double product = 0;
+  for (size_t i = 0; i < 69; ++i) {
+    double total = 0;
+    for (const float x : rows[i]) total += std::exp(static_cast<double>(x));
+    const double p = std::exp(static_cast<double>(
+                         rows[i][static_cast<size_t>(tokens[i + 1])])) /
+                     total;
+    EXPECT_NEAR(result.log_probabilities[i], std::log(p), 1e-9);
+    product += std::log(p);
+  }
+  EXPECT_NEAR(result.perplexity, std::exp(-product / 69), 1e-9);
+
+  EXPECT_TRUE(std::isnan(score(*target(), std::vector<Token>{5}).perplexity));
+  EXPECT_THROW(score(*target(), std::vector<Token>{}), UsageError);
+  EXPECT_THROW(score(*target(), std::vector<Token>{128}), UsageError);
+  EXPECT_THROW(score(*target(), std::vector<Token>(129, 1)), UsageError);
+}
+
+}  // namespace
+}  // namespace pilotfish
