@@ -134,7 +134,8 @@ void SpeculativeDecoder::draft() {
   for (Part& part : parts_) {
     const std::int64_t length = draft_length(*part.sequence);
     if (length == 0) continue;
-    const bool encoding = part.cached + 1 < part.sequence->size();
+    // A prompt is encoded first, whatever chunks it comes in.
+    const bool encoding = part.sequence->generated_size() == 0;
     requests_.push_back({part.sequence, encoding ? 0 : length});
     requested_by_.push_back(&part);
   }
