@@ -69,7 +69,8 @@ class Tokenizer {
 std::string tokenizer_difference(const Tokenizer& a, const Tokenizer& b);
 
 // Turns a stream of tokens into text that is valid UTF-8 at every step: bytes
-// of an unfinished character wait for the rest. Not thread-safe.
+// of an unfinished character wait for the rest. Special tokens give no text. A
+// token costs the same however long the stream is. Not thread-safe.
 class TextStream {
  public:
   // Continues after `context` (the prompt), whose text is not repeated: some
@@ -85,9 +86,13 @@ class TextStream {
   std::string finish();
 
  private:
+  void forget_old_tokens();
+
   const Tokenizer& tokenizer_;
-  std::vector<Token> pending_;  // context for the decoder, then unprinted ids
-  std::string printed_;         // what decoding the context alone gives
+  // The last tokens that are out, as context for the decoder, then those that
+  // wait; decoding them gives `shown_` bytes that are out.
+  std::vector<Token> window_;
+  size_t shown_ = 0;
 };
 
 }  // namespace pilotfish
