@@ -164,6 +164,20 @@ void Forward::append(const Batch& batch, KvCache& cache,
   }
 }
 
+std::int64_t Forward::scratch_bytes(const ModelConfig& config,
+                                    std::int64_t logits_rows) {
+  const std::int64_t q_size = config.n_heads * config.head_dim;
+  const std::int64_t kv_size = config.n_kv_heads * config.head_dim;
+  const std::int64_t packed =
+      std::max({3 * config.hidden_size, config.intermediate_size, q_size});
+  const std::int64_t floats_a_row = 3 * config.hidden_size + 2 * q_size +
+                                    2 * kv_size + 2 * config.intermediate_size +
+                                    config.rotary_dim + packed;
+  const std::int64_t floats =
+      kTileRows * floats_a_row + logits_rows * config.vocab_size;
+  return floats * static_cast<std::int64_t>(sizeof(float));
+}
+
 Forward::Segment Forward::part(const Segment& segment, std::int64_t begin,
                                std::int64_t end) {
   const std::int64_t first_logits = segment.rows - segment.logits_rows;

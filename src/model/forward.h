@@ -24,6 +24,11 @@ class Forward {
   // Model::forward, which see.
   Logits run(const Batch& batch, KvCache& cache);
 
+  // About what the scratch takes after a long prompt, with so many rows of
+  // logits asked for at once.
+  static std::int64_t scratch_bytes(const ModelConfig& config,
+                                    std::int64_t logits_rows);
+
  private:
   // A large batch is computed in tiles of rows, so that the scratch stays
   // small. Every row goes through all layers before the next tile starts.

@@ -36,9 +36,11 @@ struct Case {
   RandomModelOptions model;
   LoadOptions load = {};
   DType kv = DType::kF32;
-  // Of the root mean square of the logits: float32 arithmetic alone, unless the
-  // kernels round activations for this dtype, or the cache does.
+  // Of the root mean square of the logits: float32 arithmetic, and what
+  // rounding in the cache can turn the other way.
   double tolerance = 2e-5;
+  // With AVX-512, which multiplies some types by rounded activations.
+  double avx512_tolerance = 2e-5;
   bool gguf = false;
   std::vector<float> rope_divisors = {};
 };
@@ -116,7 +118,7 @@ std::vector<Case> dtype_cases() {
   for (const DType dtype : {DType::kF16, DType::kBF16}) {
     Case it{.name = "stored_" + std::string(dtype_name(dtype)), .model = {}};
     it.model.dtype = dtype;
-    it.tolerance = dtype_tolerance(dtype);
+    it.avx512_tolerance = dtype_tolerance(dtype);
     cases.push_back(it);
   }
   for (int i = 0; i < kDTypeCount; ++i) {
@@ -127,7 +129,7 @@ std::vector<Case> dtype_cases() {
     it.model.hidden_size = 256;
     it.model.intermediate_size = 512;
     it.model.head_dim = 64;
-    it.tolerance = dtype_tolerance(dtype);
+    it.avx512_tolerance = dtype_tolerance(dtype);
     cases.push_back(it);
   }
   for (const DType dtype :
@@ -135,7 +137,7 @@ std::vector<Case> dtype_cases() {
     Case it{.name = "converted_" + std::string(dtype_name(dtype)), .model = {}};
     it.load.dtype = dtype;
     it.model.dtype = dtype == DType::kBF16 ? DType::kF32 : DType::kBF16;
-    it.tolerance = dtype_tolerance(dtype);
+    it.avx512_tolerance = dtype_tolerance(dtype);
     cases.push_back(it);
   }
   return cases;
@@ -183,7 +185,11 @@ TEST_P(ForwardCase, AgreesWithFloat64) {
         std::sqrt(squares / static_cast<double>(expected.size() *
                                                 expected.front().size()));
     EXPECT_GT(scale, 0.1);
-    EXPECT_LT(largest / scale, it.tolerance) << set->name;
+    const bool rounds = set->name == "avx512";
+    EXPECT_LT(largest / scale, rounds
+                                   ? std::max(it.tolerance, it.avx512_tolerance)
+                                   : it.tolerance)
+        << set->name;
     RecordProperty(std::string(set->name), std::to_string(largest / scale));
   }
 }

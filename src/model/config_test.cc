@@ -1,0 +1,493 @@
+#include "model/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "formats/checkpoint.h"
+#include "pilotfish/error.h"
+#include "test_data.h"
+
+namespace pilotfish {
+namespace {
+
+using nlohmann::json;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+ModelConfig parse(const json& config, const json& generation = json::object()) {
+  return config_from_json(config, generation, "folder/config.json");
+}
+
+template <typename Function>
+std::string message_of(const Function& function) {
+  try {
+    function();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "(nothing thrown)";
+}
+
+std::string error_of(const json& config,
+                     const json& generation = json::object()) {
+  const std::string message = message_of([&] { parse(config, generation); });
+  EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+  return message;
+}
+
+json small(const std::string& hugging_face_class = "LlamaForCausalLM") {
+  return {{"architectures", {hugging_face_class}},
+          {"hidden_size", 64},
+          {"intermediate_size", 96},
+          {"vocab_size", 100},
+          {"num_hidden_layers", 3},
+          {"num_attention_heads", 4},
+          {"num_key_value_heads", 2}};
+}
+
+json with(json config, const json& changes) {
+  config.update(changes);
+  return config;
+}
+
+// configuration_llama.py and its like.
+TEST(ConfigFromJson, FillsInTheDefaultsOfTransformers) {
+  const ModelConfig llama = parse({{"architectures", {"LlamaForCausalLM"}}});
+  EXPECT_EQ(llama.architecture, "llama");
+  EXPECT_EQ(llama.vocab_size, 32000);
+  EXPECT_EQ(llama.hidden_size, 4096);
+  EXPECT_EQ(llama.intermediate_size, 11008);
+  EXPECT_EQ(llama.n_layers, 32);
+  EXPECT_EQ(llama.n_heads, 32);
+  EXPECT_EQ(llama.n_kv_heads, 32);
+  EXPECT_EQ(llama.head_dim, 128);
+  EXPECT_EQ(llama.rotary_dim, 128);
+  EXPECT_EQ(llama.n_positions, 2048);
+  EXPECT_EQ(llama.sliding_window, 0);
+  EXPECT_EQ(llama.rms_epsilon, 1e-6);
+  EXPECT_EQ(llama.rope_theta, 10000);
+  EXPECT_EQ(llama.rope_scaling.kind, RopeScaling::Kind::kNone);
+  EXPECT_FALSE(llama.tied_embeddings || llama.attention_bias ||
+               llama.attention_output_bias || llama.mlp_bias || llama.qk_norm ||
+               llama.rope_interleaved);
+  EXPECT_EQ(llama.bos, 1);
+  EXPECT_THAT(llama.eos, ElementsAre(2));
+  EXPECT_EQ(llama.parameters(), 6738415616);  // Llama 2 7B
+
+  const ModelConfig mistral =
+      parse({{"architectures", {"MistralForCausalLM"}}});
+  EXPECT_EQ(mistral.n_kv_heads, 8);
+  EXPECT_EQ(mistral.intermediate_size, 14336);
+  EXPECT_EQ(mistral.n_positions, 131072);
+  EXPECT_EQ(mistral.sliding_window, 4096);
+  EXPECT_EQ(mistral.sliding_window_from_layer, 0);
+  EXPECT_EQ(mistral.parameters(), 7241732096);  // Mistral 7B v0.1
+
+  const ModelConfig qwen2 = parse({{"architectures", {"Qwen2ForCausalLM"}}});
+  EXPECT_TRUE(qwen2.attention_bias);
+  EXPECT_FALSE(qwen2.attention_output_bias);
+  EXPECT_EQ(qwen2.vocab_size, 151936);
+  EXPECT_EQ(qwen2.n_positions, 32768);
+  EXPECT_EQ(qwen2.sliding_window, 0);
+  EXPECT_EQ(qwen2.bos, -1);
+  EXPECT_TRUE(qwen2.eos.empty());
+
+  const ModelConfig qwen3 = parse({{"architectures", {"Qwen3ForCausalLM"}}});
+  EXPECT_TRUE(qwen3.qk_norm);
+  EXPECT_FALSE(qwen3.attention_bias);
+  EXPECT_EQ(qwen3.head_dim, 128);
+}
+
+TEST(ConfigFromJson, ReadsLlama32) {
+  const ModelConfig config =
+      parse({{"architectures", {"LlamaForCausalLM"}},
+             {"bos_token_id", 128000},
+             {"eos_token_id", {128001, 128008, 128009}},
+             {"head_dim", 64},
+             {"hidden_size", 2048},
+             {"intermediate_size", 8192},
+             {"max_position_embeddings", 131072},
+             {"num_attention_heads", 32},
+             {"num_hidden_layers", 16},
+             {"num_key_value_heads", 8},
+             {"rms_norm_eps", 1e-5},
+             {"rope_scaling",
+              {{"factor", 32.0},
+               {"high_freq_factor", 4.0},
+               {"low_freq_factor", 1.0},
+               {"original_max_position_embeddings", 8192},
+               {"rope_type", "llama3"}}},
+             {"rope_theta", 500000.0},
+             {"tie_word_embeddings", true},
+             {"vocab_size", 128256}});
+  EXPECT_EQ(config.parameters(), 1235814400);  // Llama 3.2 1B
+  EXPECT_EQ(config.rope_theta, 500000);
+  EXPECT_EQ(config.rope_scaling.kind, RopeScaling::Kind::kLlama3);
+  EXPECT_EQ(config.rope_scaling.factor, 32);
+  EXPECT_EQ(config.rope_scaling.low_frequency_factor, 1);
+  EXPECT_EQ(config.rope_scaling.high_frequency_factor, 4);
+  EXPECT_EQ(config.rope_scaling.original_positions, 8192);
+  EXPECT_EQ(config.bos, 128000);
+  EXPECT_THAT(config.eos, ElementsAre(128001, 128008, 128009));
+}
+
+TEST(ConfigFromJson, ReadsQwen25) {
+  const ModelConfig config = parse({{"architectures", {"Qwen2ForCausalLM"}},
+                                    {"hidden_size", 896},
+                                    {"intermediate_size", 4864},
+                                    {"num_attention_heads", 14},
+                                    {"num_hidden_layers", 24},
+                                    {"num_key_value_heads", 2},
+                                    {"rope_theta", 1000000.0},
+                                    {"sliding_window", 32768},
+                                    {"max_window_layers", 21},
+                                    {"use_sliding_window", false},
+                                    {"tie_word_embeddings", true},
+                                    {"vocab_size", 151936}});
+  EXPECT_EQ(config.parameters(), 494032768);  // Qwen2.5 0.5B
+  EXPECT_EQ(config.sliding_window, 0);
+}
+
+TEST(ConfigFromJson, TellsNullFromAbsent) {
+  EXPECT_EQ(parse({{"architectures", {"MistralForCausalLM"}},
+                   {"num_key_value_heads", nullptr}})
+                .n_kv_heads,
+            32);
+  const json mistral = small("MistralForCausalLM");
+  EXPECT_EQ(parse(mistral).sliding_window, 4096);
+  EXPECT_EQ(parse(with(mistral, {{"sliding_window", nullptr}})).sliding_window,
+            0);
+  EXPECT_EQ(parse(with(small(), {{"bos_token_id", nullptr}})).bos, -1);
+  EXPECT_TRUE(parse(with(small(), {{"eos_token_id", nullptr}})).eos.empty());
+}
+
+TEST(ConfigFromJson, ReadsWindowsOfLaterLayers) {
+  const json qwen = with(small("Qwen3ForCausalLM"),
+                         {{"sliding_window", 8}, {"max_window_layers", 2}});
+  EXPECT_EQ(parse(qwen).sliding_window, 0);
+  json used = with(qwen, {{"use_sliding_window", true}});
+  EXPECT_EQ(parse(used).sliding_window, 8);
+  EXPECT_EQ(parse(used).sliding_window_from_layer, 2);
+  used["layer_types"] = {"full_attention", "full_attention",
+                         "sliding_attention"};
+  EXPECT_EQ(parse(used).sliding_window, 8);
+  used["layer_types"][0] = "sliding_attention";
+  EXPECT_THAT(error_of(used), HasSubstr("layer_types[0]: found "
+                                        "\"sliding_attention\", expected "
+                                        "full_attention"));
+  used["layer_types"] = {"full_attention"};
+  EXPECT_THAT(error_of(used), HasSubstr("a list of 3 layers"));
+}
+
+TEST(ConfigFromJson, ReadsBiases) {
+  const json biased = {{"attention_bias", true}, {"mlp_bias", true}};
+  const ModelConfig llama = parse(with(small(), biased));
+  EXPECT_TRUE(llama.attention_bias && llama.attention_output_bias &&
+              llama.mlp_bias);
+  const ModelConfig mistral = parse(with(small("MistralForCausalLM"), biased));
+  EXPECT_FALSE(mistral.attention_bias || mistral.mlp_bias);
+  const ModelConfig qwen3 = parse(with(small("Qwen3ForCausalLM"), biased));
+  EXPECT_TRUE(qwen3.attention_bias && qwen3.attention_output_bias);
+  EXPECT_FALSE(qwen3.mlp_bias);
+}
+
+TEST(ConfigFromJson, ReadsEverySpellingOfRopeScaling) {
+  using enum RopeScaling::Kind;
+  const auto scaling = [](const json& value,
+                          const std::string& key = "rope_scaling") {
+    return parse(with(small(), {{key, value}, {"rms_norm_eps", 1e-5}}));
+  };
+  EXPECT_EQ(scaling(nullptr).rope_scaling.kind, kNone);
+  EXPECT_EQ(scaling({{"rope_type", "default"}}).rope_scaling.kind, kNone);
+  for (const char* key : {"type", "rope_type"}) {
+    const ModelConfig linear = scaling({{key, "linear"}, {"factor", 4}});
+    EXPECT_EQ(linear.rope_scaling.kind, kLinear);
+    EXPECT_EQ(linear.rope_scaling.factor, 4);
+    const ModelConfig dynamic = scaling({{key, "dynamic"}, {"factor", 2.0}});
+    EXPECT_EQ(dynamic.rope_scaling.kind, kDynamic);
+    EXPECT_EQ(dynamic.rope_scaling.original_positions, 2048);
+  }
+  const RopeScaling yarn = scaling({{"type", "yarn"},
+                                    {"factor", 4.0},
+                                    {"original_max_position_embeddings", 512}})
+                               .rope_scaling;
+  EXPECT_EQ(yarn.kind, kYarn);
+  EXPECT_EQ(yarn.original_positions, 512);
+  EXPECT_EQ(yarn.beta_fast, 32);
+  EXPECT_EQ(yarn.beta_slow, 1);
+  EXPECT_EQ(yarn.attention_factor, 0);
+  EXPECT_TRUE(yarn.truncate);
+  const RopeScaling deep = scaling({{"type", "yarn"},
+                                    {"factor", 40},
+                                    {"beta_fast", 16},
+                                    {"mscale", 1.0},
+                                    {"mscale_all_dim", 0.5},
+                                    {"truncate", false}})
+                               .rope_scaling;
+  EXPECT_EQ(deep.beta_fast, 16);
+  EXPECT_FALSE(deep.truncate);
+  EXPECT_NEAR(deep.attention_factor,
+              (0.1 * std::log(40) + 1) / (0.05 * std::log(40) + 1), 1e-12);
+  const ModelConfig newer = scaling({{"rope_type", "linear"},
+                                     {"factor", 2},
+                                     {"rope_theta", 5e5},
+                                     {"partial_rotary_factor", 0.5}},
+                                    "rope_parameters");
+  EXPECT_EQ(newer.rope_scaling.kind, kLinear);
+  EXPECT_EQ(newer.rope_theta, 5e5);
+  EXPECT_EQ(newer.rotary_dim, 8);
+
+  EXPECT_THAT(
+      error_of(with(small(), {{"rope_scaling", {{"type", "longrope"}}}})),
+      AllOf(HasSubstr("folder/config.json: rope_scaling.type"),
+            HasSubstr("\"longrope\""), HasSubstr("llama3")));
+  EXPECT_THAT(error_of(with(small(), {{"rope_scaling", {{"type", "yarn"}}}})),
+              HasSubstr("rope_scaling.factor is missing"));
+  EXPECT_THAT(error_of(with(small(), {{"rope_scaling",
+                                       {{"type", "llama3"}, {"factor", 8}}}})),
+              HasSubstr("rope_scaling.low_freq_factor is missing"));
+  EXPECT_THAT(
+      error_of(with(small(), {{"rope_scaling",
+                               {{"type", "llama3"},
+                                {"factor", 8},
+                                {"low_freq_factor", 4},
+                                {"high_freq_factor", 4},
+                                {"original_max_position_embeddings", 8}}}})),
+      HasSubstr("more than low_freq_factor (4)"));
+  EXPECT_THAT(error_of(with(small(), {{"rope_scaling", 3}})),
+              HasSubstr("expected an object"));
+}
+
+TEST(ConfigFromJson, JoinsTheTokensOfBothFiles) {
+  const ModelConfig config =
+      parse(with(small(), {{"bos_token_id", 5}, {"eos_token_id", 7}}),
+            {{"bos_token_id", 6}, {"eos_token_id", {7, 9, 8}}});
+  EXPECT_EQ(config.bos, 5);
+  EXPECT_THAT(config.eos, ElementsAre(7, 9, 8));
+  // A model without a BOS may have one for generation.
+  EXPECT_EQ(parse(small("Qwen2ForCausalLM"), {{"bos_token_id", 6}}).bos, 6);
+  // What the vocabulary lacks cannot be produced.
+  const ModelConfig beyond = parse(
+      with(small(), {{"bos_token_id", 100}, {"eos_token_id", {-1, 100, 99}}}));
+  EXPECT_EQ(beyond.bos, -1);
+  EXPECT_THAT(beyond.eos, ElementsAre(99));
+  EXPECT_THAT(error_of(small(), {{"eos_token_id", "x"}}),
+              HasSubstr("folder/generation_config.json: eos_token_id: found "
+                        "\"x\", expected an integer"));
+  EXPECT_THAT(error_of(with(small(), {{"eos_token_id", {1, 2.5}}})),
+              HasSubstr("found 2.5"));
+}
+
+TEST(ConfigFromJson, NamesTheKeyTheValueAndWhatWasExpected) {
+  const std::pair<json, const char*> cases[] = {
+      {{{"hidden_size", 0}},
+       "hidden_size: found 0, expected an integer from 1"},
+      {{{"hidden_size", -4}}, "hidden_size: found -4"},
+      {{{"hidden_size", 64.0}}, "hidden_size: found 64.0, expected an integer"},
+      {{{"hidden_size", "64"}}, "hidden_size: found \"64\""},
+      {{{"hidden_size", {1}}}, "hidden_size: found array"},
+      {{{"hidden_size", std::numeric_limits<std::uint64_t>::max()}},
+       "hidden_size: found 18446744073709551615"},
+      {{{"vocab_size", 1 << 30}}, "vocab_size: found 1073741824"},
+      {{{"num_hidden_layers", 5000}}, "num_hidden_layers: found 5000"},
+      {{{"num_key_value_heads", 3}},
+       "num_key_value_heads: found 3, expected a divisor of "
+       "num_attention_heads (4)"},
+      {{{"num_attention_heads", 6}},
+       "hidden_size: found 64, expected a multiple of num_attention_heads (6)"},
+      {{{"head_dim", 15}}, "head_dim: found 15, expected an even number"},
+      {{{"num_attention_heads", 16384}, {"head_dim", 4096}},
+       "head_dim: found 4096, expected at most 256 with 16384 heads"},
+      {{{"partial_rotary_factor", 0.2}},
+       "partial_rotary_factor: found 3, expected an even number"},
+      {{{"partial_rotary_factor", 1.5}}, "partial_rotary_factor: found 1.5"},
+      {{{"rms_norm_eps", 0}}, "rms_norm_eps: found 0"},
+      {{{"rope_theta", "x"}}, "rope_theta: found \"x\", expected a number"},
+      {{{"rope_theta", 0.5}}, "rope_theta: found 0.5"},
+      {{{"tie_word_embeddings", 1}},
+       "tie_word_embeddings: found 1, expected true or false"},
+      {{{"hidden_act", "gelu"}}, "hidden_act: found \"gelu\", expected silu"},
+      {{{"hidden_act", 3}}, "hidden_act: found 3, expected a string"},
+      {{{"quantization_config", {{"quant_method", "gptq"}}}},
+       "quantization_config: found a quantised model"},
+      {{{"architectures", {"GPT2LMHeadModel"}}},
+       "architectures: found \"GPT2LMHeadModel\", expected one of "
+       "LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, "
+       "Qwen3ForCausalLM"},
+      {{{"architectures", {7}}}, "architectures: found 7"},
+  };
+  for (const auto& [changes, expected] : cases) {
+    EXPECT_THAT(error_of(with(small(), changes)),
+                AllOf(HasSubstr("folder/config.json: "), HasSubstr(expected)));
+  }
+  EXPECT_THAT(error_of(json::object()), HasSubstr("architectures: found \"\""));
+  EXPECT_THAT(error_of(json::array()), HasSubstr("expected an object"));
+  EXPECT_EQ(parse({{"model_type", "qwen2"}}).architecture, "qwen2");
+}
+
+// The largest shapes that pass must not overflow what is computed from them.
+TEST(ModelConfig, CountsTheParametersOfTheLargestModel) {
+  const ModelConfig config = parse({{"architectures", {"Qwen3ForCausalLM"}},
+                                    {"hidden_size", 1 << 20},
+                                    {"intermediate_size", 1 << 22},
+                                    {"vocab_size", 1 << 24},
+                                    {"num_hidden_layers", 1 << 12},
+                                    {"num_attention_heads", 1 << 14},
+                                    {"num_key_value_heads", 1 << 14},
+                                    {"head_dim", 256},
+                                    {"attention_bias", true}});
+  EXPECT_GT(config.parameters(), std::int64_t{1} << 54);
+  EXPECT_LT(config.parameters(), std::int64_t{1} << 57);
+}
+
+std::map<std::string, GgufValue, std::less<>> small_gguf() {
+  const auto number = [](std::uint64_t value) { return GgufValue(value); };
+  return {{"general.architecture", std::string("llama")},
+          {"llama.context_length", number(256)},
+          {"llama.embedding_length", number(64)},
+          {"llama.feed_forward_length", number(96)},
+          {"llama.block_count", number(3)},
+          {"llama.attention.head_count", number(4)},
+          {"llama.attention.layer_norm_rms_epsilon", 1e-5},
+          {"tokenizer.ggml.bos_token_id", number(1)},
+          {"tokenizer.ggml.eos_token_id", number(2)},
+          {"tokenizer.ggml.eot_token_id", number(7)}};
+}
+
+TensorView tensor(const std::string& name, std::vector<std::int64_t> shape) {
+  return {.name = name, .dtype = DType::kF32, .shape = std::move(shape)};
+}
+
+ModelConfig parse_gguf_config(
+    std::map<std::string, GgufValue, std::less<>> values,
+    const std::map<std::string, GgufValue>& changes = {},
+    const std::vector<TensorView>& tensors = {
+        tensor("token_embd.weight", {100, 64})}) {
+  for (const auto& [key, value] : changes) values[key] = value;
+  return config_from_gguf(GgufMetadata("x.gguf", std::move(values)), tensors);
+}
+
+TEST(ConfigFromGguf, ReadsLlama) {
+  const ModelConfig config = parse_gguf_config(small_gguf());
+  EXPECT_EQ(config.architecture, "llama");
+  EXPECT_EQ(config.vocab_size, 100);
+  EXPECT_EQ(config.hidden_size, 64);
+  EXPECT_EQ(config.intermediate_size, 96);
+  EXPECT_EQ(config.n_layers, 3);
+  EXPECT_EQ(config.n_heads, 4);
+  EXPECT_EQ(config.n_kv_heads, 4);
+  EXPECT_EQ(config.head_dim, 16);
+  EXPECT_EQ(config.rotary_dim, 16);
+  EXPECT_EQ(config.n_positions, 256);
+  EXPECT_EQ(config.rms_epsilon, 1e-5);
+  EXPECT_EQ(config.rope_theta, 10000);
+  EXPECT_TRUE(config.rope_interleaved);
+  EXPECT_TRUE(config.tied_embeddings);
+  EXPECT_FALSE(config.attention_bias || config.attention_output_bias ||
+               config.mlp_bias || config.qk_norm);
+  EXPECT_EQ(config.bos, 1);
+  EXPECT_THAT(config.eos, ElementsAre(2, 7));
+}
+
+TEST(ConfigFromGguf, AsksTheTensorsWhatTheMetadataDoesNotSay) {
+  const ModelConfig config = parse_gguf_config(
+      small_gguf(), {},
+      {tensor("token_embd.weight", {128, 64}), tensor("output.weight", {}),
+       tensor("blk.0.attn_q.bias", {}), tensor("blk.0.attn_output.bias", {}),
+       tensor("blk.0.ffn_up.bias", {}),
+       tensor("blk.0.attn_q_norm.weight", {})});
+  EXPECT_EQ(config.vocab_size, 128);
+  EXPECT_FALSE(config.tied_embeddings);
+  EXPECT_TRUE(config.attention_bias && config.attention_output_bias &&
+              config.mlp_bias && config.qk_norm);
+  const ModelConfig vocabulary = parse_gguf_config(
+      small_gguf(),
+      {{"tokenizer.ggml.tokens", std::vector<std::string>(40, "x")}}, {});
+  EXPECT_EQ(vocabulary.vocab_size, 40);
+}
+
+TEST(ConfigFromGguf, ReadsRopeScaling) {
+  using enum RopeScaling::Kind;
+  const auto scaling = [](const std::map<std::string, GgufValue>& changes) {
+    return parse_gguf_config(small_gguf(), changes).rope_scaling;
+  };
+  EXPECT_EQ(scaling({}).kind, kNone);
+  EXPECT_EQ(scaling({{"llama.rope.scale_linear", 4.0}}).kind, kLinear);
+  EXPECT_EQ(scaling({{"llama.rope.scale_linear", 4.0}}).factor, 4);
+  EXPECT_EQ(scaling({{"llama.rope.scaling.factor", 2.0}}).kind, kLinear);
+  EXPECT_EQ(scaling({{"llama.rope.scaling.factor", 0.0}}).kind, kNone);
+  EXPECT_EQ(scaling({{"llama.rope.scaling.type", std::string("none")},
+                     {"llama.rope.scaling.factor", 2.0}})
+                .kind,
+            kNone);
+  const RopeScaling yarn = scaling(
+      {{"llama.rope.scaling.type", std::string("yarn")},
+       {"llama.rope.scaling.factor", 4.0},
+       {"llama.rope.scaling.original_context_length", std::uint64_t{64}},
+       {"llama.rope.scaling.attn_factor", 0.5}});
+  EXPECT_EQ(yarn.kind, kYarn);
+  EXPECT_EQ(yarn.original_positions, 64);
+  EXPECT_NEAR(yarn.attention_factor, 0.5 * (0.1 * std::log(4) + 1), 1e-12);
+}
+
+TEST(ConfigFromGguf, NamesTheKeyTheValueAndWhatWasExpected) {
+  const auto error = [](const std::map<std::string, GgufValue>& changes) {
+    return message_of([&] { parse_gguf_config(small_gguf(), changes); });
+  };
+  const std::uint64_t huge = 1ull << 40;
+  EXPECT_THAT(error({{"general.architecture", std::string("mamba")}}),
+              AllOf(HasSubstr("x.gguf: key general.architecture"),
+                    HasSubstr("\"mamba\", expected one of llama, qwen2")));
+  EXPECT_THAT(error({{"llama.block_count", huge}}),
+              HasSubstr("x.gguf: key llama.block_count: found 1099511627776, "
+                        "expected an integer from 1 to 4096"));
+  EXPECT_THAT(error({{"llama.block_count", std::string("3")}}),
+              HasSubstr("expected an integer"));
+  EXPECT_THAT(error({{"llama.attention.head_count_kv",
+                      std::vector<std::int64_t>{4, 2, 4}}}),
+              HasSubstr("a different number for each layer"));
+  EXPECT_THAT(error({{"llama.attention.head_count_kv", std::uint64_t{3}}}),
+              HasSubstr("attention.head_count_kv: found 3, expected a divisor "
+                        "of attention.head_count (4)"));
+  EXPECT_THAT(error({{"llama.attention.head_count", std::uint64_t{5}}}),
+              HasSubstr("a multiple of attention.head_count (5)"));
+  EXPECT_THAT(error({{"llama.attention.value_length", std::uint64_t{8}}}),
+              HasSubstr("found 8, expected 16, the length of keys"));
+  EXPECT_THAT(error({{"llama.expert_count", std::uint64_t{8}}}),
+              HasSubstr("expert_count: found 8, expected a dense model"));
+  EXPECT_THAT(error({{"llama.rope.scaling.type", std::string("longrope")}}),
+              HasSubstr("found \"longrope\", expected none, linear or yarn"));
+  EXPECT_THAT(error({{"llama.rope.freq_base", 0.0}}),
+              HasSubstr("rope.freq_base: found 0"));
+  auto missing = small_gguf();
+  missing.erase("llama.embedding_length");
+  EXPECT_THAT(message_of([&] { parse_gguf_config(missing); }),
+              HasSubstr("key llama.embedding_length is missing"));
+}
+
+TEST(ReadConfig, ReadsTheFilesAtHand) {
+  SKIP_WITHOUT_DATA("models/stories260K");
+  const auto read = [](const char* path) {
+    return read_config(*Checkpoint::open(test::data_path(path)));
+  };
+  const ModelConfig stories = read("models/stories260K");
+  EXPECT_EQ(stories.n_layers, 5);
+  EXPECT_EQ(stories.head_dim, 8);
+  EXPECT_TRUE(stories.tied_embeddings);
+  EXPECT_EQ(stories.bos, 1);
+  EXPECT_THAT(stories.eos, ElementsAre(2, 1));
+  const ModelConfig tiny = read("models/tiny-llama-bf16");
+  EXPECT_EQ(tiny.n_positions, 2048);
+  EXPECT_FALSE(tiny.tied_embeddings);
+  const ModelConfig gguf = read("gguf/llama-2-tiny-random.gguf");
+  EXPECT_EQ(gguf.hidden_size, 8);
+  EXPECT_EQ(gguf.n_layers, 1);
+  EXPECT_EQ(gguf.vocab_size, 32000);
+}
+
+}  // namespace
+}  // namespace pilotfish
