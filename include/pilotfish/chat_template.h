@@ -9,18 +9,24 @@
 namespace pilotfish {
 
 struct ChatMessage {
-  std::string role;  // "system", "user", "assistant", "tool"
-  std::string content;
-  // A JSON array of OpenAI-style tool calls; empty for none.
-  std::string tool_calls_json;
+  std::string role = {};  // "system", "user", "assistant", "tool"
+  std::string content = {};
+  // A JSON array of OpenAI-style tool calls; empty for none. A call's arguments
+  // may be a JSON object or, as in OpenAI's protocol, a string that holds one.
+  std::string tool_calls_json = {};
+  // A JSON object of further members (tool_call_id, name, reasoning_content);
+  // empty for none. They replace those above: {"content": null}, or a list of
+  // content parts where the template takes one.
+  std::string fields_json = {};
 };
 
 struct ChatOptions {
   bool add_generation_prompt = true;
-  std::string tools_json;  // a JSON array of OpenAI-style tools; empty for none
+  // A JSON array of OpenAI-style tools; empty for none.
+  std::string tools_json = {};
   // A JSON object of further variables the template may read (date_string,
   // enable_thinking, ...); empty for none.
-  std::string variables_json;
+  std::string variables_json = {};
 };
 
 // A chat template: the Jinja subset that Hugging Face models use. Immutable and

@@ -1,0 +1,264 @@
+#include "text/jinja/access.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include "text/jinja/builtin.h"
+#include "text/jinja/characters.h"
+#include "text/jinja/methods.h"
+#include "text/jinja/printer.h"
+
+namespace pilotfish::jinja {
+namespace {
+
+// Python's own name of the object in Jinja's message.
+Value no_member(Runtime& rt, const Value& object, const Value& member) {
+  rt.refuse_undefined(object);
+  if (const String* name = member.string()) {
+    return rt.undefined(fmt::format("a value of type '{}' has no member '{}'",
+                                    type_name(object),
+                                    name->text.substr(0, 100)));
+  }
+  if (member.integer() == nullptr) {
+    return rt.undefined(fmt::format("a value of type '{}' has no such member",
+                                    type_name(object)));
+  }
+  return rt.undefined(fmt::format("a value of type '{}' has no member {}",
+                                  type_name(object), *member.integer()));
+}
+
+// An attribute that is not an item, none where there is none.
+std::optional<Value> find_attribute(Runtime& rt, const Value& object,
+                                    std::string_view name) {
+  if (Namespace* const* scope = object.get<Namespace*>()) {
+    const Value* value = (*scope)->attributes.find(name);
+    if (value != nullptr) return *value;
+    return std::nullopt;
+  }
+  if (Loop* const* loop = object.get<Loop*>()) {
+    if (auto value = loop_attribute(rt, **loop, name)) return value;
+  }
+  if (const Builtin* method = find_method(rt, object, name)) {
+    return Value(std::make_shared<const Method>(Method{method, object}));
+  }
+  return std::nullopt;
+}
+
+std::optional<Value> find_item(Runtime& rt, const Value& object,
+                               const Value& index) {
+  if (const Dict* dict = object.dict()) {
+    const Value* value = dict->find(index);
+    if (value != nullptr) return *value;
+    return std::nullopt;
+  }
+  const int64_t* position = index.integer();
+  if (position == nullptr) return std::nullopt;
+  const Sequence* sequence = object.sequence();
+  const String* string = object.string();
+  const bool has_items =
+      string != nullptr ||
+      (sequence != nullptr && sequence->kind <= SequenceKind::kRange);
+  if (!has_items) return std::nullopt;
+  const int64_t size = length(rt, object);
+  const int64_t at = *position < 0 ? *position + size : *position;
+  if (at < 0 || at >= size) return std::nullopt;
+  const auto i = static_cast<size_t>(at);
+  if (sequence != nullptr) return sequence->items[i];
+  if (static_cast<size_t>(size) == string->text.size()) {
+    return rt.string(string->text.substr(i, 1), string->markup);
+  }
+  const std::vector<size_t> offsets = character_offsets(string->text);
+  return rt.string(string->text.substr(offsets[i], offsets[i + 1] - offsets[i]),
+                   string->markup);
+}
+
+// The elements a Python slice names: first, first + step, ...
+struct SliceRange {
+  int64_t first = 0;
+  int64_t step = 1;
+  size_t count = 0;
+};
+
+std::optional<int64_t> slice_bound(Runtime& rt, const Value& value) {
+  if (value.is_none()) return std::nullopt;
+  if (const int64_t* integer = value.integer()) return *integer;
+  rt.refuse_undefined(value);
+  rt.fail(fmt::format("a slice expects integers, not a value of type '{}'",
+                      type_name(value)));
+}
+
+SliceRange resolve_slice(Runtime& rt, int64_t size, const Value& start,
+                         const Value& stop, const Value& step) {
+  SliceRange range;
+  range.step = slice_bound(rt, step).value_or(1);
+  if (range.step == 0) rt.fail("a slice's step cannot be zero");
+  const bool forward = range.step > 0;
+  const int64_t low = forward ? 0 : -1;
+  const int64_t high = forward ? size : size - 1;
+  const auto clamp = [&](std::optional<int64_t> bound, int64_t otherwise) {
+    if (!bound) return otherwise;
+    return std::clamp(*bound < 0 ? *bound + size : *bound, low, high);
+  };
+  range.first = clamp(slice_bound(rt, start), forward ? low : high);
+  const int64_t end = clamp(slice_bound(rt, stop), forward ? high : low);
+  // Steps beyond the size all mean "one element"; this keeps the sums small.
+  range.step = std::clamp(range.step, -size - 1, size + 1);
+  const int64_t distance = forward ? end - range.first : range.first - end;
+  const int64_t stride = forward ? range.step : -range.step;
+  if (distance > 0) {
+    range.count = static_cast<size_t>((distance + stride - 1) / stride);
+  }
+  return range;
+}
+
+Value slice_string(Runtime& rt, const String& string, const Value& start,
+                   const Value& stop, const Value& step) {
+  rt.charge(string.text.size() / kBytesPerUnit);
+  const std::vector<size_t> offsets = character_offsets(string.text);
+  const SliceRange range = resolve_slice(
+      rt, static_cast<int64_t>(offsets.size() - 1), start, stop, step);
+  if (range.count == 0) return rt.string("", string.markup);
+  if (range.step == 1) {
+    const auto first = static_cast<size_t>(range.first);
+    const size_t begin = offsets[first];
+    return rt.string(
+        string.text.substr(begin, offsets[first + range.count] - begin),
+        string.markup);
+  }
+  std::string text;
+  for (size_t k = 0; k < range.count; ++k) {
+    const auto i =
+        static_cast<size_t>(range.first + static_cast<int64_t>(k) * range.step);
+    text.append(string.text, offsets[i], offsets[i + 1] - offsets[i]);
+  }
+  return rt.string(std::move(text), string.markup);
+}
+
+}  // namespace
+
+Value get_attribute(Runtime& rt, const Value& object, std::string_view name) {
+  rt.refuse_undefined(object);
+  if (auto value = find_attribute(rt, object, name)) return *std::move(value);
+  if (const Dict* dict = object.dict()) {
+    if (const Value* value = dict->find(name)) return *value;
+  }
+  return no_member(rt, object, Value(std::string(name)));
+}
+
+Value get_attribute_only(Runtime& rt, const Value& object,
+                         std::string_view name) {
+  if (auto value = find_attribute(rt, object, name)) return *std::move(value);
+  return no_member(rt, object, Value(std::string(name)));
+}
+
+Value get_item(Runtime& rt, const Value& object, const Value& index) {
+  rt.refuse_undefined(object);
+  if (const String* key = index.string()) {
+    rt.charge(key->text.size() / kBytesPerUnit);
+  }
+  if (auto value = find_item(rt, object, index)) return *std::move(value);
+  if (const String* name = index.string()) {
+    if (auto value = find_attribute(rt, object, name->text)) {
+      return *std::move(value);
+    }
+  }
+  return no_member(rt, object, index);
+}
+
+Value get_slice(Runtime& rt, const Value& object, const Value& start,
+                const Value& stop, const Value& step) {
+  rt.refuse_undefined(object);
+  if (const String* string = object.string()) {
+    return slice_string(rt, *string, start, stop, step);
+  }
+  const Sequence* sequence = object.sequence();
+  if (sequence == nullptr || sequence->kind > SequenceKind::kRange) {
+    rt.fail(fmt::format("a value of type '{}' cannot be sliced",
+                        type_name(object)));
+  }
+  const Values& items = sequence->items;
+  const SliceRange range =
+      resolve_slice(rt, static_cast<int64_t>(items.size()), start, stop, step);
+  Values picked;
+  picked.reserve(range.count);
+  for (size_t k = 0; k < range.count; ++k) {
+    picked.push_back(items[static_cast<size_t>(
+        range.first + static_cast<int64_t>(k) * range.step)]);
+  }
+  return rt.sequence(sequence->kind, std::move(picked));
+}
+
+Value get_path(Runtime& rt, const Value& object, std::string_view path) {
+  Value value = object;
+  while (true) {
+    const size_t dot = path.find('.');
+    const std::string_view part = path.substr(0, dot);
+    int64_t number = 0;
+    const auto [end, error] =
+        std::from_chars(part.data(), part.data() + part.size(), number);
+    const bool is_number =
+        error == std::errc() && number >= 0 && end == part.data() + part.size();
+    value = get_item(rt, value,
+                     is_number ? Value(number) : rt.string(std::string(part)));
+    if (dot == std::string_view::npos) return value;
+    path.remove_prefix(dot + 1);
+  }
+}
+
+std::shared_ptr<const Values> iterate(Runtime& rt, const Value& value) {
+  using SequencePtr = std::shared_ptr<const Sequence>;
+  if (const auto* sequence = value.get<SequencePtr>()) {
+    return {*sequence, &(*sequence)->items};
+  }
+  auto items = std::make_shared<Values>();
+  if (const String* string = value.string()) {
+    const std::vector<size_t> offsets = character_offsets(string->text);
+    for (size_t i = 0; i + 1 < offsets.size(); ++i) {
+      items->push_back(rt.string(
+          string->text.substr(offsets[i], offsets[i + 1] - offsets[i])));
+    }
+  } else if (const Dict* dict = value.dict()) {
+    rt.charge(dict->entries().size());
+    for (const auto& entry : dict->entries()) items->push_back(entry.first);
+  } else if (const auto* pointer = value.get<std::shared_ptr<Generator>>()) {
+    Generator& generator = **pointer;
+    rt.charge(generator.items.size() - generator.next);
+    items->assign(
+        generator.items.begin() + static_cast<ptrdiff_t>(generator.next),
+        generator.items.end());
+    generator.next = generator.items.size();
+  } else if (!value.is_undefined()) {
+    rt.fail(fmt::format("a value of type '{}' cannot be iterated",
+                        type_name(value)));
+  }
+  return items;
+}
+
+bool is_iterable(const Value& value) {
+  return value.string() != nullptr || value.sequence() != nullptr ||
+         value.dict() != nullptr || value.is_undefined() ||
+         value.is<std::shared_ptr<Generator>>() || value.is<Loop*>();
+}
+
+int64_t length(Runtime& rt, const Value& value) {
+  if (const String* string = value.string()) {
+    rt.charge(string->text.size() / kBytesPerUnit);
+    return static_cast<int64_t>(count_characters(string->text));
+  }
+  if (const Sequence* sequence = value.sequence()) {
+    return static_cast<int64_t>(sequence->items.size());
+  }
+  if (const Dict* dict = value.dict()) {
+    return static_cast<int64_t>(dict->entries().size());
+  }
+  if (Loop* const* loop = value.get<Loop*>()) {
+    return static_cast<int64_t>((*loop)->items->size());
+  }
+  if (value.is_undefined()) return 0;
+  rt.fail(fmt::format("a value of type '{}' has no length", type_name(value)));
+}
+
+}  // namespace pilotfish::jinja

@@ -1,0 +1,257 @@
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+
+#include "text/jinja/operators.h"
+#include "text/jinja/percent_format.h"
+#include "text/jinja/printer.h"
+
+namespace pilotfish::jinja {
+namespace {
+
+constexpr std::string_view kSymbols[] = {"+",  "-", "*",  "/",
+                                         "//", "%", "**", "~"};
+
+std::string_view symbol(BinaryOp op) {
+  return kSymbols[static_cast<size_t>(op)];
+}
+
+[[noreturn]] void refuse(Runtime& rt, BinaryOp op, const Value& left,
+                         const Value& right) {
+  rt.refuse_undefined(left);
+  rt.refuse_undefined(right);
+  rt.fail(fmt::format("'{}' does not work on '{}' and '{}'", symbol(op),
+                      type_name(left), type_name(right)));
+}
+
+[[noreturn]] void overflow(Runtime& rt, BinaryOp op) {
+  rt.fail(fmt::format("the result of '{}' does not fit 64 bits", symbol(op)));
+}
+
+[[noreturn]] void zero_division(Runtime& rt) { rt.fail("division by zero"); }
+
+int64_t floor_divide(Runtime& rt, int64_t a, int64_t b) {
+  if (b == 0) zero_division(rt);
+  if (a == std::numeric_limits<int64_t>::min() && b == -1) {
+    overflow(rt, BinaryOp::kFloorDivide);
+  }
+  const int64_t quotient = a / b;
+  return a % b != 0 && (a < 0) != (b < 0) ? quotient - 1 : quotient;
+}
+
+int64_t modulo(Runtime& rt, int64_t a, int64_t b) {
+  if (b == 0) zero_division(rt);
+  if (b == -1) return 0;
+  const int64_t rest = a % b;
+  return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+}
+
+int64_t integer_power(Runtime& rt, int64_t base, int64_t exponent) {
+  int64_t result = 1;
+  while (exponent > 0) {
+    if ((exponent & 1) != 0 && __builtin_mul_overflow(result, base, &result)) {
+      overflow(rt, BinaryOp::kPower);
+    }
+    exponent >>= 1;
+    if (exponent > 0 && __builtin_mul_overflow(base, base, &base)) {
+      overflow(rt, BinaryOp::kPower);
+    }
+  }
+  return result;
+}
+
+double real_power(Runtime& rt, double base, double exponent) {
+  if (base == 0 && exponent < 0) {
+    rt.fail("0.0 cannot be raised to a negative power");
+  }
+  const double result = std::pow(base, exponent);
+  if (std::isnan(result) && !std::isnan(base) && !std::isnan(exponent)) {
+    rt.fail("a negative number to a fractional power is not supported");
+  }
+  if (std::isinf(result) && std::isfinite(base) && std::isfinite(exponent)) {
+    rt.fail("the result of '**' is too large");
+  }
+  return result;
+}
+
+Value integer_operation(Runtime& rt, BinaryOp op, int64_t a, int64_t b) {
+  int64_t result = 0;
+  bool overflows = false;
+  switch (op) {
+    case BinaryOp::kAdd:
+      overflows = __builtin_add_overflow(a, b, &result);
+      break;
+    case BinaryOp::kSubtract:
+      overflows = __builtin_sub_overflow(a, b, &result);
+      break;
+    case BinaryOp::kMultiply:
+      overflows = __builtin_mul_overflow(a, b, &result);
+      break;
+    case BinaryOp::kDivide:
+      if (b == 0) zero_division(rt);
+      return Value(static_cast<double>(a) / static_cast<double>(b));
+    case BinaryOp::kFloorDivide:
+      result = floor_divide(rt, a, b);
+      break;
+    case BinaryOp::kModulo:
+      result = modulo(rt, a, b);
+      break;
+    default:
+      if (b < 0) {
+        return Value(
+            real_power(rt, static_cast<double>(a), static_cast<double>(b)));
+      }
+      result = integer_power(rt, a, b);
+  }
+  if (overflows) overflow(rt, op);
+  return Value(result);
+}
+
+// Python's float.__mod__: the sign is the divisor's.
+double real_modulo(double a, double b) {
+  const double rest = std::fmod(a, b);
+  if (rest == 0) return std::copysign(0.0, b);
+  return (rest < 0) != (b < 0) ? rest + b : rest;
+}
+
+// Python's float.__floordiv__, which is exact where floor(a / b) is not.
+double real_floor_divide(double a, double b) {
+  double quotient = (a - std::fmod(a, b)) / b;
+  const double rest = std::fmod(a, b);
+  if (rest != 0 && (rest < 0) != (b < 0)) quotient -= 1;
+  if (quotient == 0) return std::copysign(0.0, a / b);
+  const double floored = std::floor(quotient);
+  return quotient - floored > 0.5 ? floored + 1 : floored;
+}
+
+Value real_operation(Runtime& rt, BinaryOp op, double a, double b) {
+  const bool divides = op == BinaryOp::kDivide ||
+                       op == BinaryOp::kFloorDivide || op == BinaryOp::kModulo;
+  if (divides && b == 0) zero_division(rt);
+  switch (op) {
+    case BinaryOp::kAdd:
+      return Value(a + b);
+    case BinaryOp::kSubtract:
+      return Value(a - b);
+    case BinaryOp::kMultiply:
+      return Value(a * b);
+    case BinaryOp::kDivide:
+      return Value(a / b);
+    case BinaryOp::kFloorDivide:
+      return Value(real_floor_divide(a, b));
+    case BinaryOp::kModulo:
+      return Value(real_modulo(a, b));
+    default:
+      return Value(real_power(rt, a, b));
+  }
+}
+
+Value add_strings(Runtime& rt, const String& left, const String& right) {
+  rt.check_size(left.text.size() + right.text.size());
+  if (left.markup == right.markup) {
+    return rt.string(left.text + right.text, left.markup);
+  }
+  return rt.string((left.markup ? left.text : escape_html(left.text)) +
+                       (right.markup ? right.text : escape_html(right.text)),
+                   true);
+}
+
+bool is_list_or_tuple(const Sequence* sequence) {
+  return sequence != nullptr && (sequence->kind == SequenceKind::kList ||
+                                 sequence->kind == SequenceKind::kTuple);
+}
+
+Value add(Runtime& rt, const Value& left, const Value& right) {
+  if (left.string() != nullptr && right.string() != nullptr) {
+    return add_strings(rt, *left.string(), *right.string());
+  }
+  const Sequence* a = left.sequence();
+  const Sequence* b = right.sequence();
+  if (is_list_or_tuple(a) && is_list_or_tuple(b) && a->kind == b->kind) {
+    rt.charge(a->items.size() + b->items.size());
+    Values items = a->items;
+    items.insert(items.end(), b->items.begin(), b->items.end());
+    return rt.sequence(a->kind, std::move(items));
+  }
+  refuse(rt, BinaryOp::kAdd, left, right);
+}
+
+// "ab" * 3, [0] * 3
+Value repeat(Runtime& rt, const Value& value, int64_t times) {
+  const auto count = static_cast<size_t>(std::max<int64_t>(times, 0));
+  if (const String* string = value.string()) {
+    const size_t size = string->text.size();
+    rt.check_size(
+        size == 0 || count <= kMaxStringBytes / size ? 0 : kMaxStringBytes + 1);
+    std::string text;
+    text.reserve(size * count);
+    for (size_t i = 0; size > 0 && i < count; ++i) text += string->text;
+    return rt.string(std::move(text), string->markup);
+  }
+  const Sequence& sequence = *value.sequence();
+  const size_t size = sequence.items.size();
+  rt.charge(size == 0 || count <= kMaxWork / size ? size * count
+                                                  : kMaxWork + 1);
+  Values items;
+  items.reserve(size * count);
+  for (size_t i = 0; size > 0 && i < count; ++i) {
+    items.insert(items.end(), sequence.items.begin(), sequence.items.end());
+  }
+  return rt.sequence(sequence.kind, std::move(items));
+}
+
+bool is_repeatable(const Value& value) {
+  return value.string() != nullptr || is_list_or_tuple(value.sequence());
+}
+
+Value concatenate(Runtime& rt, const Value& left, const Value& right) {
+  std::string text = to_text(rt, left);
+  const std::string tail = to_text(rt, right);
+  rt.check_size(text.size() + tail.size());
+  text += tail;
+  return rt.string(std::move(text));
+}
+
+}  // namespace
+
+Value apply(Runtime& rt, BinaryOp op, const Value& left, const Value& right) {
+  if (op == BinaryOp::kConcatenate) return concatenate(rt, left, right);
+  if (left.is_number() && right.is_number()) {
+    const int64_t* a = left.integer();
+    const int64_t* b = right.integer();
+    if (a != nullptr && b != nullptr) return integer_operation(rt, op, *a, *b);
+    return real_operation(rt, op, left.number(), right.number());
+  }
+  if (op == BinaryOp::kAdd) return add(rt, left, right);
+  if (op == BinaryOp::kMultiply) {
+    if (is_repeatable(left) && right.integer() != nullptr) {
+      return repeat(rt, left, *right.integer());
+    }
+    if (is_repeatable(right) && left.integer() != nullptr) {
+      return repeat(rt, right, *left.integer());
+    }
+  }
+  if (op == BinaryOp::kModulo && left.string() != nullptr) {
+    return percent_format(rt, *left.string(), right);
+  }
+  refuse(rt, op, left, right);
+}
+
+Value negate(Runtime& rt, const Value& value) {
+  if (const int64_t* integer = value.integer()) {
+    return integer_operation(rt, BinaryOp::kSubtract, 0, *integer);
+  }
+  if (const double* number = value.get<double>()) return Value(-*number);
+  rt.refuse_undefined(value);
+  rt.fail(fmt::format("'-' does not work on '{}'", type_name(value)));
+}
+
+Value identity(Runtime& rt, const Value& value) {
+  if (const int64_t* integer = value.integer()) return Value(*integer);
+  if (value.is_number()) return value;
+  rt.refuse_undefined(value);
+  rt.fail(fmt::format("'+' does not work on '{}'", type_name(value)));
+}
+
+}  // namespace pilotfish::jinja

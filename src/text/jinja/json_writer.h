@@ -1,0 +1,26 @@
+#ifndef PILOTFISH_TEXT_JINJA_JSON_WRITER_H_
+#define PILOTFISH_TEXT_JINJA_JSON_WRITER_H_
+
+#include <optional>
+#include <string>
+
+#include "text/jinja/runtime.h"
+#include "text/jinja/value.h"
+
+namespace pilotfish::jinja {
+
+// The parameters of Python's json.dumps that templates use.
+struct JsonStyle {
+  std::optional<std::string> indent;  // one level's; none for a single line
+  std::string item_separator = ", ";
+  std::string key_separator = ": ";
+  bool ensure_ascii = false;
+  bool sort_keys = false;
+};
+
+// json.dumps. Fails on what JSON cannot hold.
+std::string to_json(Runtime& rt, const Value& value, const JsonStyle& style);
+
+}  // namespace pilotfish::jinja
+
+#endif  // PILOTFISH_TEXT_JINJA_JSON_WRITER_H_

@@ -1,0 +1,212 @@
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include "text/jinja/access.h"
+#include "text/jinja/characters.h"
+#include "text/jinja/filters.h"
+#include "text/jinja/operators.h"
+
+namespace pilotfish::jinja {
+namespace {
+
+// Python allows single underscores between the characters of a number.
+std::optional<std::string> without_underscores(std::string_view text) {
+  std::string digits;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '_') {
+      digits += text[i];
+      continue;
+    }
+    const bool between =
+        i > 0 && i + 1 < text.size() && text[i - 1] != '_' &&
+        std::isalnum(static_cast<unsigned char>(text[i - 1])) &&
+        std::isalnum(static_cast<unsigned char>(text[i + 1]));
+    if (!between) return std::nullopt;
+  }
+  return digits;
+}
+
+// Takes a leading sign off; true for a minus.
+bool take_sign(std::string_view& text) {
+  if (!text.starts_with('-') && !text.starts_with('+')) return false;
+  const bool minus = text.front() == '-';
+  text.remove_prefix(1);
+  return minus;
+}
+
+// Takes "0x" and its like off where they fit `base`; a base of 0 becomes
+// what they say.
+void take_prefix(std::string_view& text, int64_t& base) {
+  const char letter = text.size() > 1 && text[0] == '0'
+                          ? static_cast<char>(text[1] | 0x20)
+                          : '\0';
+  const int64_t prefixed = letter == 'x'   ? 16
+                           : letter == 'o' ? 8
+                           : letter == 'b' ? 2
+                                           : 0;
+  if (prefixed != 0 && (base == 0 || base == prefixed)) {
+    base = prefixed;
+    text.remove_prefix(2);
+    if (text.starts_with('_')) text.remove_prefix(1);
+  }
+  if (base == 0) base = 10;
+}
+
+// int(text, base); none where it is not an integer.
+std::optional<int64_t> parse_integer(Runtime& rt, std::string_view text,
+                                     int64_t base) {
+  if (base != 0 && (base < 2 || base > 36)) return std::nullopt;
+  text = strip(text, Side::kBoth);
+  const bool negative = take_sign(text);
+  take_prefix(text, base);
+  const auto digits = without_underscores(text);
+  if (!digits || digits->empty()) return std::nullopt;
+  uint64_t magnitude = 0;
+  const char* last = digits->data() + digits->size();
+  const auto [end, error] =
+      std::from_chars(digits->data(), last, magnitude, static_cast<int>(base));
+  if (end != last || error == std::errc::invalid_argument) return std::nullopt;
+  constexpr auto kMost =
+      static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+  if (error != std::errc() || magnitude > kMost) {
+    rt.fail("'int': the number does not fit 64 bits");
+  }
+  const auto value = static_cast<int64_t>(magnitude);
+  return negative ? -value : value;
+}
+
+// float(text); none where it is no number.
+std::optional<double> parse_float(std::string_view text) {
+  text = strip(text, Side::kBoth);
+  const bool negative = take_sign(text);
+  const auto digits = without_underscores(text);
+  if (!digits || digits->starts_with('-')) return std::nullopt;
+  double number = 0;
+  const char* last = digits->data() + digits->size();
+  const auto [end, error] = std::from_chars(digits->data(), last, number);
+  if (end != last || error == std::errc::invalid_argument) return std::nullopt;
+  if (digits->find('(') != std::string::npos) return std::nullopt;  // nan(0)
+  if (error == std::errc::result_out_of_range) {
+    number = std::strtod(digits->c_str(), nullptr);
+  }
+  return negative ? -number : number;
+}
+
+Value truncate(Call& call, double number, const Value& otherwise) {
+  if (std::isnan(number)) return otherwise;
+  if (!(std::abs(number) < 0x1p63)) {
+    call.rt.fail("'int': the number does not fit 64 bits");
+  }
+  return Value(static_cast<int64_t>(number));
+}
+
+Value to_int(Call& call) {
+  const Value otherwise = call.has(0) ? *call.get(0) : Value(int64_t{0});
+  call.rt.refuse_undefined(call.input);
+  if (const int64_t* integer = call.input.integer()) return Value(*integer);
+  if (const double* number = call.input.get<double>()) {
+    return truncate(call, *number, otherwise);
+  }
+  const String* string = call.input.string();
+  if (string == nullptr) return otherwise;
+  if (auto integer =
+          parse_integer(call.rt, string->text, call.integer(1, 10))) {
+    return Value(*integer);
+  }
+  // "42.23"|int is 42.
+  const std::optional<double> number = parse_float(string->text);
+  if (!number) return otherwise;
+  return truncate(call, *number, otherwise);
+}
+
+Value to_float(Call& call) {
+  call.rt.refuse_undefined(call.input);
+  if (call.input.is_number()) return Value(call.input.number());
+  if (const String* string = call.input.string()) {
+    if (const auto number = parse_float(string->text)) return Value(*number);
+  }
+  return call.has(0) ? *call.get(0) : Value(0.0);
+}
+
+Value absolute(Call& call) {
+  const Value& input = call.input;
+  if (const double* number = input.get<double>()) {
+    return Value(std::abs(*number));
+  }
+  if (const int64_t* integer = input.integer()) {
+    return *integer < 0 ? negate(call.rt, input) : Value(*integer);
+  }
+  call.rt.refuse_undefined(input);
+  call.rt.fail(fmt::format("'abs' does not work on '{}'", type_name(input)));
+}
+
+// round(number, digits): to even in the last place, from the exact value.
+double round_real(double number, int64_t digits) {
+  if (!std::isfinite(number) || digits > 323) return number;
+  if (digits < -308) return std::copysign(0.0, number);
+  if (digits >= 0) {
+    const std::string text = fmt::format("{:.{}f}", number, digits);
+    return std::strtod(text.c_str(), nullptr);
+  }
+  const double unit = std::pow(10.0, static_cast<double>(-digits));
+  return std::nearbyint(number / unit) * unit;
+}
+
+int64_t round_integer(Runtime& rt, int64_t number, int64_t digits) {
+  if (digits >= 0) return number;
+  if (digits < -18) return 0;
+  int64_t unit = 1;
+  for (int64_t i = 0; i > digits; --i) unit *= 10;
+  const int64_t rest = ((number % unit) + unit) % unit;
+  const int64_t below = number - rest;
+  if (number < 0 && below > number) rt.fail("'round': out of range");
+  const bool up = rest > unit / 2 || (rest == unit / 2 && (below / unit) % 2);
+  int64_t result = below;
+  if (up && __builtin_add_overflow(below, unit, &result)) {
+    rt.fail("'round': out of range");
+  }
+  return result;
+}
+
+Value round(Call& call) {
+  const int64_t digits = call.integer(0, 0);
+  const std::string method = call.has(1) ? call.text(1) : "common";
+  call.rt.refuse_undefined(call.input);
+  if (!call.input.is_number()) {
+    call.rt.fail(
+        fmt::format("'round' does not work on '{}'", type_name(call.input)));
+  }
+  if (method == "common") {
+    if (const int64_t* integer = call.input.integer()) {
+      return Value(round_integer(call.rt, *integer, digits));
+    }
+    return Value(round_real(call.input.number(), digits));
+  }
+  if (method != "ceil" && method != "floor") {
+    call.rt.fail("'round' knows the methods common, ceil and floor");
+  }
+  const double unit = std::pow(10.0, static_cast<double>(digits));
+  const double scaled = call.input.number() * unit;
+  if (!std::isfinite(scaled) || unit == 0)
+    call.rt.fail("'round': out of range");
+  return Value((method == "ceil" ? std::ceil(scaled) : std::floor(scaled)) /
+               unit);
+}
+
+}  // namespace
+
+const BuiltinTable& number_filters() {
+  static const BuiltinTable table = {
+      {"int", {"default", "base"}, 0, to_int},
+      {"float", {"default"}, 0, to_float},
+      {"abs", {}, 0, absolute},
+      {"round", {"precision", "method"}, 0, round},
+  };
+  return table;
+}
+
+}  // namespace pilotfish::jinja

@@ -1,0 +1,24 @@
+#ifndef PILOTFISH_TEXT_JINJA_PRINTER_H_
+#define PILOTFISH_TEXT_JINJA_PRINTER_H_
+
+#include <string>
+#include <string_view>
+
+#include "text/jinja/runtime.h"
+#include "text/jinja/value.h"
+
+// Values as text, exactly as Python's str() and repr() give it.
+namespace pilotfish::jinja {
+
+std::string to_text(Runtime& rt, const Value& value);
+std::string to_repr(Runtime& rt, const Value& value);
+
+// repr() of a float: the shortest digits that read back as the same number.
+std::string float_text(double number);
+
+// The text as HTML, with Jinja's entities.
+std::string escape_html(std::string_view text);
+
+}  // namespace pilotfish::jinja
+
+#endif  // PILOTFISH_TEXT_JINJA_PRINTER_H_

@@ -1,0 +1,158 @@
+#include "text/jinja/tests.h"
+
+#include <type_traits>
+
+#include "text/jinja/access.h"
+#include "text/jinja/characters.h"
+#include "text/jinja/filters.h"
+#include "text/jinja/operators.h"
+#include "text/jinja/printer.h"
+
+namespace pilotfish::jinja {
+namespace {
+
+Value is_defined(Call& call) { return Value(!call.input.is_undefined()); }
+Value is_undefined(Call& call) { return Value(call.input.is_undefined()); }
+Value is_none(Call& call) { return Value(call.input.is_none()); }
+Value is_string(Call& call) { return Value(call.input.string() != nullptr); }
+Value is_mapping(Call& call) { return Value(call.input.dict() != nullptr); }
+Value is_number(Call& call) { return Value(call.input.is_number()); }
+Value is_integer(Call& call) { return Value(call.input.is<int64_t>()); }
+Value is_float(Call& call) { return Value(call.input.is<double>()); }
+Value is_boolean(Call& call) { return Value(call.input.is<bool>()); }
+Value is_iterable_value(Call& call) { return Value(is_iterable(call.input)); }
+
+template <bool wanted>
+Value is_exactly(Call& call) {
+  const bool* value = call.input.get<bool>();
+  return Value(value != nullptr && *value == wanted);
+}
+
+// Whatever has a length and a subscript, which Jinja's undefined value has.
+Value is_sequence(Call& call) {
+  const Sequence* sequence = call.input.sequence();
+  return Value(call.input.string() != nullptr || call.input.dict() != nullptr ||
+               call.input.is_undefined() ||
+               (sequence != nullptr && sequence->kind <= SequenceKind::kRange));
+}
+
+Value is_callable(Call& call) {
+  return Value(call.input.is<std::shared_ptr<const Method>>() ||
+               call.input.is<const Builtin*>() ||
+               call.input.is<const Macro*>() || call.input.is_undefined());
+}
+
+Value is_escaped(Call& call) {
+  return Value(call.input.string() != nullptr && call.input.string()->markup);
+}
+
+Value is_filter(Call& call) {
+  return Value(call.input.string() != nullptr &&
+               find_filter(call.input.string()->text) != nullptr);
+}
+
+Value is_test(Call& call) {
+  return Value(call.input.string() != nullptr &&
+               find_test(call.input.string()->text) != nullptr);
+}
+
+Value is_equal(Call& call) {
+  return Value(equal(call.rt, call.input, *call.get(0)));
+}
+Value is_not_equal(Call& call) {
+  return Value(!equal(call.rt, call.input, *call.get(0)));
+}
+Value is_less(Call& call) {
+  return Value(less(call.rt, call.input, *call.get(0)));
+}
+Value is_greater(Call& call) {
+  return Value(less(call.rt, *call.get(0), call.input));
+}
+Value is_at_most(Call& call) {
+  return Value(less_or_equal(call.rt, call.input, *call.get(0)));
+}
+Value is_at_least(Call& call) {
+  return Value(less_or_equal(call.rt, *call.get(0), call.input));
+}
+Value is_in(Call& call) {
+  return Value(contains(call.rt, *call.get(0), call.input));
+}
+
+Value has_remainder(Call& call, const Value& divisor, int64_t remainder) {
+  const Value rest = apply(call.rt, BinaryOp::kModulo, call.input, divisor);
+  return Value(equal(call.rt, rest, Value(remainder)));
+}
+Value is_odd(Call& call) { return has_remainder(call, Value(int64_t{2}), 1); }
+Value is_even(Call& call) { return has_remainder(call, Value(int64_t{2}), 0); }
+Value is_divisible_by(Call& call) {
+  return has_remainder(call, *call.get(0), 0);
+}
+
+// "is" in Python. Equal scalars count as one object, equal containers only
+// where they are.
+Value is_same_as(Call& call) {
+  const Value& other = *call.get(0);
+  if (call.input.storage().index() != other.storage().index()) {
+    return Value(false);
+  }
+  if (call.input.sequence() != nullptr || call.input.dict() != nullptr) {
+    return Value(call.input.sequence() == other.sequence() &&
+                 call.input.dict() == other.dict());
+  }
+  return Value(equal(call.rt, call.input, other));
+}
+
+template <bool (*wanted)(char32_t), bool (*other)(char32_t)>
+Value has_case(Call& call) {
+  const std::string text = to_text(call.rt, call.input);
+  return Value(has_one_case(text, wanted, other));
+}
+
+}  // namespace
+
+const Builtin* find_test(std::string_view name) {
+  static const BuiltinTable table = {
+      {"defined", {}, 0, is_defined},
+      {"undefined", {}, 0, is_undefined},
+      {"none", {}, 0, is_none},
+      {"string", {}, 0, is_string},
+      {"mapping", {}, 0, is_mapping},
+      {"iterable", {}, 0, is_iterable_value},
+      {"sequence", {}, 0, is_sequence},
+      {"number", {}, 0, is_number},
+      {"integer", {}, 0, is_integer},
+      {"float", {}, 0, is_float},
+      {"boolean", {}, 0, is_boolean},
+      {"true", {}, 0, is_exactly<true>},
+      {"false", {}, 0, is_exactly<false>},
+      {"callable", {}, 0, is_callable},
+      {"escaped", {}, 0, is_escaped},
+      {"filter", {}, 0, is_filter},
+      {"test", {}, 0, is_test},
+      {"lower", {}, 0, has_case<has_lower_case, has_upper_case>},
+      {"upper", {}, 0, has_case<has_upper_case, has_lower_case>},
+      {"odd", {}, 0, is_odd},
+      {"even", {}, 0, is_even},
+      {"divisibleby", {"num"}, 1, is_divisible_by},
+      {"sameas", {"other"}, 1, is_same_as},
+      {"in", {"seq"}, 1, is_in},
+      {"eq", {"other"}, 1, is_equal},
+      {"==", {"other"}, 1, is_equal},
+      {"equalto", {"other"}, 1, is_equal},
+      {"ne", {"other"}, 1, is_not_equal},
+      {"!=", {"other"}, 1, is_not_equal},
+      {"lt", {"other"}, 1, is_less},
+      {"<", {"other"}, 1, is_less},
+      {"lessthan", {"other"}, 1, is_less},
+      {"gt", {"other"}, 1, is_greater},
+      {">", {"other"}, 1, is_greater},
+      {"greaterthan", {"other"}, 1, is_greater},
+      {"le", {"other"}, 1, is_at_most},
+      {"<=", {"other"}, 1, is_at_most},
+      {"ge", {"other"}, 1, is_at_least},
+      {">=", {"other"}, 1, is_at_least},
+  };
+  return table.find(name);
+}
+
+}  // namespace pilotfish::jinja
