@@ -58,7 +58,9 @@ struct AttentionArgs {
 // the sequence), never on m, on the range asked for, or on its neighbours. The
 // same bits come out in any batch and under any split over threads.
 struct Kernels {
-  std::string_view name;  // "scalar", "avx2", "avx512"
+  // "scalar", "avx2", "avx512" (F, BW, VL, DQ) or "avx512_bf16", which rounds
+  // the activations that bf16 weights multiply to bf16.
+  std::string_view name;
 
   // Bytes of one row of `columns` activations in the form that `matmul` wants
   // for weights of this dtype (a multiple of 64), and its conversion from

@@ -25,6 +25,8 @@ const std::vector<Entry>& compiled() {
     {&scalar::kKernels, true},
 #if defined(__x86_64__)
     {&avx2::kKernels, cpu_features().avx2},
+    {&avx512::kKernels, cpu_features().avx512},
+    {&avx512_bf16::kKernels, cpu_features().avx512_bf16},
 #endif
   };
   return entries;

@@ -17,16 +17,25 @@
 #include <vector>
 
 #include "base/aligned_buffer.h"
+#include "base/cpu_features.h"
+#include "kernels/cpu/emulated/sets.h"
 #include "kernels/kernels.h"
 
 // What the kernels' tests share: the sets under test, and buffers that notice
 // accesses outside them.
 namespace pilotfish::test {
 
-// Every set this processor runs.
+// Every set this processor runs, and the AVX-512 ones emulated.
 inline std::vector<const Kernels*> sets_under_test() {
   const auto available = available_kernels();
-  return {available.begin(), available.end()};
+  std::vector<const Kernels*> sets(available.begin(), available.end());
+#if defined(__x86_64__)
+  if (cpu_features().avx2) {
+    sets.push_back(&avx512_emulated::kKernels);
+    sets.push_back(&avx512_bf16_emulated::kKernels);
+  }
+#endif
+  return sets;
 }
 
 class EverySet : public testing::TestWithParam<const Kernels*> {

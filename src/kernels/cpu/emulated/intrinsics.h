@@ -1,0 +1,110 @@
+#ifndef PILOTFISH_KERNELS_CPU_EMULATED_INTRINSICS_H_
+#define PILOTFISH_KERNELS_CPU_EMULATED_INTRINSICS_H_
+
+// AVX-512 for processors without it, for tests: SIMDe's intrinsics, and here
+// those that its version 0.7 lacks, made of AVX2 halves.
+#define SIMDE_ENABLE_NATIVE_ALIASES
+#include <simde/x86/avx512.h>
+
+#include <cstdint>
+#include <cstring>
+
+namespace pilotfish::emulated {
+namespace {
+
+struct Floats {
+  __m256 low, high;
+  explicit Floats(simde__m512 x) { std::memcpy(this, &x, sizeof x); }
+  Floats(__m256 l, __m256 h) : low(l), high(h) {}
+  simde__m512 whole() const {
+    simde__m512 x;
+    std::memcpy(&x, this, sizeof x);
+    return x;
+  }
+};
+
+struct Integers {
+  __m256i low, high;
+  explicit Integers(simde__m512i x) { std::memcpy(this, &x, sizeof x); }
+  Integers(__m256i l, __m256i h) : low(l), high(h) {}
+  simde__m512i whole() const {
+    simde__m512i x;
+    std::memcpy(&x, this, sizeof x);
+    return x;
+  }
+};
+
+__m256 extractf32x8_ps(simde__m512 x, int half) {
+  return half == 0 ? Floats(x).low : Floats(x).high;
+}
+
+simde__m512 maskz_loadu_ps(unsigned mask, const float* p) {
+  float lanes[16] = {};
+  for (int i = 0; i < 16; ++i) {
+    if (mask >> i & 1) lanes[i] = p[i];
+  }
+  return simde_mm512_loadu_ps(lanes);
+}
+
+void mask_storeu_ps(float* p, unsigned mask, simde__m512 x) {
+  float lanes[16];
+  simde_mm512_storeu_ps(lanes, x);
+  for (int i = 0; i < 16; ++i) {
+    if (mask >> i & 1) p[i] = lanes[i];
+  }
+}
+
+simde__m512 cvtph_ps(__m256i x) {
+  return Floats(_mm256_cvtph_ps(_mm256_castsi256_si128(x)),
+                _mm256_cvtph_ps(_mm256_extracti128_si256(x, 1)))
+      .whole();
+}
+
+__m256i cvtps_ph(simde__m512 x) {
+  const Floats halves(x);
+  return _mm256_set_m128i(_mm256_cvtps_ph(halves.high, 8),
+                          _mm256_cvtps_ph(halves.low, 8));
+}
+
+simde__m512i cvtepu16_epi32(__m256i x) {
+  return Integers(_mm256_cvtepu16_epi32(_mm256_castsi256_si128(x)),
+                  _mm256_cvtepu16_epi32(_mm256_extracti128_si256(x, 1)))
+      .whole();
+}
+
+simde__m512i cvtepi8_epi32(__m128i x) {
+  return Integers(_mm256_cvtepi8_epi32(x),
+                  _mm256_cvtepi8_epi32(_mm_srli_si128(x, 8)))
+      .whole();
+}
+
+simde__m512 cvtepi32_ps(simde__m512i x) {
+  const Integers halves(x);
+  return Floats(_mm256_cvtepi32_ps(halves.low), _mm256_cvtepi32_ps(halves.high))
+      .whole();
+}
+
+__m256i cvtepi32_epi16(simde__m512i x) {
+  std::int32_t wide[16];
+  std::memcpy(wide, &x, sizeof wide);
+  std::int16_t narrow[16];
+  for (int i = 0; i < 16; ++i) narrow[i] = static_cast<std::int16_t>(wide[i]);
+  __m256i result;
+  std::memcpy(&result, narrow, sizeof result);
+  return result;
+}
+
+}  // namespace
+}  // namespace pilotfish::emulated
+
+#define _mm512_extractf32x8_ps pilotfish::emulated::extractf32x8_ps
+#define _mm512_maskz_loadu_ps pilotfish::emulated::maskz_loadu_ps
+#define _mm512_mask_storeu_ps pilotfish::emulated::mask_storeu_ps
+#define _mm512_cvtph_ps pilotfish::emulated::cvtph_ps
+#define _mm512_cvtps_ph(x, rounding) pilotfish::emulated::cvtps_ph(x)
+#define _mm512_cvtepu16_epi32 pilotfish::emulated::cvtepu16_epi32
+#define _mm512_cvtepi8_epi32 pilotfish::emulated::cvtepi8_epi32
+#define _mm512_cvtepi32_ps pilotfish::emulated::cvtepi32_ps
+#define _mm512_cvtepi32_epi16 pilotfish::emulated::cvtepi32_epi16
+
+#endif  // PILOTFISH_KERNELS_CPU_EMULATED_INTRINSICS_H_

@@ -1,0 +1,19 @@
+#ifndef PILOTFISH_KERNELS_CPU_EMULATED_SETS_H_
+#define PILOTFISH_KERNELS_CPU_EMULATED_SETS_H_
+
+#include "kernels/kernels.h"
+
+// The AVX-512 sets on emulated instructions; part of the tests only, since they
+// are slow. They need AVX2.
+namespace pilotfish {
+
+namespace avx512_emulated {
+extern const Kernels kKernels;
+}
+namespace avx512_bf16_emulated {
+extern const Kernels kKernels;
+}
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_KERNELS_CPU_EMULATED_SETS_H_

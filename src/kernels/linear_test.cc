@@ -1,0 +1,146 @@
+#include "kernels/linear.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "kernels/testing.h"
+#include "tensor/testing.h"
+
+namespace pilotfish {
+namespace {
+
+using test::random_floats;
+using test::same_bits;
+
+constexpr std::int64_t kColumns = 256;
+
+// Three layers of different types and sizes over one input, one with a bias.
+struct Layers {
+  explicit Layers(std::mt19937& random)
+      : q(test::random_weights(DType::kBF16, 50 * kColumns, random)),
+        k(test::random_weights(DType::kQ4_K, 7 * kColumns, random)),
+        v(test::random_weights(DType::kBF16, 101 * kColumns, random)),
+        bias(random_floats(101, random)) {}
+
+  struct Outputs {
+    std::vector<float> q, k, v;
+  };
+
+  Outputs apply(const Kernels& kernels, int threads,
+                const std::vector<float>& x, std::int64_t x_stride,
+                std::int64_t m) const {
+    Outputs out;
+    const auto rows = static_cast<size_t>(m);
+    out.q.resize(rows * 50);
+    out.k.resize(rows * 7);
+    out.v.resize(rows * 101);
+    ThreadTeam team(threads);
+    AlignedBuffer<std::byte> scratch;
+    const LinearTask tasks[] = {
+        {{DType::kBF16, q.data(), 50, kColumns}, out.q.data(), 50, nullptr},
+        {{DType::kQ4_K, k.data(), 7, kColumns}, out.k.data(), 7, nullptr},
+        {{DType::kBF16, v.data(), 101, kColumns},
+         out.v.data(),
+         101,
+         bias.data()},
+    };
+    linear_many(kernels, team, tasks, x.data(), x_stride, m, scratch);
+    return out;
+  }
+
+  std::vector<std::byte> q, k, v;
+  std::vector<float> bias;
+};
+
+// One output element in float64, and the absolute sum of its terms.
+double exact(DType dtype, const std::vector<std::byte>& weights, std::int64_t n,
+             const float* x, double& magnitude) {
+  std::vector<float> row(kColumns);
+  dequantise_row(dtype, weights.data() + n * row_bytes(dtype, kColumns),
+                 row.data(), kColumns);
+  double sum = 0;
+  magnitude = 0;
+  for (size_t c = 0; c < kColumns; ++c) {
+    const double term = static_cast<double>(row[c]) * static_cast<double>(x[c]);
+    sum += term;
+    magnitude += std::fabs(term);
+  }
+  return sum;
+}
+
+TEST(LinearTest, SeveralLayersOverOneInput) {
+  std::mt19937 random(1);
+  const Layers layers(random);
+  const std::int64_t stride = kColumns + 7;
+  for (const std::int64_t m : {1, 3, 20}) {
+    const auto x = random_floats(m * stride, random);
+    const auto out = layers.apply(kernels_named("scalar"), 1, x, stride, m);
+    const auto check = [&](DType dtype, const std::vector<std::byte>& weights,
+                           std::int64_t rows, const std::vector<float>& got,
+                           const float* bias) {
+      for (std::int64_t i = 0; i < m; ++i) {
+        for (std::int64_t n = 0; n < rows; ++n) {
+          double magnitude = 0;
+          double expected =
+              exact(dtype, weights, n, x.data() + i * stride, magnitude);
+          if (bias != nullptr) expected += static_cast<double>(bias[n]);
+          ASSERT_NEAR(got[static_cast<size_t>(i * rows + n)], expected,
+                      1e-5 * magnitude + 1e-6);
+        }
+      }
+    };
+    check(DType::kBF16, layers.q, 50, out.q, nullptr);
+    check(DType::kQ4_K, layers.k, 7, out.k, nullptr);
+    check(DType::kBF16, layers.v, 101, out.v, layers.bias.data());
+  }
+}
+
+TEST(LinearTest, ThreadsAndBatchesDoNotShow) {
+  std::mt19937 random(2);
+  const Layers layers(random);
+  const std::int64_t m = 19;
+  const auto x = random_floats(m * kColumns, random);
+  for (const Kernels* kernels : available_kernels()) {
+    const auto one = layers.apply(*kernels, 1, x, kColumns, m);
+    for (const int threads : {2, 3, 7}) {
+      const auto several = layers.apply(*kernels, threads, x, kColumns, m);
+      ASSERT_TRUE(same_bits(one.q.data(), several.q.data(), m * 50));
+      ASSERT_TRUE(same_bits(one.k.data(), several.k.data(), m * 7));
+      ASSERT_TRUE(same_bits(one.v.data(), several.v.data(), m * 101));
+    }
+    for (std::int64_t i = 0; i < m; ++i) {
+      const std::vector<float> row(x.begin() + i * kColumns,
+                                   x.begin() + (i + 1) * kColumns);
+      const auto alone = layers.apply(*kernels, 2, row, kColumns, 1);
+      ASSERT_TRUE(same_bits(alone.v.data(), one.v.data() + i * 101, 101));
+    }
+  }
+}
+
+TEST(LinearTest, OneLayerAndNothing) {
+  std::mt19937 random(3);
+  const auto bytes = test::random_weights(DType::kF32, 30 * kColumns, random);
+  const WeightMatrix weights{DType::kF32, bytes.data(), 30, kColumns};
+  const auto x = random_floats(2 * kColumns, random);
+  std::vector<float> out(2 * 32, -1.0f);
+  ThreadTeam team(2);
+  AlignedBuffer<std::byte> scratch;
+  linear(best_kernels(), team, weights, x.data(), 0, out.data(), 32, scratch);
+  EXPECT_EQ(out, std::vector<float>(2 * 32, -1.0f));
+  linear(best_kernels(), team, weights, x.data(), 2, out.data(), 32, scratch);
+  for (std::int64_t i = 0; i < 2; ++i) {
+    for (std::int64_t n = 0; n < 30; ++n) {
+      double magnitude = 0;
+      const double expected =
+          exact(DType::kF32, bytes, n, x.data() + i * kColumns, magnitude);
+      ASSERT_NEAR(out[static_cast<size_t>(i * 32 + n)], expected,
+                  1e-5 * magnitude);
+    }
+    EXPECT_EQ(out[static_cast<size_t>(i * 32 + 31)], -1.0f);
+  }
+}
+
+}  // namespace
+}  // namespace pilotfish
