@@ -69,11 +69,11 @@ class Logits {
 struct LoadOptions {
   // The type the linear layers and the embedding are multiplied in; nullopt:
   // as they are stored, mapped and used in place. bf16, f16, f32, q8_0 or q4_0.
-  std::optional<DType> dtype;
+  std::optional<DType> dtype = std::nullopt;
   // nullptr: a team of its own with one thread a processor.
-  std::shared_ptr<ThreadTeam> threads;
+  std::shared_ptr<ThreadTeam> threads = nullptr;
   // "scalar", "avx2", "avx512"; empty: the fastest, or what PILOTFISH_ISA says.
-  std::string instruction_set;
+  std::string instruction_set = {};
   // Only the first layers, then the final norm and output (a truncated model,
   // as a draft); 0: all.
   std::int64_t layers = 0;
@@ -81,7 +81,7 @@ struct LoadOptions {
   // of kind dynamic is computed for this length.
   std::int64_t n_positions = 0;
   // Called with the fraction done while weights are converted; may be empty.
-  std::function<void(double)> progress;
+  std::function<void(double)> progress = {};
 };
 
 // A Llama-family model: weights and the forward pass. Weights are immutable,

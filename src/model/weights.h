@@ -36,8 +36,8 @@ struct LayerWeights {
 };
 
 struct WeightOptions {
-  std::optional<DType> dtype;  // of matrices; nullopt: as stored
-  std::function<void(double)> progress;
+  std::optional<DType> dtype = std::nullopt;  // of matrices; nullopt: as stored
+  std::function<void(double)> progress = {};
 };
 
 // The weights of a model. Matrices are used in place, in the mapped file,
