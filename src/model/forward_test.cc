@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ostream>
 #include <random>
 
 #include "kernels/kernels.h"
@@ -35,6 +36,9 @@ struct Case {
   std::string name;
   RandomModelOptions model;
   LoadOptions load = {};
+
+  // For gtest, which prints bytes otherwise.
+  void PrintTo(const Case& it, std::ostream* out) { *out << it.name; }
   DType kv = DType::kF32;
   // Of the root mean square of the logits: float32 arithmetic, and what
   // rounding in the cache can turn the other way.

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <map>
+#include <ostream>
 #include <random>
 
 #include "kernels/kernels.h"
@@ -22,6 +23,9 @@ struct Case {
   DType kv;
   bool gguf = false;
 };
+
+// For gtest, which prints bytes otherwise.
+void PrintTo(const Case& it, std::ostream* out) { *out << it.name; }
 
 class RowInvariance : public testing::TestWithParam<Case> {
  protected:
