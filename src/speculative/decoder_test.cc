@@ -532,9 +532,14 @@ TEST(Decoder, OptionsOutOfRangeAreRefused) {
   options.window = 1;
   options.sampling.top_p = 2;
   EXPECT_THROW(Sequence{options}, UsageError);
-  const Toy toy = small_toy();
-  EXPECT_THROW(Bench(toy, {.window = 0}), UsageError);
-  EXPECT_THROW(Bench(toy, {.window = 2, .prefill_chunk = 0}), UsageError);
+  TableScorer target(small_toy().target);
+  NoDrafter drafter;
+  for (const DecoderOptions& wrong :
+       {DecoderOptions{.window = 0}, DecoderOptions{.prefill_chunk = 0}}) {
+    EXPECT_THROW(
+        SpeculativeDecoder(target, drafter, make_acceptor("rejection"), wrong),
+        UsageError);
+  }
 }
 
 // Returns whatever the test says, after some good verdicts.

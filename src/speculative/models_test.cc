@@ -39,7 +39,7 @@ class GreedyIdentity : public testing::Test {
   static void TearDownTestSuite() { delete folder_; }
 
   struct Setting {
-    std::string draft;  // empty: none
+    std::string draft = "";  // none
     std::int64_t window = 4;
     std::int64_t prefill_chunk = 512;
     int threads = 1;
