@@ -328,6 +328,9 @@ TEST(Decoder, AFullCacheEndsTheSequence) {
       EXPECT_EQ(sequence.finish_reason(), FinishReason::kNPositions);
       EXPECT_EQ(copy(sequence.generated()),
                 Tokens(expected.begin(), expected.begin() + n_positions - 2));
+      for (const IterationStats& iteration : sequence.iterations()) {
+        EXPECT_EQ(iteration.emitted, iteration.drafted + 1);
+      }
     }
   }
 }
