@@ -141,6 +141,7 @@ class Engine {
 };
 
 struct ScoreOptions {
+  std::int64_t n_positions = 0;  // the most tokens; 0: the model's own
   DType kv_dtype = DType::kF32;
   // Called for each position in order with its row of logits, [vocab_size]:
   // what follows token `position`. The row is valid during the call.
@@ -153,8 +154,8 @@ struct Score {
   std::vector<double> log_probabilities;  // [tokens.size() - 1], natural log
   double perplexity = 0;                  // NaN for a single token
 };
-// Throws UsageError for no tokens, more than the model's n_positions, or tokens
-// out of range.
+// Throws UsageError for no tokens, more than n_positions, or tokens out of
+// range.
 Score score(Model& model, std::span<const Token> tokens,
             const ScoreOptions& options = {});
 

@@ -3,12 +3,14 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <memory>
 #include <new>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/help.h"
 #include "pilotfish/error.h"
 
 namespace pilotfish::cli {
@@ -40,17 +42,17 @@ std::vector<std::string> arguments(int argc, char** argv) {
 int run(int argc, char** argv) {
   CLI::App app("Speculative sampling for Llama-family language models.\n",
                "pilotfish");
-  app.get_formatter()->column_width(32);
+  app.formatter(std::make_shared<HelpFormatter>());
   app.set_help_flag("-h,--help", "This help");
   app.set_version_flag("--version", "pilotfish " PILOTFISH_VERSION);
   app.require_subcommand(0, 1);
-  app.footer("pilotfish COMMAND --help explains a command.");
   add_generate(app);
   add_chat(app);
   add_score(app);
   add_tokenize(app);
   add_inspect(app);
   add_convert(app);
+  app.footer("pilotfish COMMAND --help explains a command.");
 
   try {
     app.parse(arguments(argc, argv));

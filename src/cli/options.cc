@@ -126,6 +126,8 @@ SamplingParams sampling_params(const SamplingOptions& options) {
 }
 
 void add_decoding_options(CLI::App& app, DecodingOptions& options) {
+  add_compute_options(app, options.compute,
+                      " (default: the one that comes with pilotfish)");
   const std::string speculation = "Speculation";
   add(app, "-d,--draft,--model-draft", options.draft, "MODEL",
       "Draft model, or none", speculation);
@@ -188,6 +190,15 @@ std::optional<DType> dtype_of(std::string_view flag, const std::string& name) {
   throw UsageError(fmt::format(
       "{}: found \"{}\", expected a type such as bf16, f16, f32, q8_0 or q4_0",
       flag, name));
+}
+
+DType kv_dtype_of(const std::string& name) {
+  const auto dtype = parse_dtype(name);
+  if (dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16) {
+    return *dtype;
+  }
+  throw UsageError(
+      fmt::format("--kv-dtype: found \"{}\", expected f16, bf16 or f32", name));
 }
 
 std::vector<Token> parse_tokens(std::string_view flag, std::string_view text) {

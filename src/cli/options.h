@@ -60,6 +60,9 @@ void add_decoding_options(CLI::App& app, DecodingOptions& options);
 // one.
 std::optional<DType> dtype_of(std::string_view flag, const std::string& name);
 
+// For --kv-dtype. Throws UsageError.
+DType kv_dtype_of(const std::string& name);
+
 // Ids separated by spaces or commas. Throws UsageError, naming the flag.
 std::vector<Token> parse_tokens(std::string_view flag, std::string_view text);
 

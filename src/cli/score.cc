@@ -97,8 +97,8 @@ Report make_report(const Options& options, Model& model,
   }
   Progress progress("scoring");
   ScoreOptions scoring;
-  scoring.kv_dtype =
-      dtype_of("--kv-dtype", options.kv_dtype).value_or(DType::kF32);
+  scoring.n_positions = options.compute.n_positions;
+  scoring.kv_dtype = kv_dtype_of(options.kv_dtype);
   scoring.on_row = [&](std::int64_t position, std::span<const float> logits) {
     if (file) file->write_row(logits);
     if (options.top > 0)

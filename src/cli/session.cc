@@ -47,15 +47,6 @@ void find_default_models(DecodingOptions& options) {
   }
 }
 
-DType kv_dtype(const std::string& name) {
-  const auto dtype = parse_dtype(name);
-  if (dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16) {
-    return *dtype;
-  }
-  throw UsageError(
-      fmt::format("--kv-dtype: found \"{}\", expected f16, bf16 or f32", name));
-}
-
 void load_draft(const DecodingOptions& options, const LoadOptions& shared,
                 Session& session) {
   LoadOptions load = shared;
@@ -95,7 +86,7 @@ Session open_session(DecodingOptions options) {
   find_default_models(options);
   Session session;
   session.sampling = sampling_params(options.sampling);
-  session.kv_dtype = kv_dtype(options.kv_dtype);
+  session.kv_dtype = kv_dtype_of(options.kv_dtype);
   session.synthetic = options.synthetic_acceptance.has_value();
   session.acceptor =
       session.synthetic ? make_synthetic_acceptor(*options.synthetic_acceptance)
@@ -109,6 +100,11 @@ Session open_session(DecodingOptions options) {
   session.tokenizer = Tokenizer::load_if_present(options.compute.model);
   session.target =
       load_model(options.compute.model, "loading the target model", load);
+  if (options.compute.n_positions > session.target->config().n_positions) {
+    print_note(fmt::format("note: the model was made for {} positions, not {}",
+                           session.target->config().n_positions,
+                           options.compute.n_positions));
+  }
   if (!options.draft.empty() && options.draft != "none") {
     load_draft(options, load, session);
   }

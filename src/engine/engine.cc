@@ -19,25 +19,11 @@
 namespace pilotfish {
 namespace {
 
-KvCacheOptions cache_options(const Model& model, std::int64_t n_positions,
+KvCacheOptions cache_options(std::int64_t n_positions,
                              const EngineOptions& options) {
-  KvCacheOptions cache;
-  cache.n_positions = std::min(n_positions, model.config().n_positions);
-  cache.max_sequences = options.max_sequences;
-  cache.dtype = options.kv_dtype;
-  return cache;
-}
-
-std::int64_t checked_positions(const Model& target,
-                               const EngineOptions& options) {
-  const std::int64_t most = target.config().n_positions;
-  if (options.n_positions < 0 || options.n_positions > most) {
-    throw UsageError(fmt::format(
-        "n_positions is {}, expected 1 to {}, the model's own, or 0 for that "
-        "(a model is loaded for more with LoadOptions::n_positions)",
-        options.n_positions, most));
-  }
-  return options.n_positions == 0 ? most : options.n_positions;
+  return {.n_positions = n_positions,
+          .max_sequences = options.max_sequences,
+          .dtype = options.kv_dtype};
 }
 
 }  // namespace
@@ -45,11 +31,12 @@ std::int64_t checked_positions(const Model& target,
 struct Engine::Impl {
   Impl(std::shared_ptr<Model> target_model, std::shared_ptr<Model> draft_model,
        std::shared_ptr<const Tokenizer> text, const EngineOptions& engine)
-      : n_positions(checked_positions(*target_model, engine)),
+      : n_positions(engine.n_positions == 0 ? target_model->config().n_positions
+                                            : engine.n_positions),
         model(std::move(target_model)),
         tokenizer(std::move(text)),
         max_sequences(engine.max_sequences),
-        target(model, cache_options(*model, n_positions, engine)),
+        target(model, cache_options(n_positions, engine)),
         draft(make_draft(std::move(draft_model), engine)),
         drafter(make_drafter(engine)),
         decoder(
@@ -60,8 +47,9 @@ struct Engine::Impl {
   std::unique_ptr<ModelScorer> make_draft(std::shared_ptr<Model> draft_model,
                                           const EngineOptions& engine) const {
     if (draft_model == nullptr) return nullptr;
-    const KvCacheOptions cache =
-        cache_options(*draft_model, n_positions, engine);
+    // Past its own positions a draft guesses badly; there it stops drafting.
+    const KvCacheOptions cache = cache_options(
+        std::min(n_positions, draft_model->config().n_positions), engine);
     return std::make_unique<ModelScorer>(std::move(draft_model), cache);
   }
 

@@ -400,13 +400,20 @@ TEST_F(EngineTest, RefusesRequestsThatCannotRun) {
 }
 
 TEST_F(EngineTest, RefusesOptionsOutOfRange) {
-  EXPECT_THROW(Engine(target(), nullptr, nullptr, {.n_positions = 129}),
-               UsageError);
   EXPECT_THROW(Engine(target(), nullptr, nullptr, {.n_positions = -1}),
                UsageError);
   EXPECT_THROW(Engine(target(), nullptr, nullptr, {.max_sequences = 0}),
                UsageError);
   EXPECT_THROW(Engine(target(), nullptr, nullptr, {.window = 0}), UsageError);
+}
+
+TEST_F(EngineTest, GoesPastTheModelsOwnPositionsIfAsked) {
+  Engine engine(target(), draft(), nullptr, {.n_positions = 140});
+  const Generation found = engine.generate(request({1}, 200));
+  EXPECT_EQ(found.tokens.size(), 139u);
+  // The draft keeps to its own.
+  Engine plain_engine(target(), nullptr, nullptr, {.n_positions = 140});
+  EXPECT_EQ(plain_engine.generate(request({1}, 200)).tokens, found.tokens);
 }
 
 TEST_F(EngineTest, ReportsTheMemoryOfItsCaches) {

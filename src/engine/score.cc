@@ -24,12 +24,14 @@ double log_probability(std::span<const float> logits, Token token) {
   return logits[static_cast<size_t>(token)] - largest - std::log(sum);
 }
 
-void check(const ModelConfig& config, std::span<const Token> tokens) {
+void check(const ModelConfig& config, std::span<const Token> tokens,
+           std::int64_t n_positions) {
   if (tokens.empty()) throw UsageError("no tokens to score");
-  if (static_cast<std::int64_t>(tokens.size()) > config.n_positions) {
-    throw UsageError(fmt::format(
-        "{} tokens to score are more than the model's n_positions, {}",
-        tokens.size(), config.n_positions));
+  const std::int64_t most = n_positions == 0 ? config.n_positions : n_positions;
+  if (static_cast<std::int64_t>(tokens.size()) > most) {
+    throw UsageError(
+        fmt::format("{} tokens to score are more than n_positions, {}",
+                    tokens.size(), most));
   }
   for (const Token token : tokens) {
     if (token < 0 || token >= config.vocab_size) {
@@ -44,7 +46,7 @@ void check(const ModelConfig& config, std::span<const Token> tokens) {
 
 Score score(Model& model, std::span<const Token> tokens,
             const ScoreOptions& options) {
-  check(model.config(), tokens);
+  check(model.config(), tokens, options.n_positions);
   const auto count = static_cast<std::int64_t>(tokens.size());
   KvCache cache(model.config(),
                 {.n_positions = count, .dtype = options.kv_dtype});
