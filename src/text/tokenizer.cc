@@ -4,6 +4,7 @@
 
 #include "base/mapped_file.h"
 #include "formats/gguf.h"
+#include "formats/is_there.h"
 #include "pilotfish/error.h"
 #include "text/quoted_text.h"
 #include "text/tokenizer_formats.h"
@@ -29,9 +30,9 @@ TokenizerPtr load_sentencepiece(const fs::path& path) {
 // nullptr where the folder has no tokenizer.
 TokenizerPtr load_folder(const fs::path& folder) {
   const fs::path json = folder / "tokenizer.json";
-  if (fs::exists(json)) return load_json(json);
+  if (is_there(json)) return load_json(json);
   const fs::path sentencepiece = folder / "tokenizer.model";
-  if (fs::exists(sentencepiece)) return load_sentencepiece(sentencepiece);
+  if (is_there(sentencepiece)) return load_sentencepiece(sentencepiece);
   return nullptr;
 }
 
@@ -40,7 +41,8 @@ TokenizerPtr load_file(const fs::path& path) {
   const MappedFile file = MappedFile::open(path);
   if (file.text().starts_with("GGUF")) {
     const GgufFile gguf = parse_gguf(file);
-    if (!gguf.metadata.contains("tokenizer.ggml.model")) return nullptr;
+    const auto* model = gguf.metadata.string("tokenizer.ggml.model");
+    if (!model || *model == "none" || *model == "no_vocab") return nullptr;
     return tokenizer_from_gguf(gguf.metadata);
   }
   return path.extension() == ".json" ? load_json(path)
@@ -55,10 +57,11 @@ std::string difference_at(const Tokenizer& a, const Tokenizer& b, Token id) {
 }  // namespace
 
 TokenizerPtr Tokenizer::load_if_present(const fs::path& path) {
-  if (!fs::exists(path)) {
+  if (!is_there(path)) {
     throw Error(fmt::format("{}: no such file or folder", path.string()));
   }
-  return fs::is_directory(path) ? load_folder(path) : load_file(path);
+  std::error_code ignored;  // opening a file tells why it cannot be read
+  return fs::is_directory(path, ignored) ? load_folder(path) : load_file(path);
 }
 
 TokenizerPtr Tokenizer::load(const fs::path& path) {
@@ -78,7 +81,8 @@ std::string tokenizer_difference(const Tokenizer& a, const Tokenizer& b) {
     const auto id = static_cast<Token>(i);
     if (a.token_text(id) == b.token_text(id)) continue;
     if (++count > kShown) continue;
-    shown += (count > 1 ? ", " : "") + difference_at(a, b, id);
+    if (!shown.empty()) shown += ", ";
+    shown += difference_at(a, b, id);
   }
   if (count > 0) {
     return fmt::format("{} of {} tokens differ: {}{}", count, shared, shown,

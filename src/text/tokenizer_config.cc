@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/mapped_file.h"
+#include "formats/is_there.h"
 #include "text/json_node.h"
 #include "text/quoted_text.h"
 
@@ -15,7 +16,7 @@ namespace {
 // Calls read(root) where the folder has the file.
 template <class Read>
 void read_if_present(const std::filesystem::path& path, Read&& read) {
-  if (!std::filesystem::exists(path)) return;
+  if (!is_there(path)) return;
   const MappedFile file = MappedFile::open(path);
   const nlohmann::json document = parse_json(file.text(), path.string());
   read(JsonNode(document, path.string()));
@@ -145,7 +146,7 @@ TokenizerConfig read_tokenizer_config(const std::filesystem::path& folder) {
     config.eos_id = token_id(root, "eos_token_id");
   });
   const auto jinja = folder / "chat_template.jinja";
-  if (std::filesystem::exists(jinja)) {
+  if (is_there(jinja)) {
     config.chat_template = MappedFile::open(jinja).text();
   }
   return config;

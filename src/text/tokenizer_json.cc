@@ -7,71 +7,13 @@
 #include "text/json_node.h"
 #include "text/pipeline_tokenizer.h"
 #include "text/quoted_text.h"
+#include "text/tokenizer_document.h"
 #include "text/tokenizer_formats.h"
 
 namespace pilotfish {
 namespace {
 
 constexpr int kMaxDepth = 8;
-
-// Runs `action`; what it throws gets the place in front.
-template <class Action>
-auto located(const JsonNode& node, Action&& action) {
-  try {
-    return action();
-  } catch (const Error& e) {
-    throw node.error(e.what());
-  }
-}
-
-// Fills the vocabulary; returns by id which tokens are the model's own.
-std::vector<bool> read_vocabulary(const JsonNode& node,
-                                  Vocabulary& vocabulary) {
-  if (!node.value().is_object()) throw node.error("expected an object");
-  const auto& entries = node.value().get_ref<const nlohmann::json::object_t&>();
-  vocabulary.reserve(entries.size());
-  located(node, [&] {
-    for (const auto& [text, id] : entries) {
-      if (!id.is_number_integer()) {
-        throw Error(
-            fmt::format("token {} has no integer id", quoted_text(text)));
-      }
-      vocabulary.add(id.get<std::int64_t>(), text);
-    }
-  });
-  std::vector<bool> usable(vocabulary.size());
-  for (size_t id = 0; id < usable.size(); ++id) {
-    usable[id] = !vocabulary.text(static_cast<Token>(id)).empty();
-  }
-  return usable;
-}
-
-// "left right", or ["left", "right"] since texts may hold spaces.
-BpeModel::Pair read_merge(const nlohmann::json& merge) {
-  if (merge.is_string()) {
-    const auto pair = split_merge(merge.get_ref<const std::string&>());
-    if (pair) return *pair;
-  } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() &&
-             merge[1].is_string()) {
-    return {merge[0].get_ref<const std::string&>(),
-            merge[1].get_ref<const std::string&>()};
-  }
-  throw Error("expected \"left right\" or [\"left\", \"right\"]");
-}
-
-std::vector<BpeModel::Pair> read_merges(const JsonNode& node) {
-  if (!node.value().is_array()) throw node.error("expected an array");
-  std::vector<BpeModel::Pair> merges;
-  merges.reserve(node.value().size());
-  for (const auto& merge : node.value()) {
-    try {
-      merges.push_back(read_merge(merge));
-    } catch (const Error& e) {
-      throw node.error(fmt::format("merge {}: {}", merges.size(), e.what()));
-    }
-  }
-  return merges;
-}
 
 void refuse_unless_empty(const JsonNode& model, const char* key) {
   const auto node = model.find(key);
@@ -203,15 +145,40 @@ void apply_llama_flags(const TokenizerConfig& config, TokenizerParts& parts) {
   }
 }
 
-void check_model_type(const JsonNode& model) {
+void check_model(const JsonNode& model, const TokenizerDocument& document) {
   // Older files leave the type out.
   const std::string type =
-      model.string("type", model.find("merges") ? "BPE" : "");
+      model.string("type", document.has_merges ? "BPE" : "");
   if (type != "BPE") {
     throw model.error(fmt::format(
         "found type {}, expected BPE, the only kind that is supported",
         quoted_text(type)));
   }
+  if (!document.has_vocabulary) {
+    throw model.error("has no \"vocab\", or one that is no object");
+  }
+  if (!document.has_merges) {
+    throw model.error("has no \"merges\", or some that are no array");
+  }
+}
+
+// By id, which ones have a text.
+std::vector<bool> used_ids(const Vocabulary& vocabulary) {
+  std::vector<bool> used(vocabulary.size());
+  for (size_t id = 0; id < used.size(); ++id) {
+    used[id] = !vocabulary.text(static_cast<Token>(id)).empty();
+  }
+  return used;
+}
+
+std::vector<BpeModel::Pair> pairs(
+    const std::vector<TokenizerDocument::Merge>& merges) {
+  std::vector<BpeModel::Pair> result;
+  result.reserve(merges.size());
+  for (const auto& merge : merges) {
+    result.emplace_back(merge.left(), merge.right());
+  }
+  return result;
 }
 
 }  // namespace
@@ -219,26 +186,25 @@ void check_model_type(const JsonNode& model) {
 std::shared_ptr<const Tokenizer> tokenizer_from_json(
     std::string_view text, const TokenizerConfig& config,
     const std::string& where) {
-  const nlohmann::json document = parse_json(text, where);
-  const JsonNode root(document, where);
+  TokenizerDocument document = parse_tokenizer_document(text, where);
+  const JsonNode root(document.rest, where);
   const JsonNode model = root.at("model");
-  check_model_type(model);
+  check_model(model, document);
 
   TokenizerParts parts;
-  auto vocabulary = std::make_shared<Vocabulary>();
-  const JsonNode entries = model.at("vocab");
-  std::vector<bool> usable = read_vocabulary(entries, *vocabulary);
+  auto vocabulary =
+      std::make_shared<Vocabulary>(std::move(document.vocabulary));
+  std::vector<bool> usable = used_ids(*vocabulary);
   const BpeOptions options = read_bpe_options(model, *vocabulary);
   parts.added = read_added_tokens(root);
   add_tokens(parts.added, *vocabulary, where);
   add_configured_tokens(config, parts.added, *vocabulary, where);
-
-  const JsonNode merges = model.at("merges");
-  const auto pairs = read_merges(merges);
-  parts.model = located(merges, [&] {
-    return std::make_unique<BpeModel>(vocabulary, std::move(usable), pairs,
-                                      options);
-  });
+  try {
+    parts.model = std::make_unique<BpeModel>(vocabulary, std::move(usable),
+                                             pairs(document.merges), options);
+  } catch (const Error& e) {
+    throw model.error(e.what());
+  }
   if (const auto node = root.find("normalizer")) {
     parts.normalizer = normalizer_from_json(*node);
   }

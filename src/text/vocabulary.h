@@ -35,13 +35,17 @@ class Vocabulary {
   std::optional<Token> find(std::string_view text) const;
 
  private:
-  size_t slot_of(std::string_view text) const;
+  struct Slot {
+    Token id = -1;          // -1: free
+    std::uint32_t tag = 0;  // other bits of the hash, to compare texts seldom
+  };
+  size_t slot_of(std::string_view text, size_t hash) const;
   void grow_index(size_t slots);
 
   std::vector<std::string> texts_;
   // Open addressing with linear probing; a power of two of slots, at most half
-  // of them full. -1 marks a free slot.
-  std::vector<Token> slots_;
+  // of them full.
+  std::vector<Slot> slots_;
   size_t used_slots_ = 0;
 };
 
