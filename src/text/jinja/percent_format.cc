@@ -40,8 +40,10 @@ class PercentFormatter {
       rest_.remove_prefix(percent + 1);
       convert();
     }
+    // What has items by name need not be used up; a list counts as such too.
     const bool all_used = tuple_ != nullptr ? used_ == tuple_->size()
-                                            : used_ > 0 || arguments_.dict();
+                                            : used_ > 0 || arguments_.dict() ||
+                                                  arguments_.sequence();
     if (!all_used) rt_.fail("not all arguments of '%' are used by the format");
     return rt_.string(std::move(out_), format_.markup);
   }

@@ -70,7 +70,12 @@ Value reverse(Call& call) {
     return call.rt.string(std::move(text), string->markup);
   }
   const auto items = input_items(call);
-  return call.rt.generator(Values(items->rbegin(), items->rend()));
+  Values reversed(items->rbegin(), items->rend());
+  // What has no end to start from is copied to a list first, and stays one.
+  if (call.input.is<std::shared_ptr<Generator>>()) {
+    return call.rt.list(std::move(reversed));
+  }
+  return call.rt.generator(std::move(reversed));
 }
 
 Value join(Call& call) {
