@@ -36,9 +36,6 @@ struct Case {
   std::string name;
   RandomModelOptions model;
   LoadOptions load = {};
-
-  // For gtest, which prints bytes otherwise.
-  void PrintTo(const Case& it, std::ostream* out) { *out << it.name; }
   DType kv = DType::kF32;
   // Of the root mean square of the logits: float32 arithmetic, and what
   // rounding in the cache can turn the other way.
@@ -48,6 +45,9 @@ struct Case {
   bool gguf = false;
   std::vector<float> rope_divisors = {};
 };
+
+// For gtest, which prints bytes otherwise.
+void PrintTo(const Case& it, std::ostream* out) { *out << it.name; }
 
 std::vector<Case> feature_cases() {
   std::vector<Case> cases;
