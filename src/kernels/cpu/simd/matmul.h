@@ -112,8 +112,10 @@ void multiply_tile(Rows weights, Rows x, std::int64_t steps, std::int64_t ahead,
   }
 }
 
-// The same for m activation rows in tiles of M, then of fewer.
-template <typename V, typename Source, int R, int M>
+// The same for m activation rows in tiles of M, then of fewer. Where M is less
+// than the largest tile, it was chosen for m, and no fewer are left.
+template <typename V, typename Source, int R, int M,
+          bool kFewer = M == V::kMaxTileM>
 void multiply_rows(Rows weights, Rows x, std::int64_t m, std::int64_t steps,
                    std::int64_t ahead, typename V::Floats* sums,
                    std::int64_t sum_stride) {
@@ -134,9 +136,9 @@ void multiply_rows(Rows weights, Rows x, std::int64_t m, std::int64_t steps,
     sums += M;
     m -= M;
   }
-  if constexpr (M > 1) {
-    multiply_rows<V, Source, R, M - 1>(weights, x, m, steps, ahead, sums,
-                                       sum_stride);
+  if constexpr (kFewer && M > 1) {
+    multiply_rows<V, Source, R, M - 1, true>(weights, x, m, steps, ahead, sums,
+                                             sum_stride);
   }
 }
 
