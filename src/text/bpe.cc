@@ -67,7 +67,8 @@ BpeModel::BpeModel(std::shared_ptr<const Vocabulary> vocabulary,
   cuts_before_blank_ = find(kBlank) >= 0;
   std::string joined;
   for (size_t rank = 0; rank < merges.size(); ++rank) {
-    const auto& [left, right] = merges[rank];
+    const std::string_view left = merges[rank].first;
+    const std::string_view right = merges[rank].second;
     const auto id_of = [&](std::string_view text) {
       const Token id = find(text);
       if (id >= 0) return id;

@@ -16,9 +16,11 @@ PhraseMatcher::PhraseMatcher(std::vector<std::pair<std::string, Token>> phrases)
   std::erase_if(phrases_,
                 [](const auto& phrase) { return phrase.first.empty(); });
   std::ranges::stable_sort(phrases_, {}, &std::pair<std::string, Token>::first);
-  const auto repeated =
-      std::ranges::unique(phrases_, {}, &std::pair<std::string, Token>::first);
-  phrases_.erase(repeated.begin(), repeated.end());
+  phrases_.erase(std::unique(phrases_.begin(), phrases_.end(),
+                             [](const auto& a, const auto& b) {
+                               return a.first == b.first;
+                             }),
+                 phrases_.end());
   for (const auto& [text, token] : phrases_) begins_[byte_at(text, 0)] = true;
 }
 
