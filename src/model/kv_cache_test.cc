@@ -102,7 +102,9 @@ class Pair {
 
   void check() {
     ASSERT_EQ(cache_.blocks_in_use(), naive_.blocks_in_use());
-    for (const auto& [id, sequence] : naive_.sequences) {
+    for (const auto& entry : naive_.sequences) {
+      const SequenceId id = entry.first;
+      const NaiveCache::Sequence& sequence = entry.second;
       ASSERT_EQ(cache_.length(id), sequence.length);
       for (std::int64_t position = 0; position < sequence.length; ++position) {
         const std::uint32_t stamp = (*sequence.blocks[static_cast<size_t>(
