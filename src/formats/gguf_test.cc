@@ -249,11 +249,13 @@ TEST(Gguf, RefusesOtherFiles) {
 TEST(Gguf, RefusesCountsBeyondTheFile) {
   constexpr std::uint64_t kHuge = std::numeric_limits<std::uint64_t>::max();
   const std::string filler(64, '\0');
-  for (const std::uint64_t count : {std::uint64_t{1000}, kHuge, kHuge / 13}) {
+  // Five would fit if they took a byte each.
+  for (const std::uint64_t count : {std::uint64_t{5}, kHuge, kHuge / 13}) {
     EXPECT_THAT(parse_error(Bytes().start(count, 0).raw(filler).str(), parse),
                 Optional(HasSubstr("number of tensors")));
     EXPECT_THAT(parse_error(Bytes().start(0, count).raw(filler).str(), parse),
                 Optional(HasSubstr("number of metadata keys")));
+    if (count == 5) continue;
     Bytes text;
     text.start(0, 1).u64(count).raw(filler);
     EXPECT_THAT(parse_error(text.str(), parse), Optional(HasSubstr("key 0")));
@@ -271,7 +273,8 @@ TEST(Gguf, RefusesOverflowingShapes) {
            {~std::uint64_t{0}},
            {std::uint64_t{1} << 62, 2},
            {std::uint64_t{1} << 32, std::uint64_t{1} << 32},
-           {0, std::uint64_t{1} << 62, 4}}) {
+           {0, std::uint64_t{1} << 62, 4},
+           {4, std::uint64_t{1} << 62, 0}}) {
     Bytes b;
     b.start(1, 0).tensor("t", dimensions, 0, 0).pad_to(32).floats(8);
     EXPECT_THAT(parse_error(b.str(), parse), Optional(HasSubstr("too large")));
