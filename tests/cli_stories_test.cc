@@ -86,7 +86,7 @@ TEST_P(PublishedTextTest, ComesOutAtEveryWindowFromBothFormats) {
 
 INSTANTIATE_TEST_SUITE_P(InstructionSets, PublishedTextTest,
                          ::testing::Values("scalar", "avx2", "avx512"),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& isa) { return isa.param; });
 
 TEST_F(StoriesTest, EndsWhereTheModelDoes) {
   const Json story = expected()["greedy_until_bos"];
@@ -137,7 +137,7 @@ TEST_F(StoriesTest, DecodesManyPromptsTogether) {
 
 TEST_F(StoriesTest, StopStringsCutTheText) {
   const std::string text = expected()["greedy"]["text"];
-  for (const std::string stop : {"Lily", "y wanted to", ".\nLi", " big, red"}) {
+  for (const std::string stop : {"Lily", "e wanted to", ".\nLi", " big, red"}) {
     for (const std::string window : {"1", "3", "8"}) {
       const ProgramResult result =
           generate({"-m", folder(), "-d", folder(), "--draft-layers", "3", "-k",

@@ -92,7 +92,8 @@ TEST_F(CliTest, UsageErrorsExitWithTwoAndOneLine) {
        "--logit-bias"},
       {{"generate", "-m", target(), "-d", draft(), "--tokens", "1", "-k", "0"},
        "window"},
-      {{"generate", "-m", target(), "--tokens", "1", "-n", "0"}, "max_tokens"},
+      {{"generate", "-m", target(), "--tokens", "1", "-n", "0"},
+       "--max-tokens"},
       {{"generate", "-m", target(), "--tokens", "1", "-t", "-2"}, "-2"},
       {{"generate", "-m", target(), "--prompts", "x"}, "--json"},
       {{"chat", "-m", target()}, "tokenizer"},
@@ -220,6 +221,16 @@ TEST_F(CliTest, SyntheticAcceptanceIsMarked) {
   std::vector<std::string> both = flags;
   both.insert(both.end(), {"--acceptor", "rejection"});
   EXPECT_EQ(generate(both).exit_code, 2);
+}
+
+TEST_F(CliTest, TheLastOfAFlagCountsUnlessItRepeats) {
+  const Json plain = generate_json({"-n", "12", "-n", "8"});
+  ASSERT_EQ(plain["tokens"].size(), 8u);
+  const std::string first = std::to_string(plain["tokens"][0].get<int>());
+  const std::string second = std::to_string(plain["tokens"][1].get<int>());
+  const Json banned = generate_json(
+      {"--logit-bias", first + "=-inf", "--logit-bias", second + "=-inf"});
+  EXPECT_EQ(banned["settings"]["logit_bias"].size(), 2u);
 }
 
 TEST_F(CliTest, StopIdsAndBiasAreObeyed) {

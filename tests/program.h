@@ -33,7 +33,7 @@ struct ProgramResult {
 
 struct ProgramInput {
   std::string in;
-  std::map<std::string, std::string> environment;
+  std::map<std::string, std::string> environment = {};
 };
 
 inline void exec_program(

@@ -87,7 +87,7 @@ class Chat {
         session_(open_session(options.decoding)),
         template_(load_template(session_, options.template_file)),
         engine_(session_.target, session_.draft, session_.tokenizer,
-                engine_options(session_, options.decoding, positions())),
+                engine_options(session_, positions())),
         reader_(interrupt_),
         system_(options.system) {
     reset();

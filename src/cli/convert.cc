@@ -22,7 +22,7 @@ struct Options {
 
 void add_convert(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
-      "convert", "Write a Hugging Face folder as GGUF, or the other way round");
+      "convert", "From Hugging Face folder to GGUF file and back");
   const auto options = std::make_shared<Options>();
   command->add_option("from", options->from, "Folder or GGUF file to read")
       ->option_text(" ")

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <memory>
 #include <optional>
 
@@ -41,8 +42,9 @@ std::int64_t positions(const GenerateOptions& options, const Session& session,
   return std::min(most, wanted + static_cast<std::int64_t>(longest));
 }
 
-// One prompt: its text as it comes, or one object at the end.
-void generate_one(const GenerateOptions& options, const Session& session,
+// One prompt: its text as it comes, or one object at the end. False if Ctrl-C
+// ended it.
+bool generate_one(const GenerateOptions& options, const Session& session,
                   Engine& engine, const Request& request) {
   InterruptFlag interrupt;
   TextWriter writer(session.tokenizer != nullptr, options.show_draft);
@@ -63,6 +65,7 @@ void generate_one(const GenerateOptions& options, const Session& session,
     if (options.show_draft) print_note(writer.legend());
     print_note("\n" + statistics_text(session, engine, generation));
   }
+  return !interrupt.raised();
 }
 
 // Many prompts: one line of JSON each, in their order, as soon as it and those
@@ -99,13 +102,12 @@ void run(const GenerateOptions& options) {
     requests.push_back(std::move(request));
   }
   Engine engine(session.target, session.draft, session.tokenizer,
-                engine_options(session, options.decoding,
-                               positions(options, session, prompts),
+                engine_options(session, positions(options, session, prompts),
                                batch ? options.parallel : 1));
   if (batch) {
     generate_many(session, engine, requests);
-  } else {
-    generate_one(options, session, engine, requests.front());
+  } else if (!generate_one(options, session, engine, requests.front())) {
+    std::raise(SIGINT);  // a shell's loop over prompts must end too
   }
 }
 
@@ -113,7 +115,7 @@ void run(const GenerateOptions& options) {
 
 void add_generate(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
-      "generate", "Continue a prompt, speculatively where there is a draft");
+      "generate", "Continue a prompt, with a draft where there is one");
   const auto options = std::make_shared<GenerateOptions>();
   add_prompt_options(*command, options->prompt);
   const std::string output = "Output";

@@ -5,6 +5,16 @@
 
 namespace pilotfish::cli {
 
+// An option's first short and first long name.
+std::string HelpFormatter::make_option_name(const CLI::Option* option,
+                                            bool is_positional) const {
+  if (is_positional) return option->get_name(true);
+  std::string name;
+  if (!option->get_snames().empty()) name = "-" + option->get_snames().front();
+  if (option->get_lnames().empty()) return name;
+  return name + (name.empty() ? "--" : ",--") + option->get_lnames().front();
+}
+
 // What an option takes, without CLI11's notes on defaults and exclusions: the
 // descriptions say those.
 std::string HelpFormatter::make_option_opts(const CLI::Option* option) const {

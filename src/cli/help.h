@@ -12,6 +12,8 @@ class HelpFormatter final : public CLI::Formatter {
  public:
   HelpFormatter() { column_width(kColumn); }
 
+  std::string make_option_name(const CLI::Option* option,
+                               bool is_positional) const override;
   std::string make_option_opts(const CLI::Option* option) const override;
   std::string make_option_desc(const CLI::Option* option) const override;
   std::string make_usage(const CLI::App* app, std::string name) const override;

@@ -46,6 +46,7 @@ int run(int argc, char** argv) {
   app.set_help_flag("-h,--help", "This help");
   app.set_version_flag("--version", "pilotfish " PILOTFISH_VERSION);
   app.require_subcommand(0, 1);
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   add_generate(app);
   add_chat(app);
   add_score(app);

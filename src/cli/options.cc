@@ -23,6 +23,8 @@ std::optional<T> parse_number(std::string_view text) {
 }
 
 // Adds an option whose help shows `value` in place of CLI11's type and default.
+// Names after the first short and the first long one are other programs'; they
+// are accepted and not shown.
 template <typename T>
 CLI::Option* add(CLI::App& app, const std::string& names, T& target,
                  const std::string& value, const std::string& description,
@@ -32,10 +34,14 @@ CLI::Option* add(CLI::App& app, const std::string& names, T& target,
       ->group(group);
 }
 
-// Another program's name for an option, accepted but not shown.
+// An option that may be given more than once, one value each time.
 template <typename T>
-void add_alias(CLI::App& app, const std::string& names, T& target) {
-  app.add_option(names, target)->group("");
+void add_repeatable(CLI::App& app, const std::string& names, T& target,
+                    const std::string& value, const std::string& description,
+                    const std::string& group) {
+  add(app, names, target, value, description + " (repeatable)", group)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::Throw);
 }
 
 std::pair<Token, float> parse_bias(const std::string& text) {
@@ -73,34 +79,32 @@ void add_compute_options(CLI::App& app, ComputeOptions& options,
       "Convert the weights on loading: bf16, f16, f32, q8_0 or q4_0 (default: "
       "as stored)",
       group);
-  add(app, "--n-positions", options.n_positions, "N",
+  add(app, "-c,--n-positions,--ctx-size", options.n_positions, "N",
       "The most tokens a sequence holds, prompt included", group);
   add(app, "-t,--threads", options.threads, "N",
       "Threads to compute with (default: one a processor)", group);
-  add_alias(app, "-c,--ctx-size", options.n_positions);
 }
 
 void add_sampling_options(CLI::App& app, SamplingOptions& options) {
   const std::string group = "Sampling (in the order they apply)";
   SamplingParams& params = options.params;
-  add(app, "--logit-bias", options.logit_bias, "ID=V",
-      "Add V to the logit of token ID; -inf bans it (repeatable)", group)
-      ->allow_extra_args(false);
-  add(app, "--repetition-penalty", params.repetition_penalty, "R",
-      "Divide the logit of a token that occurred (default 1: off)", group);
+  add_repeatable(app, "--logit-bias", options.logit_bias, "ID=V",
+                 "Add V to the logit of token ID; -inf bans it", group);
+  add(app, "--repetition-penalty,--repeat-penalty", params.repetition_penalty,
+      "R", "Divide the logit of a token that occurred (default 1: off)", group);
   add(app, "--frequency-penalty", params.frequency_penalty, "F",
       "Subtract F for each time a token was generated (default 0)", group);
   add(app, "--presence-penalty", params.presence_penalty, "P",
       "Subtract P if a token was generated (default 0)", group);
-  add(app, "--penalty-window", params.penalty_window, "N",
+  add(app, "--penalty-window,--repeat-last-n", params.penalty_window, "N",
       "Latest tokens the penalties look at (default 0: all)", group);
-  add(app, "--temperature", params.temperature, "T",
+  add(app, "--temperature,--temp", params.temperature, "T",
       "0 takes the most probable token (the default); 1 samples the model as "
       "it is",
       group);
   add(app, "--top-k", params.top_k, "K", "Keep the K most probable (0: off)",
       group);
-  add(app, "--typical-p", params.typical_p, "P",
+  add(app, "--typical-p,--typical", params.typical_p, "P",
       "Locally typical sampling (1: off)", group);
   add(app, "--top-p", params.top_p, "P",
       "Keep the fewest tokens that reach probability P (1: off)", group);
@@ -108,10 +112,6 @@ void add_sampling_options(CLI::App& app, SamplingOptions& options) {
       "Keep what has P times the best one's probability (0: off)", group);
   add(app, "--seed", options.seed, "N",
       "Same seed, same text (default 0); random draws one", group);
-  add_alias(app, "--temp", params.temperature);
-  add_alias(app, "--repeat-penalty", params.repetition_penalty);
-  add_alias(app, "--repeat-last-n", params.penalty_window);
-  add_alias(app, "--typical", params.typical_p);
 }
 
 SamplingParams sampling_params(const SamplingOptions& options) {
@@ -129,8 +129,8 @@ void add_decoding_options(CLI::App& app, DecodingOptions& options) {
   add_compute_options(app, options.compute,
                       " (default: the one that comes with pilotfish)");
   const std::string speculation = "Speculation";
-  add(app, "-d,--draft,--model-draft", options.draft, "MODEL",
-      "Draft model, or none", speculation);
+  add(app, "-d,--draft,--model-draft,--spec-draft-model", options.draft,
+      "MODEL", "Draft model, or none", speculation);
   add(app, "-k,--window", options.window, "K",
       "Most tokens a pass may yield, K - 1 of them drafted; 1 is plain "
       "decoding (default 5)",
@@ -152,32 +152,28 @@ void add_decoding_options(CLI::App& app, DecodingOptions& options) {
       "the models say",
       speculation)
       ->excludes(acceptor);
-  add_alias(app, "--spec-draft-model", options.draft);
-  // llama.cpp counts the drafted tokens alone.
   app.add_option_function<std::int64_t>(
          "--draft-max,--spec-draft-n-max",
-         [&options](std::int64_t drafted) { options.window = drafted + 1; })
-      ->group("");
-  add_alias(app, "--kv-cache-dtype", options.kv_dtype);
+         [&options](std::int64_t drafted) { options.window = drafted + 1; },
+         "The same by drafted tokens, as llama.cpp counts: K - 1")
+      ->option_text("N")
+      ->group(speculation);
 
   const std::string length = "Length and end";
-  add(app, "-n,--max-tokens", options.max_tokens, "N",
+  add(app, "-n,--max-tokens,--n-predict", options.max_tokens, "N",
       fmt::format("Tokens to generate (default {}); -1: until the sequence is "
                   "full",
                   options.max_tokens),
       length);
   add(app, "--min-tokens", options.sampling.params.min_tokens, "N",
       "No end before N tokens", length);
-  add(app, "--stop", options.stop_strings, "TEXT",
-      "End before this text (repeatable)", length)
-      ->allow_extra_args(false);
-  add(app, "--stop-id", options.stop_ids, "ID",
-      "End with this token (repeatable)", length)
-      ->allow_extra_args(false);
+  add_repeatable(app, "--stop", options.stop_strings, "TEXT",
+                 "End before this text", length);
+  add_repeatable(app, "--stop-id", options.stop_ids, "ID",
+                 "End with this token", length);
   app.add_flag("--ignore-eos", options.ignore_eos,
                "The model's own end tokens do not end the text")
       ->group(length);
-  add_alias(app, "--n-predict", options.max_tokens);
 
   add_sampling_options(app, options.sampling);
   add(app, "--kv-dtype", options.kv_dtype, "TYPE",

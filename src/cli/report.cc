@@ -123,7 +123,7 @@ std::string statistics_text(const Session& session, const Engine& engine,
   const PassTimes times = pass_times(stats);
   std::string text;
   const auto line = [&text](std::string_view name, const std::string& value) {
-    text += fmt::format("{:<12}{}\n", name, value);
+    text += fmt::format("{}{:<12}{}", text.empty() ? "" : "\n", name, value);
   };
   line("prompt",
        fmt::format("{} tokens, first token after {}", stats.prompt_tokens,
@@ -144,7 +144,7 @@ std::string statistics_text(const Session& session, const Engine& engine,
     for (const double rate : stats.acceptance_per_position) {
       places += fmt::format("{}{:.2f}", places.empty() ? "" : " ", rate);
     }
-    line("  by place", places);
+    if (!places.empty()) line("  by place", places);
     line("passes",
          fmt::format("{}, each {} to draft and {} to verify",
                      stats.iterations.size(), format_seconds(times.draft),

@@ -14,7 +14,7 @@ namespace pilotfish::cli {
 // "1.4 GiB"
 std::string format_bytes(std::int64_t bytes);
 
-// The block of statistics that follows a text, lines ended.
+// The block of statistics that follows a text.
 std::string statistics_text(const Session& session, const Engine& engine,
                             const Generation& generation);
 

@@ -190,7 +190,7 @@ void run(const Options& options) {
 
 void add_score(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
-      "score", "Log-probability of each token of a text, and its perplexity");
+      "score", "Each token's log-probability, and the perplexity");
   const auto options = std::make_shared<Options>();
   const std::string group = "Text (else standard input)";
   CLI::Option* text =

@@ -84,6 +84,11 @@ const Tokenizer& Session::text(std::string_view need) const {
 
 Session open_session(DecodingOptions options) {
   find_default_models(options);
+  if (options.max_tokens < 1 && options.max_tokens != -1) {
+    throw UsageError(fmt::format(
+        "--max-tokens: found {}, expected 1 or more, or -1 for as many as fit",
+        options.max_tokens));
+  }
   Session session;
   session.sampling = sampling_params(options.sampling);
   session.kv_dtype = kv_dtype_of(options.kv_dtype);
@@ -111,14 +116,11 @@ Session open_session(DecodingOptions options) {
   return session;
 }
 
-EngineOptions engine_options(const Session& session,
-                             const DecodingOptions& options,
-                             std::int64_t n_positions,
+EngineOptions engine_options(const Session& session, std::int64_t n_positions,
                              std::int64_t max_sequences) {
   EngineOptions engine;
   engine.n_positions = n_positions;
   engine.max_sequences = max_sequences;
-  engine.window = session.draft ? options.window : 1;
   engine.kv_dtype = session.kv_dtype;
   engine.acceptor = session.acceptor;
   return engine;
@@ -133,6 +135,7 @@ Request make_request(const Session& session, const DecodingOptions& options) {
   request.stop_strings = options.stop_strings;
   request.stop_ids = options.stop_ids;
   request.ignore_eos = options.ignore_eos;
+  request.window = session.draft ? options.window : 1;
   return request;
 }
 

@@ -41,9 +41,7 @@ struct Session {
 // tokenizer differs is refused. Throws UsageError, Error.
 Session open_session(DecodingOptions options);
 
-EngineOptions engine_options(const Session& session,
-                             const DecodingOptions& options,
-                             std::int64_t n_positions,
+EngineOptions engine_options(const Session& session, std::int64_t n_positions,
                              std::int64_t max_sequences = 1);
 // All but the prompt.
 Request make_request(const Session& session, const DecodingOptions& options);
