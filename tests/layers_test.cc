@@ -47,6 +47,7 @@ const std::map<std::string, std::string> kPublic = {
     {"tokenizer.h", "text"},
     {"chat_template.h", "text"},
     {"acceptor.h", "speculative"},
+    {"iteration.h", "speculative"},
     {"engine.h", "engine"},
     {"convert.h", "engine"},
 };
