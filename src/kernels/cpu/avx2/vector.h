@@ -68,11 +68,11 @@ struct Vector {
   }
 
   // (a, b) as one sequence: its even and its odd elements; and the inverse.
-  static void deinterleave(Floats a, Floats b, Floats& even, Floats& odd) {
+  static void deinterleave(Floats a, Floats b, Floats &even, Floats &odd) {
     even = in_order(_mm256_shuffle_ps(a, b, 0x88));
     odd = in_order(_mm256_shuffle_ps(a, b, 0xdd));
   }
-  static void interleave(Floats even, Floats odd, Floats& a, Floats& b) {
+  static void interleave(Floats even, Floats odd, Floats &a, Floats &b) {
     const __m256 low = _mm256_unpacklo_ps(even, odd);
     const __m256 high = _mm256_unpackhi_ps(even, odd);
     a = _mm256_permute2f128_ps(low, high, 0x20);
@@ -80,44 +80,47 @@ struct Vector {
   }
 
   // Whole vectors; any alignment.
-  static Floats load(const float* p) { return _mm256_loadu_ps(p); }
-  static void store(float* p, Floats x) { _mm256_storeu_ps(p, x); }
+  static Floats load(const float *p) { return _mm256_loadu_ps(p); }
+  static void store(float *p, Floats x) { _mm256_storeu_ps(p, x); }
   // The first n < kLanes elements (the rest 0); touches no others.
-  static Floats load(const float* p, std::int64_t n) {
+  static Floats load(const float *p, std::int64_t n) {
     return _mm256_maskload_ps(p, mask(n));
   }
-  static void store(float* p, Floats x, std::int64_t n) {
+  static void store(float *p, Floats x, std::int64_t n) {
     _mm256_maskstore_ps(p, mask(n), x);
   }
 
-  static Floats load_f32(const std::byte* p) {
-    return _mm256_loadu_ps(reinterpret_cast<const float*>(p));
+  static Floats load_f32(const std::byte *p) {
+    return _mm256_loadu_ps(reinterpret_cast<const float *>(p));
   }
-  static Floats load_f16(const std::byte* p) {
+  static Floats load_f16(const std::byte *p) {
     return _mm256_cvtph_ps(load_128(p));
   }
-  static Floats load_bf16(const std::byte* p) {
+  static Floats load_bf16(const std::byte *p) {
     const __m256i wide = _mm256_cvtepu16_epi32(load_128(p));
     return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
   }
-  static Floats load_s8(const std::byte* p) {
-    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+  // kLanes bytes, and their values as signed integers.
+  static __m128i load_bytes(const std::byte *p) {
+    return _mm_loadl_epi64(reinterpret_cast<const __m128i *>(p));
+  }
+  static Floats from_s8(__m128i bytes) {
     return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
   }
   // Of 2 kLanes bf16 values, the even ones and the odd ones.
-  static Floats load_even_bf16(const std::byte* p) {
+  static Floats load_even_bf16(const std::byte *p) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(load_256(p), 16));
   }
-  static Floats load_odd_bf16(const std::byte* p) {
+  static Floats load_odd_bf16(const std::byte *p) {
     return _mm256_castsi256_ps(
         _mm256_and_si256(load_256(p), _mm256_set1_epi32(-65536)));
   }
 
-  static void store_f16(std::byte* p, Floats x) {
+  static void store_f16(std::byte *p, Floats x) {
     store_128(
         p, _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
   }
-  static void store_bf16(std::byte* p, Floats x) {
+  static void store_bf16(std::byte *p, Floats x) {
     const __m256i bits = _mm256_castps_si256(x);
     const __m256i odd =
         _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
@@ -144,14 +147,14 @@ struct Vector {
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), lane);
   }
-  static __m128i load_128(const std::byte* p) {
-    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  static __m128i load_128(const std::byte *p) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i *>(p));
   }
-  static __m256i load_256(const std::byte* p) {
-    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  static __m256i load_256(const std::byte *p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i *>(p));
   }
-  static void store_128(std::byte* p, __m128i x) {
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), x);
+  static void store_128(std::byte *p, __m128i x) {
+    _mm_storeu_si128(reinterpret_cast<__m128i *>(p), x);
   }
 };
 

@@ -77,7 +77,7 @@ namespace pilotfish::PILOTFISH_AVX512_SET(avx512) {
     }
 
     // (a, b) as one sequence: its even and its odd elements; and the inverse.
-    static void deinterleave(Floats a, Floats b, Floats& even, Floats& odd) {
+    static void deinterleave(Floats a, Floats b, Floats &even, Floats &odd) {
       even = _mm512_permutex2var_ps(
           a,
           _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4,
@@ -89,7 +89,7 @@ namespace pilotfish::PILOTFISH_AVX512_SET(avx512) {
                            3, 1),
           b);
     }
-    static void interleave(Floats even, Floats odd, Floats& a, Floats& b) {
+    static void interleave(Floats even, Floats odd, Floats &a, Floats &b) {
       a = _mm512_permutex2var_ps(even,
                                  _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4,
                                                   19, 3, 18, 2, 17, 1, 16, 0),
@@ -102,42 +102,45 @@ namespace pilotfish::PILOTFISH_AVX512_SET(avx512) {
     }
 
     // Whole vectors; any alignment.
-    static Floats load(const float* p) { return _mm512_loadu_ps(p); }
-    static void store(float* p, Floats x) { _mm512_storeu_ps(p, x); }
+    static Floats load(const float *p) { return _mm512_loadu_ps(p); }
+    static void store(float *p, Floats x) { _mm512_storeu_ps(p, x); }
     // The first n < kLanes elements (the rest 0); touches no others.
-    static Floats load(const float* p, std::int64_t n) {
+    static Floats load(const float *p, std::int64_t n) {
       return _mm512_maskz_loadu_ps(mask(n), p);
     }
-    static void store(float* p, Floats x, std::int64_t n) {
+    static void store(float *p, Floats x, std::int64_t n) {
       _mm512_mask_storeu_ps(p, mask(n), x);
     }
 
-    static Floats load_f32(const std::byte* p) { return _mm512_loadu_ps(p); }
-    static Floats load_f16(const std::byte* p) {
+    static Floats load_f32(const std::byte *p) { return _mm512_loadu_ps(p); }
+    static Floats load_f16(const std::byte *p) {
       return _mm512_cvtph_ps(load_256(p));
     }
-    static Floats load_bf16(const std::byte* p) {
+    static Floats load_bf16(const std::byte *p) {
       return _mm512_castsi512_ps(
           _mm512_slli_epi32(_mm512_cvtepu16_epi32(load_256(p)), 16));
     }
-    static Floats load_s8(const std::byte* p) {
-      return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(
-          _mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+    // kLanes bytes, and their values as signed integers.
+    static __m128i load_bytes(const std::byte *p) {
+      return _mm_loadu_si128(reinterpret_cast<const __m128i *>(p));
+    }
+    static Floats from_s8(__m128i bytes) {
+      return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
     }
     // Of 2 kLanes bf16 values, the even ones and the odd ones.
-    static Floats load_even_bf16(const std::byte* p) {
+    static Floats load_even_bf16(const std::byte *p) {
       return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(p), 16));
     }
-    static Floats load_odd_bf16(const std::byte* p) {
+    static Floats load_odd_bf16(const std::byte *p) {
       return _mm512_castsi512_ps(
           _mm512_and_si512(_mm512_loadu_si512(p), _mm512_set1_epi32(-65536)));
     }
 
-    static void store_f16(std::byte* p, Floats x) {
+    static void store_f16(std::byte *p, Floats x) {
       store_256(
           p, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
     }
-    static void store_bf16(std::byte* p, Floats x) {
+    static void store_bf16(std::byte *p, Floats x) {
       const __m512i bits = _mm512_castps_si512(x);
       const __m512i odd =
           _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
@@ -156,11 +159,11 @@ namespace pilotfish::PILOTFISH_AVX512_SET(avx512) {
     static __mmask16 mask(std::int64_t n) {
       return static_cast<__mmask16>((1u << n) - 1);
     }
-    static __m256i load_256(const std::byte* p) {
-      return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    static __m256i load_256(const std::byte *p) {
+      return _mm256_loadu_si256(reinterpret_cast<const __m256i *>(p));
     }
-    static void store_256(std::byte* p, __m256i x) {
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x);
+    static void store_256(std::byte *p, __m256i x) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i *>(p), x);
     }
   };
 

@@ -97,6 +97,16 @@ __m256i cvtepi32_epi16(simde__m512i x) {
 }  // namespace
 }  // namespace pilotfish::emulated
 
+// clang makes macros of some.
+#undef _mm512_extractf32x8_ps
+#undef _mm512_maskz_loadu_ps
+#undef _mm512_mask_storeu_ps
+#undef _mm512_cvtph_ps
+#undef _mm512_cvtps_ph
+#undef _mm512_cvtepu16_epi32
+#undef _mm512_cvtepi8_epi32
+#undef _mm512_cvtepi32_ps
+#undef _mm512_cvtepi32_epi16
 #define _mm512_extractf32x8_ps pilotfish::emulated::extractf32x8_ps
 #define _mm512_maskz_loadu_ps pilotfish::emulated::maskz_loadu_ps
 #define _mm512_mask_storeu_ps pilotfish::emulated::mask_storeu_ps

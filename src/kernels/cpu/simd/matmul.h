@@ -33,10 +33,10 @@ struct Bf16Source {
   static constexpr int kWeightBytes = 2 * kColumns;
   static constexpr int kActivationBytes = 4 * kColumns;
 
-  static Floats weights(const std::byte* p, int part) {
+  static Floats weights(const std::byte *p, int part) {
     return part == 0 ? V::load_even_bf16(p) : V::load_odd_bf16(p);
   }
-  static Floats activations(const std::byte* p, int part) {
+  static Floats activations(const std::byte *p, int part) {
     return V::load_f32(p + part * 4 * V::kLanes);
   }
   static Floats multiply_add(Floats w, Floats x, Floats sum) {
@@ -50,21 +50,51 @@ template <typename V>
 struct F32Source : Bf16Source<V> {
   static constexpr int kWeightBytes = 8 * V::kLanes;
 
-  static typename V::Floats weights(const std::byte* p, int part) {
+  static typename V::Floats weights(const std::byte *p, int part) {
     return V::load_f32(p + part * 4 * V::kLanes);
   }
 };
 
 template <typename V>
 struct F16Source : Bf16Source<V> {
-  static typename V::Floats weights(const std::byte* p, int part) {
+  static typename V::Floats weights(const std::byte *p, int part) {
     return V::load_f16(p + part * 2 * V::kLanes);
+  }
+};
+
+// Blocks of q8_0 and q4_0 taken apart in registers, one a step: for few
+// activation rows that is faster than by way of memory. Products and their
+// order are those of unpacked rows in F32Source.
+template <typename V>
+struct Q8Source : Bf16Source<V> {
+  static constexpr int kColumns = 32;
+  static constexpr int kParts = kColumns / V::kLanes;
+  static constexpr int kWeightBytes = 34;
+  static constexpr int kActivationBytes = 4 * kColumns;
+
+  static typename V::Floats weights(const std::byte *p, int part) {
+    return V::multiply(V::from_s8(V::load_bytes(p + 2 + part * V::kLanes)),
+                       V::broadcast(half(p)));
+  }
+};
+
+template <typename V>
+struct Q4Source : Q8Source<V> {
+  static constexpr int kWeightBytes = 18;
+
+  static typename V::Floats weights(const std::byte *p, int part) {
+    const int element = part * V::kLanes;
+    __m128i bytes = V::load_bytes(p + 2 + element % 16);
+    if (element >= 16) bytes = _mm_srli_epi16(bytes, 4);
+    bytes =
+        _mm_sub_epi8(_mm_and_si128(bytes, _mm_set1_epi8(15)), _mm_set1_epi8(8));
+    return V::multiply(V::from_s8(bytes), V::broadcast(half(p)));
   }
 };
 
 // Rows of weights or activations from one step on.
 struct Rows {
-  const std::byte* first;
+  const std::byte *first;
   std::int64_t stride;  // bytes from one row to the next
 };
 
@@ -73,15 +103,15 @@ struct Rows {
 // what will be read next (0: nothing to prefetch).
 template <typename V, typename Source, int R, int M, bool kPrefetch>
 void multiply_tile(Rows weights, Rows x, std::int64_t steps, std::int64_t ahead,
-                   typename V::Floats* sums, std::int64_t sum_stride) {
+                   typename V::Floats *sums, std::int64_t sum_stride) {
   typename V::Floats tile[R][M];
   for (int r = 0; r < R; ++r) {
     for (int i = 0; i < M; ++i) tile[r][i] = sums[r * sum_stride + i];
   }
-  const std::byte* w = weights.first;
-  const std::byte* activations = x.first;
+  const std::byte *w = weights.first;
+  const std::byte *activations = x.first;
   for (std::int64_t s = 0; s < steps; ++s) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int part = 0; part < Source::kParts; ++part) {
       decltype(Source::weights(w, part)) row[R];
 #pragma GCC unroll 8
@@ -117,7 +147,7 @@ void multiply_tile(Rows weights, Rows x, std::int64_t steps, std::int64_t ahead,
 template <typename V, typename Source, int R, int M,
           bool kFewer = M == V::kMaxTileM>
 void multiply_rows(Rows weights, Rows x, std::int64_t m, std::int64_t steps,
-                   std::int64_t ahead, typename V::Floats* sums,
+                   std::int64_t ahead, typename V::Floats *sums,
                    std::int64_t sum_stride) {
   // Where two tiles are left, of like size: a small one is slow.
   const auto fits = [](std::int64_t left) {
@@ -162,14 +192,14 @@ constexpr std::int64_t kInPlaceChunk = 1024;
 
 // R weight rows from row n on times `count` activation rows from `first` on.
 template <typename V, typename Source, bool kUnpack, int R, int M>
-void multiply_block(const MatmulArgs& args, std::int64_t n, std::int64_t first,
+void multiply_block(const MatmulArgs &args, std::int64_t n, std::int64_t first,
                     std::int64_t count) {
-  const WeightMatrix& weights = args.weights;
+  const WeightMatrix &weights = args.weights;
   const std::int64_t columns = weights.columns;
   const std::int64_t w_stride = row_bytes(weights.dtype, columns);
   const std::int64_t x_stride = activation_stride<Source>(columns);
-  const std::byte* w = weights.data + n * w_stride;
-  const std::byte* x = args.activations + first * x_stride;
+  const std::byte *w = weights.data + n * w_stride;
+  const std::byte *x = args.activations + first * x_stride;
 
   typename V::Floats sums[R * kBlockM];
   for (int r = 0; r < R; ++r) {
@@ -185,9 +215,14 @@ void multiply_block(const MatmulArgs& args, std::int64_t n, std::int64_t first,
     const std::int64_t n_columns = k + chunk < whole ? chunk : whole - k;
     Rows rows{w + row_bytes(weights.dtype, k), w_stride};
     if constexpr (kUnpack) {
+      const std::int64_t bytes = row_bytes(weights.dtype, n_columns);
       for (int r = 0; r < R; ++r) {
-        Unpacker<V>::row(weights.dtype, rows.first + r * w_stride,
-                         reinterpret_cast<float*>(buffer) + r * kUnpackedChunk,
+        const std::byte *row = rows.first + r * w_stride;
+        for (std::int64_t at = 0; at < bytes; at += 64) {
+          __builtin_prefetch(row + R * w_stride + at);
+        }
+        Unpacker<V>::row(weights.dtype, row,
+                         reinterpret_cast<float *>(buffer) + r * kUnpackedChunk,
                          n_columns);
       }
       rows = {buffer, 4 * kUnpackedChunk};
@@ -202,7 +237,7 @@ void multiply_block(const MatmulArgs& args, std::int64_t n, std::int64_t first,
     if (whole < columns) {
       const std::int64_t done = row_bytes(weights.dtype, whole);
       for (int r = 0; r < R; ++r) {
-        std::byte* step = buffer + r * Source::kWeightBytes;
+        std::byte *step = buffer + r * Source::kWeightBytes;
         std::memset(step, 0, Source::kWeightBytes);
         std::memcpy(step, w + r * w_stride + done,
                     static_cast<size_t>(w_stride - done));
@@ -214,14 +249,14 @@ void multiply_block(const MatmulArgs& args, std::int64_t n, std::int64_t first,
     }
   }
   for (std::int64_t i = 0; i < count; ++i) {
-    float* out = args.out + (first + i) * args.out_stride + n;
+    float *out = args.out + (first + i) * args.out_stride + n;
     for (int r = 0; r < R; ++r) out[r] = V::sum(sums[r * kBlockM + i]);
   }
 }
 
 // Chooses the tile for m: M is the first candidate for its activation rows.
 template <typename V, typename Source, bool kUnpack, int M = V::kMaxTileM>
-void multiply(const MatmulArgs& args, std::int64_t begin, std::int64_t end) {
+void multiply(const MatmulArgs &args, std::int64_t begin, std::int64_t end) {
   if constexpr (M > 1) {
     if (args.m < M) {
       multiply<V, Source, kUnpack, M - 1>(args, begin, end);
@@ -248,9 +283,9 @@ std::int64_t activation_bytes(DType /*weights*/, std::int64_t columns) {
 }
 
 template <typename V>
-void pack_activations(DType weights, const float* x, std::int64_t columns,
-                      std::byte* out) {
-  auto* floats = reinterpret_cast<float*>(out);
+void pack_activations(DType weights, const float *x, std::int64_t columns,
+                      std::byte *out) {
+  auto *floats = reinterpret_cast<float *>(out);
   for (std::int64_t k = 0; k < columns; k += 2 * V::kLanes) {
     typename V::Floats a = load_at_most<V>(x + k, columns - k);
     typename V::Floats b =
@@ -266,8 +301,10 @@ void pack_activations(DType weights, const float* x, std::int64_t columns,
   }
 }
 
+// Blocks of q8_0 and q4_0 are taken apart once for each tile of activation
+// rows; for more tiles than these, once by way of memory is cheaper.
 template <typename V>
-void matmul(const MatmulArgs& args, std::int64_t begin, std::int64_t end) {
+void matmul(const MatmulArgs &args, std::int64_t begin, std::int64_t end) {
   switch (args.weights.dtype) {
     case DType::kF32:
       return multiply<V, F32Source<V>, false>(args, begin, end);
@@ -275,9 +312,16 @@ void matmul(const MatmulArgs& args, std::int64_t begin, std::int64_t end) {
       return multiply<V, F16Source<V>, false>(args, begin, end);
     case DType::kBF16:
       return multiply<V, Bf16Source<V>, false>(args, begin, end);
+    case DType::kQ8_0:
+      if (args.m > 3 * V::kMaxTileM) break;
+      return multiply<V, Q8Source<V>, false>(args, begin, end);
+    case DType::kQ4_0:
+      if (args.m > V::kMaxTileM) break;
+      return multiply<V, Q4Source<V>, false>(args, begin, end);
     default:
-      return multiply<V, F32Source<V>, true>(args, begin, end);
+      break;
   }
+  multiply<V, F32Source<V>, true>(args, begin, end);
 }
 
 }  // namespace pilotfish::simd

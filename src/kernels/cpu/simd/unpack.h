@@ -15,11 +15,19 @@
 // set; V widens and scales them.
 namespace pilotfish::simd {
 
+namespace {
+float half(const std::byte *p) {
+  std::uint16_t bits;
+  std::memcpy(&bits, p, sizeof bits);
+  return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(bits)));
+}
+}  // namespace
+
 template <typename V>
 struct Unpacker {
   using Floats = typename V::Floats;
 
-  static void row(DType dtype, const std::byte* source, float* out,
+  static void row(DType dtype, const std::byte *source, float *out,
                   std::int64_t n) {
     switch (dtype) {
       case DType::kF32:
@@ -43,8 +51,8 @@ struct Unpacker {
   }
 
  private:
-  template <Floats (*load)(const std::byte*)>
-  static void halves(DType dtype, const std::byte* source, float* out,
+  template <Floats (*load)(const std::byte *)>
+  static void halves(DType dtype, const std::byte *source, float *out,
                      std::int64_t n) {
     std::int64_t i = 0;
     for (; i + V::kLanes <= n; i += V::kLanes) {
@@ -53,31 +61,33 @@ struct Unpacker {
     dequantise_row(dtype, source + 2 * i, out + i, n - i);
   }
 
-  template <void (*block)(const std::byte*, float*), int kElements, int kBytes>
-  static void blocks(const std::byte* source, float* out, std::int64_t n) {
+  template <void (*block)(const std::byte *, float *), int kElements,
+            int kBytes>
+  static void blocks(const std::byte *source, float *out, std::int64_t n) {
     for (std::int64_t i = 0; i < n; i += kElements) {
       block(source, out + i);
       source += kBytes;
     }
   }
 
-  static void q8_0(const std::byte* block, float* out) {
+  static void q8_0(const std::byte *block, float *out) {
     const Floats d = V::broadcast(half(block));
     for (int l = 0; l < 32; l += V::kLanes) {
-      V::store(out + l, V::multiply(V::load_s8(block + 2 + l), d));
+      V::store(out + l,
+               V::multiply(V::from_s8(V::load_bytes(block + 2 + l)), d));
     }
   }
 
-  static void q4_0(const std::byte* block, float* out) {
+  static void q4_0(const std::byte *block, float *out) {
     const __m128i bytes =
-        _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + 2));
+        _mm_loadu_si128(reinterpret_cast<const __m128i *>(block + 2));
     const __m256i quants = _mm256_and_si256(
         _mm256_set_m128i(_mm_srli_epi16(bytes, 4), bytes), low_halves());
     scaled(_mm256_sub_epi8(quants, _mm256_set1_epi8(8)),
            V::broadcast(half(block)), V::zero(), out);
   }
 
-  static void q4_k(const std::byte* block, float* out) {
+  static void q4_k(const std::byte *block, float *out) {
     const float d = half(block);
     const float dmin = half(block + 2);
     std::uint8_t packed[12];
@@ -101,7 +111,7 @@ struct Unpacker {
     }
   }
 
-  static void q6_k(const std::byte* block, float* out) {
+  static void q6_k(const std::byte *block, float *out) {
     const float d = half(block + 208);
     std::int8_t scales[16];
     std::memcpy(scales, block + 192, sizeof scales);
@@ -115,37 +125,34 @@ struct Unpacker {
       const __m256i quants = _mm256_or_si256(
           _mm256_and_si256(bottom, low_halves()), _mm256_slli_epi16(top, 4));
       alignas(32) std::int8_t bytes[32];
-      _mm256_store_si256(reinterpret_cast<__m256i*>(bytes),
+      _mm256_store_si256(reinterpret_cast<__m256i *>(bytes),
                          _mm256_sub_epi8(quants, _mm256_set1_epi8(32)));
       for (int l = 0; l < 32; l += V::kLanes) {
         const Floats scale =
             V::broadcast(d * static_cast<float>(scales[2 * run + l / 16]));
-        V::store(out + 32 * run + l,
-                 V::multiply(V::load_s8(as_bytes(bytes + l)), scale));
+        V::store(
+            out + 32 * run + l,
+            V::multiply(V::from_s8(V::load_bytes(as_bytes(bytes + l))), scale));
       }
     }
   }
 
   // out = quants * scale + offset, for 32 signed bytes.
-  static void scaled(__m256i quants, Floats scale, Floats offset, float* out) {
+  static void scaled(__m256i quants, Floats scale, Floats offset, float *out) {
     alignas(32) std::int8_t bytes[32];
-    _mm256_store_si256(reinterpret_cast<__m256i*>(bytes), quants);
+    _mm256_store_si256(reinterpret_cast<__m256i *>(bytes), quants);
     for (int l = 0; l < 32; l += V::kLanes) {
-      V::store(out + l, V::fma(V::load_s8(as_bytes(bytes + l)), scale, offset));
+      V::store(out + l, V::fma(V::from_s8(V::load_bytes(as_bytes(bytes + l))),
+                               scale, offset));
     }
   }
 
-  static float half(const std::byte* p) {
-    std::uint16_t bits;
-    std::memcpy(&bits, p, sizeof bits);
-    return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(bits)));
-  }
-  static __m256i load_256(const std::byte* p) {
-    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  static __m256i load_256(const std::byte *p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i *>(p));
   }
   static __m256i low_halves() { return _mm256_set1_epi8(15); }
-  static const std::byte* as_bytes(const std::int8_t* p) {
-    return reinterpret_cast<const std::byte*>(p);
+  static const std::byte *as_bytes(const std::int8_t *p) {
+    return reinterpret_cast<const std::byte *>(p);
   }
 };
 
