@@ -92,6 +92,7 @@ TEST_F(CliTest, UsageErrorsExitWithTwoAndOneLine) {
        "--logit-bias"},
       {{"generate", "-m", target(), "-d", draft(), "--tokens", "1", "-k", "0"},
        "window"},
+      {{"generate", "-m", target(), "--tokens", "1", "-k", "0"}, "--window"},
       {{"generate", "-m", target(), "--tokens", "1", "-n", "0"},
        "--max-tokens"},
       {{"generate", "-m", target(), "--tokens", "1", "-t", "-2"}, "-2"},
