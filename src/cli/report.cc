@@ -3,27 +3,37 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <utility>
 
 namespace pilotfish::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Means over the iterations that decode; the first also encodes the prompt.
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  const auto middle =
+      values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+// Medians over the iterations that decode; the first also encodes the prompt,
+// and counts where there is no other.
 struct PassTimes {
-  double draft = 0;
-  double verify = 0;
+  double draft;
+  double verify;
 };
 PassTimes pass_times(const GenerationStats& stats) {
-  PassTimes times;
+  std::vector<double> draft;
+  std::vector<double> verify;
   const size_t first = stats.iterations.size() > 1 ? 1 : 0;
   for (size_t i = first; i < stats.iterations.size(); ++i) {
-    times.draft += stats.iterations[i].draft_seconds;
-    times.verify += stats.iterations[i].verify_seconds;
+    draft.push_back(stats.iterations[i].draft_seconds);
+    verify.push_back(stats.iterations[i].verify_seconds);
   }
-  const double passes =
-      static_cast<double>(std::max<size_t>(stats.iterations.size() - first, 1));
-  return {times.draft / passes, times.verify / passes};
+  return {median(std::move(draft)), median(std::move(verify))};
 }
 
 std::string acceptor_text(const Session& session) {

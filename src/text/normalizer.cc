@@ -68,7 +68,7 @@ class BlankNormalizer : public Normalizer {
   explicit BlankNormalizer(BlankRules rules) : rules_(rules) {}
 
   std::string apply(std::string text, bool at_start) const override {
-    if (rules_.remove_extra) text = without_extra_spaces(text);
+    if (rules_.remove_extra) text = without_repeated_spaces(text);
     if (text.empty()) return text;
     const bool prefixed =
         rules_.prefix == BlankRules::Prefix::kAlways ||
@@ -76,17 +76,20 @@ class BlankNormalizer : public Normalizer {
     const std::string_view blank = rules_.escape ? kBlank : " ";
     std::string out(prefixed ? blank : "");
     out += replace_all(text, " ", blank);
+    // SentencePiece drops a U+2581 that ends the text like a space there.
+    while (rules_.remove_extra && out.ends_with(blank)) {
+      out.resize(out.size() - blank.size());
+    }
     return out;
   }
 
  private:
-  static std::string without_extra_spaces(std::string_view text) {
+  static std::string without_repeated_spaces(std::string_view text) {
     std::string out;
     for (const char c : text) {
       if (c == ' ' && (out.empty() || out.back() == ' ')) continue;
       out += c;
     }
-    if (!out.empty() && out.back() == ' ') out.pop_back();
     return out;
   }
 

@@ -163,7 +163,7 @@ void Regex::find_in_run(std::string_view run, size_t offset,
           "much",
           quoted_text(pattern_), run.size(), message_of(result)));
     }
-    // \K in a look-ahead can put the start behind the end.
+    // \K moves the start of a match, even to its end.
     if (bounds[0] < bounds[1] && bounds[0] >= from) {
       out.push_back({offset + bounds[0], offset + bounds[1]});
       from = bounds[1];

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sentencepiece_processor.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -35,8 +36,11 @@ class RealTokenizerTest : public testing::TestWithParam<RealTokenizer> {
  protected:
   void SetUp() override {
     SKIP_WITHOUT_DATA(GetParam().path);
-    tokenizer_ = Tokenizer::load(data_path(GetParam().path));
+    auto& loaded = loaded_[GetParam().path];
+    if (!loaded) loaded = Tokenizer::load(data_path(GetParam().path));
+    tokenizer_ = loaded;
   }
+  static inline std::map<std::string, std::shared_ptr<const Tokenizer>> loaded_;
   std::shared_ptr<const Tokenizer> tokenizer_;
 };
 

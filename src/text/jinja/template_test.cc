@@ -148,7 +148,7 @@ TEST(JinjaTemplate, RenderingIsBounded) {
       "{{ ('a' * 100000).replace('', 'b' * 100000) }}",
       "{{ ('a' * 1000000)|list|join('b' * 100) }}",
       "{{ [1]|batch(1000000000, 0)|list }}",
-      "{{ range(100000)|list|tojson(indent='x' * 1000) }}",
+      "{{ range(100000)|list|tojson(indent='x' * 1000000) }}",
       loop + "x" + end,
       loop + end,
       loop + "{{ ('a' * 1000000).upper() }}" + end,
