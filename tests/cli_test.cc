@@ -224,6 +224,15 @@ TEST_F(CliTest, SyntheticAcceptanceIsMarked) {
   EXPECT_EQ(generate(both).exit_code, 2);
 }
 
+TEST_F(CliTest, AnAcceptorOfOnesOwnLoadsAndIsCalledLossy) {
+  const std::vector<std::string> flags = {"-d", draft(), "--acceptor",
+                                          PILOTFISH_EXAMPLE_ACCEPTOR};
+  const Json json = generate_json(flags);
+  EXPECT_EQ(json["acceptor"], "likely-enough");
+  EXPECT_EQ(json["lossless"], false);
+  EXPECT_THAT(generate(flags).err, HasSubstr("likely-enough (lossy)"));
+}
+
 TEST_F(CliTest, TheLastOfAFlagCountsUnlessItRepeats) {
   const Json plain = generate_json({"-n", "12", "-n", "8"});
   ASSERT_EQ(plain["tokens"].size(), 8u);
