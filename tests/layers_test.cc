@@ -42,6 +42,7 @@ const std::map<std::string, std::string> kPublic = {
     {"kv_cache.h", "model"},
     {"model.h", "model"},
     {"inspect.h", "model"},
+    {"shapes.h", "model"},
     {"sampling.h", "sampling"},
     {"distribution.h", "sampling"},
     {"tokenizer.h", "text"},
@@ -50,6 +51,9 @@ const std::map<std::string, std::string> kPublic = {
     {"iteration.h", "speculative"},
     {"engine.h", "engine"},
     {"convert.h", "engine"},
+    {"plan.h", "engine"},
+    {"speedup.h", "engine"},
+    {"machine.h", "engine"},
 };
 
 const fs::path kRoot = PILOTFISH_SOURCE_DIR;

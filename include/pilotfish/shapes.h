@@ -1,0 +1,37 @@
+#ifndef PILOTFISH_SHAPES_H_
+#define PILOTFISH_SHAPES_H_
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "pilotfish/dtype.h"
+#include "pilotfish/model_config.h"
+
+namespace pilotfish {
+
+// A well-known model without its weights: what its config.json says.
+struct Shape {
+  std::string name;  // "llama-2-70b"
+  ModelConfig config;
+};
+
+// All built-in shapes, family by family, small to large.
+std::span<const Shape> shapes();
+
+// By name, whatever its case and hyphens: "Llama-2-70B" and "llama2-70b" are
+// the same. Null for an unknown name.
+const Shape* find_shape(std::string_view name);
+
+// Bytes of such a model's weights, with its matrices stored as `dtype` (f16
+// where rows are no whole blocks of it). Norms and biases are stored as
+// `dtype` too, or as f32 where that is quantised.
+std::int64_t weight_bytes(const ModelConfig& config, DType dtype);
+
+// Of those, the token embedding; 0 where it serves as output projection too.
+std::int64_t lookup_bytes(const ModelConfig& config, DType dtype);
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_SHAPES_H_
