@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "pilotfish/token.h"
@@ -47,9 +48,16 @@ class Distribution {
   std::vector<Entry> entries_;
 };
 
-// norm(max(0, p - q)): what a rejection leaves of the target (Leviathan et al.
-// 2023, arXiv 2211.17192). Where rounding leaves no mass, p itself.
-Distribution residual(const Distribution& p, const Distribution& q);
+// norm(max(0, scale * p - q)): with a scale of 1, what a rejection leaves of
+// the target (Leviathan et al. 2023, arXiv 2211.17192). Where rounding leaves
+// no mass, p itself.
+Distribution residual(const Distribution& p, const Distribution& q,
+                      double scale = 1);
+
+// Calls function(token, scale * p - q) for the tokens where that is above 0.
+template <typename Function>
+void for_each_excess(const Distribution& p, const Distribution& q, double scale,
+                     const Function& function);
 
 inline double Distribution::probability(Token token) const {
   if (token < 0) return 0;
@@ -95,18 +103,30 @@ inline Token Distribution::argmax() const {
   return best.token;
 }
 
-inline Distribution residual(const Distribution& p, const Distribution& q) {
+inline Distribution residual(const Distribution& p, const Distribution& q,
+                             double scale) {
   std::vector<Distribution::Entry> left;
   double mass = 0;
-  for (const Distribution::Entry& entry : p.entries()) {
-    const double excess = entry.probability - q.probability(entry.token);
-    if (excess <= 0) continue;
-    left.push_back({entry.token, excess});
+  for_each_excess(p, q, scale, [&](Token token, double excess) {
+    left.push_back({token, excess});
     mass += excess;
-  }
+  });
   if (mass <= 0) return p;
   for (Distribution::Entry& entry : left) entry.probability /= mass;
   return Distribution(std::move(left));
+}
+
+template <typename Function>
+void for_each_excess(const Distribution& p, const Distribution& q, double scale,
+                     const Function& function) {
+  auto other = q.entries().begin();
+  for (const Distribution::Entry& entry : p.entries()) {
+    while (other != q.entries().end() && other->token < entry.token) ++other;
+    const bool both = other != q.entries().end() && other->token == entry.token;
+    const double excess =
+        scale * entry.probability - (both ? other->probability : 0);
+    if (excess > 0) function(entry.token, excess);
+  }
 }
 
 }  // namespace pilotfish

@@ -7,10 +7,12 @@
 namespace pilotfish {
 
 // What a random number is for. Two uses that must be independent have different
-// roles (or indices).
+// roles (or indices). A window that gives up a position is followed by one that
+// visits it again, at an earlier place; what a verdict may see before it gives
+// up therefore has its place in the window as index.
 enum class RandomRole : std::uint32_t {
-  kDraft = 1,      // the draft model draws a token
-  kAccept = 2,     // the acceptor decides about a drafted token
+  kDraft = 1,      // the draft model draws a token; index: its place
+  kAccept = 2,     // the acceptor decides about one; index: its place
   kTarget = 3,     // a token is drawn from the target's own distribution
   kRecovered = 4,  // a token is drawn from what a rejection leaves
   kUser = 1000,    // and above: free for acceptors of users

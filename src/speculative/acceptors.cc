@@ -18,6 +18,7 @@ struct NamedAcceptor {
 
 constexpr std::array kAcceptors = {
     NamedAcceptor{"rejection", make_rejection_acceptor},
+    NamedAcceptor{"block", make_block_acceptor},
 };
 
 bool is_library(std::string_view name) {

@@ -11,6 +11,7 @@ namespace pilotfish {
 // The acceptors of this folder, one a file; make_acceptor chooses among them.
 
 std::shared_ptr<const TokenAcceptor> make_rejection_acceptor();
+std::shared_ptr<const TokenAcceptor> make_block_acceptor();
 
 // From a shared library made with PILOTFISH_EXPORT_ACCEPTOR. Throws Error.
 std::shared_ptr<const TokenAcceptor> load_acceptor(

@@ -27,7 +27,9 @@ class Drafter {
   // One draft a request, of at most `length` tokens, in the order of the
   // requests. Tokens lie in the target's vocabulary. Leaves each sequence as it
   // was; its history may be pushed and rolled back meanwhile.
-  // Draws with RandomRole::kDraft at the position of the drafted token.
+  // Draws with RandomRole::kDraft at the position of the drafted token, with
+  // its place in the draft as index: what is drafted there again, in a later
+  // window, is then independent of what a verdict has seen and thrown away.
   virtual std::vector<Draft> propose(
       std::span<const DraftRequest> requests) = 0;
 

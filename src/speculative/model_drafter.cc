@@ -152,12 +152,13 @@ bool ModelDrafter::extend(Runner& runner, std::span<const float> logits) {
       processor_.process(logits.first(static_cast<size_t>(shared_vocab_size_)),
                          sequence.sampling(), history, sequence.stop_tokens());
   const bool greedy = sequence.sampling().temperature == 0;
-  const auto position = static_cast<std::uint64_t>(history.size());
+  Draft& draft = *runner.draft;
   const Token token =
       greedy
           ? q.argmax()
-          : q.sample(sequence.random().uniform(position, RandomRole::kDraft));
-  Draft& draft = *runner.draft;
+          : q.sample(sequence.random().uniform(
+                static_cast<std::uint64_t>(history.size()), RandomRole::kDraft,
+                static_cast<std::uint32_t>(draft.size())));
   draft.tokens.push_back(token);
   if (!greedy) draft.probs.push_back(std::move(q));
   history.push(token);

@@ -1,4 +1,5 @@
 #include "speculative/acceptors.h"
+#include "speculative/keyed_chance.h"
 #include "speculative/rejection_rule.h"
 
 namespace pilotfish {

@@ -1,7 +1,7 @@
 #ifndef PILOTFISH_SPECULATIVE_REJECTION_RULE_H_
 #define PILOTFISH_SPECULATIVE_REJECTION_RULE_H_
 
-#include <cstdint>
+#include <cstddef>
 #include <span>
 
 #include "pilotfish/acceptor.h"
@@ -9,28 +9,6 @@
 #include "pilotfish/random.h"
 
 namespace pilotfish {
-
-// Where a rule's decisions come from: keyed random numbers. Tests put in its
-// place what goes through all outcomes with their probabilities.
-class KeyedChance {
- public:
-  KeyedChance(const Random& random, std::uint64_t position)
-      : random_(random), position_(position) {}
-
-  // `i` is the place in the window. True with this probability; what is above 1
-  // counts as 1, NaN as 0.
-  bool accepts(double probability, std::size_t i) const {
-    return random_.uniform(position_ + i, RandomRole::kAccept) < probability;
-  }
-  Token draw(const Distribution& distribution, std::size_t i,
-             RandomRole role) const {
-    return distribution.sample(random_.uniform(position_ + i, role));
-  }
-
- private:
-  const Random& random_;
-  std::uint64_t position_;
-};
 
 // Speculative sampling (Leviathan et al. 2023, arXiv 2211.17192; Chen et al.
 // 2023, arXiv 2302.01318): a drafted token x survives with probability

@@ -10,8 +10,10 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
+#include "speculative/block_rule.h"
 #include "speculative/testing/naive_loop.h"
 #include "speculative/testing/toy.h"
 
@@ -105,142 +107,189 @@ TEST(Statistics, ChiSquareMatchesItsTables) {
   EXPECT_NEAR((test::ChiSquare{149.449, 100}.p_value()), 0.001, 1e-6);
 }
 
-class Lossless : public testing::TestWithParam<Config> {};
+// An acceptor, and the processors.
+class Lossless
+    : public testing::TestWithParam<std::tuple<const char*, Config>> {
+ protected:
+  Lossless() { std::get<1>(GetParam()).apply(toy_); }
+
+  double p_value(Scorer& target, Drafter& drafter) const {
+    const Tally tally = test::decoded_tally(
+        toy_, kTrials, target, drafter, make_acceptor(std::get<0>(GetParam())));
+    return tally.p_value(test::expected_tally(toy_));
+  }
+
+  Toy toy_ = narrow_toy();
+};
 
 TEST_P(Lossless, WithSampledDrafts) {
-  Toy toy = narrow_toy();
-  GetParam().apply(toy);
-  TableScorer target(toy.target);
-  TableScorer draft(toy.draft);
+  TableScorer target(toy_.target);
+  TableScorer draft(toy_.draft);
   ModelDrafter drafter(draft, target.vocab_size());
-  const Tally tally = test::decoded_tally(toy, kTrials, target, drafter,
-                                          make_acceptor("rejection"));
-  EXPECT_GT(tally.p_value(test::expected_tally(toy)), kLevel);
+  EXPECT_GT(p_value(target, drafter), kLevel);
 }
 
 TEST_P(Lossless, WithArgmaxDrafts) {
-  Toy toy = narrow_toy();
-  GetParam().apply(toy);
-  TableScorer target(toy.target);
-  ArgmaxDrafter drafter(toy.draft);
-  const Tally tally = test::decoded_tally(toy, kTrials, target, drafter,
-                                          make_acceptor("rejection"));
-  EXPECT_GT(tally.p_value(test::expected_tally(toy)), kLevel);
+  TableScorer target(toy_.target);
+  ArgmaxDrafter drafter(toy_.draft);
+  EXPECT_GT(p_value(target, drafter), kLevel);
 }
 
-INSTANTIATE_TEST_SUITE_P(Processors, Lossless, testing::ValuesIn(kConfigs),
-                         [](const auto& config) { return config.param.name; });
+INSTANTIATE_TEST_SUITE_P(Processors, Lossless,
+                         testing::Combine(testing::Values("rejection", "block"),
+                                          testing::ValuesIn(kConfigs)),
+                         [](const auto& test) {
+                           return std::string(std::get<0>(test.param)) +
+                                  std::get<1>(test.param).name;
+                         });
 
 // Vocabulary 4096: real processors and acceptor, with each context's rows
-// processed once. Two tokens with a window of two: a verdict yields both, or a
-// recovered one after which the other is drawn plainly.
+// processed once. Three tokens with a window of three, then of what is left.
 class Wide {
  public:
-  explicit Wide(const SamplingParams& sampling, bool argmax)
-      : target_(kVocab, kContexts, 5, 2.5f), argmax_(argmax) {
-    const LogitTable draft = LogitTable::like(target_, 6, 1.0f);
+  Wide(const std::string& acceptor, const SamplingParams& sampling, bool argmax)
+      : argmax_(argmax), acceptor_(make_acceptor(acceptor)) {
+    const LogitTable target(kVocab, kContexts, 5, 2.5f);
+    const LogitTable draft = LogitTable::like(target, 6, 1.0f);
     LogitsProcessor processor;
     const TokenHistory history({0}, sampling);
     for (Token token = 0; token < kContexts; ++token) {
-      const std::vector<Token> prefix = with_context(token);
+      const std::vector<Token> prefix = {0, token};  // differ in the context
       p_.push_back(
-          processor.process(target_.row(prefix), sampling, history, {}));
+          processor.process(target.row(prefix), sampling, history, {}));
       q_.push_back(processor.process(draft.row(prefix), sampling, history, {}));
     }
-    for (const Distribution& p : p_) {
-      rows_.push_back({p_[context(kPrompt)], p});
+    for (size_t a = 0; a < kContexts; ++a) {
+      for (size_t b = 0; b < kContexts; ++b) {
+        for (const Distribution& p : p_) rows_.push_back({p_[a], p_[b], p});
+        drafts_.push_back({{}, {q_[a], q_[b]}});
+      }
+      short_drafts_.push_back({{}, {q_[a]}});
     }
-    if (!argmax) draft_.probs = {q_[context(kPrompt)]};
   }
 
-  // The least of the p-values for the first token, the second and both (by
-  // their residues), corrected for being three.
+  // The least of the p-values for each token and each neighbouring pair (by
+  // their residues), corrected for being five.
   double p_value() {
-    std::vector<double> counts[3];
-    std::vector<double> expected[3];
-    for (int i = 0; i < 3; ++i) {
-      counts[i].resize(i < 2 ? kVocab : kResidues * kResidues);
-      expected[i].resize(counts[i].size());
-    }
-    const auto add = [](std::vector<double>* tally, Token x, Token y,
-                        double weight) {
-      tally[0][static_cast<size_t>(x)] += weight;
-      tally[1][static_cast<size_t>(y)] += weight;
-      tally[2]
-           [static_cast<size_t>(x % kResidues * kResidues + y % kResidues)] +=
-          weight;
-    };
+    Counts counts;
     for (std::uint64_t seed = 0; seed < kTrials; ++seed) {
       const std::vector<Token> text = generate(Random(seed));
-      add(counts, text[0], text[1], 1);
+      for (size_t i = 0; i < kTokens; ++i) counts.add(i, text[i], 1);
+      for (size_t i = 0; i + 1 < kTokens; ++i) {
+        counts.add_pair(i, text[i] % kResidues, text[i + 1] % kResidues, 1);
+      }
     }
-    expect(expected);
+    const Counts expected = this->expected();
     double least = 1;
-    for (int i = 0; i < 3; ++i) {
-      least =
-          std::min(least, test::chi_square(counts[i], expected[i]).p_value());
+    for (size_t i = 0; i < counts.bins.size(); ++i) {
+      least = std::min(
+          least, test::chi_square(counts.bins[i], expected.bins[i]).p_value());
     }
-    return std::min(1.0, 3 * least);
+    return std::min(1.0, least * static_cast<double>(counts.bins.size()));
   }
 
  private:
   static constexpr std::int64_t kVocab = 4096;
   static constexpr Token kContexts = 3;
   static constexpr Token kResidues = 13;
-  static constexpr Token kPrompt = 1;
+  static constexpr size_t kTokens = 3;
+  static constexpr size_t kPrompt = 1;  // the context it starts in
 
-  // Any prefixes that differ in the table's context.
-  static std::vector<Token> with_context(Token token) { return {0, token}; }
+  struct Counts {
+    std::vector<std::vector<double>> bins;  // of tokens, then of pairs
+    Counts() : bins(kTokens, std::vector<double>(kVocab)) {
+      bins.resize(2 * kTokens - 1, std::vector<double>(kResidues * kResidues));
+    }
+    void add(size_t i, Token token, double weight) {
+      bins[i][static_cast<size_t>(token)] += weight;
+    }
+    void add_pair(size_t i, Token first, Token second, double weight) {
+      bins[kTokens + i][static_cast<size_t>(first * kResidues + second)] +=
+          weight;
+    }
+  };
+
   static size_t context(Token token) {
     return static_cast<size_t>(token % kContexts);
   }
 
+  Token propose(size_t from, const Random& random, std::uint64_t position,
+                std::uint32_t place) const {
+    return argmax_ ? q_[from].argmax()
+                   : q_[from].sample(
+                         random.uniform(position, RandomRole::kDraft, place));
+  }
+
   std::vector<Token> generate(const Random& random) {
-    const Distribution& q = q_[context(kPrompt)];
-    const Token x =
-        argmax_ ? q.argmax() : q.sample(random.uniform(2, RandomRole::kDraft));
-    draft_.tokens = {x};
-    std::vector<Token> text =
-        acceptor_->accept({draft_, rows_[context(x)], random, 2}).tokens;
-    if (text.size() == 1) {
-      const std::span<const Distribution> row =
-          std::span(rows_[context(text[0])]).last(1);
-      text.push_back(acceptor_->accept({{}, row, random, 3}).tokens[0]);
+    std::vector<Token> text;
+    size_t from = kPrompt;
+    while (text.size() < kTokens) {
+      const size_t length = kTokens - text.size() - 1;
+      const std::uint64_t position = text.size() + 2;
+      std::vector<Token> tokens;
+      size_t contexts[] = {from, 0, 0};
+      for (size_t i = 0; i < length; ++i) {
+        tokens.push_back(propose(contexts[i], random, position + i,
+                                 static_cast<std::uint32_t>(i)));
+        contexts[i + 1] = context(tokens.back());
+      }
+      const std::span<const Distribution> rows =
+          std::span(rows_[(contexts[0] * kContexts + contexts[1]) * kContexts +
+                          contexts[2]])
+              .first(length + 1);
+      Draft& draft = length == 2   ? drafts_[from * kContexts + contexts[1]]
+                     : length == 1 ? short_drafts_[from]
+                                   : none_;
+      if (argmax_) draft.probs.clear();
+      draft.tokens = std::move(tokens);
+      const Verdict verdict =
+          acceptor_->accept({draft, rows, random, position});
+      text.insert(text.end(), verdict.tokens.begin(), verdict.tokens.end());
+      from = context(text.back());
     }
     return text;
   }
 
-  void expect(std::vector<double>* expected) const {
-    double by_context[kContexts] = {};
-    double by_both[kContexts][kResidues] = {};
-    for (const auto& entry : p_[context(kPrompt)].entries()) {
-      expected[0][static_cast<size_t>(entry.token)] += entry.probability;
-      by_context[context(entry.token)] += entry.probability;
-      by_both[context(entry.token)][entry.token % kResidues] +=
-          entry.probability;
-    }
-    for (size_t c = 0; c < kContexts; ++c) {
-      for (const auto& entry : p_[c].entries()) {
-        expected[1][static_cast<size_t>(entry.token)] +=
-            by_context[c] * entry.probability;
-        for (Token x = 0; x < kResidues; ++x) {
-          expected[2][static_cast<size_t>(x * kResidues +
-                                          entry.token % kResidues)] +=
-              by_both[c][x] * entry.probability;
+  Counts expected() const {
+    Counts counts;
+    std::vector<double> reached(kContexts);  // before token i
+    reached[kPrompt] = 1;
+    for (size_t i = 0; i < kTokens; ++i) {
+      std::vector<double> next(kContexts);
+      // Of token i: its residue, and the context it leads to.
+      double joint[kResidues][kContexts] = {};
+      for (size_t c = 0; c < kContexts; ++c) {
+        for (const auto& entry : p_[c].entries()) {
+          const double weight = reached[c] * entry.probability;
+          counts.add(i, entry.token, weight);
+          next[context(entry.token)] += weight;
+          joint[entry.token % kResidues][context(entry.token)] += weight;
+        }
+      }
+      reached = std::move(next);
+      if (i + 1 == kTokens) break;
+      for (size_t c = 0; c < kContexts; ++c) {
+        for (const auto& entry : p_[c].entries()) {
+          for (Token first = 0; first < kResidues; ++first) {
+            counts.add_pair(i, first, entry.token % kResidues,
+                            joint[first][c] * entry.probability);
+          }
         }
       }
     }
+    return counts;
   }
 
-  LogitTable target_;
   bool argmax_;
   std::vector<Distribution> p_;  // [context]
   std::vector<Distribution> q_;
-  // Not copied for each trial: the target's rows of a window whose drafted
-  // token leads to a context, and the draft.
+  // Not copied for each trial: the target's rows for every three contexts, the
+  // drafts for every two and one.
   std::vector<std::vector<Distribution>> rows_;
-  Draft draft_;
-  std::shared_ptr<const TokenAcceptor> acceptor_ = make_acceptor("rejection");
+  std::vector<Draft> drafts_;
+  std::vector<Draft> short_drafts_;
+  Draft none_;
+  std::shared_ptr<const TokenAcceptor> acceptor_;
 };
 
 SamplingParams sampled(double top_p) {
@@ -250,17 +299,23 @@ SamplingParams sampled(double top_p) {
   return params;
 }
 
-TEST(LosslessWide, WithSampledDrafts) {
-  EXPECT_GT(Wide(sampled(1), false).p_value(), kLevel);
+class LosslessWide : public testing::TestWithParam<const char*> {};
+
+TEST_P(LosslessWide, WithSampledDrafts) {
+  EXPECT_GT(Wide(GetParam(), sampled(1), false).p_value(), kLevel);
 }
 
-TEST(LosslessWide, WithSampledDraftsAndTruncation) {
-  EXPECT_GT(Wide(sampled(0.9), false).p_value(), kLevel);
+TEST_P(LosslessWide, WithSampledDraftsAndTruncation) {
+  EXPECT_GT(Wide(GetParam(), sampled(0.9), false).p_value(), kLevel);
 }
 
-TEST(LosslessWide, WithArgmaxDraftsAndTruncation) {
-  EXPECT_GT(Wide(sampled(0.95), true).p_value(), kLevel);
+TEST_P(LosslessWide, WithArgmaxDraftsAndTruncation) {
+  EXPECT_GT(Wide(GetParam(), sampled(0.95), true).p_value(), kLevel);
 }
+
+INSTANTIATE_TEST_SUITE_P(Acceptors, LosslessWide,
+                         testing::Values("rejection", "block"),
+                         [](const auto& test) { return test.param; });
 
 // Negative controls: the same toys and comparisons, with one thing wrong.
 
@@ -317,6 +372,88 @@ TEST(StatisticalControl, CountingByNonZeroIdsIsCaught) {
 
 TEST(StatisticalControl, AResidualOfNothingIsCaught) {
   EXPECT_LT(p_value_of(Bug::kRecoversFromTarget, [](Toy&) {}), kCaught);
+}
+
+// Block verification with numbers that a window gives up and the next one uses
+// again: those of the draft, or those of the tests.
+class ReusedDraftNumbers final : public Drafter {
+ public:
+  ReusedDraftNumbers(const LogitTable& table, bool reused)
+      : table_(table), reused_(reused) {}
+
+  std::vector<Draft> propose(std::span<const DraftRequest> requests) override {
+    std::vector<Draft> drafts;
+    for (const DraftRequest& request : requests) {
+      const Sequence& sequence = *request.sequence;
+      TokenHistory& history = request.sequence->history();
+      const HistoryRollback rollback(history);
+      Draft& draft = drafts.emplace_back();
+      for (std::int64_t i = 0; i < request.length; ++i) {
+        draft.probs.push_back(processor_.process(table_.row(history.tokens()),
+                                                 sequence.sampling(), history,
+                                                 sequence.stop_tokens()));
+        draft.tokens.push_back(
+            draft.probs.back().sample(sequence.random().uniform(
+                static_cast<std::uint64_t>(history.size()), RandomRole::kDraft,
+                reused_ ? 0 : static_cast<std::uint32_t>(i))));
+        history.push(draft.tokens.back());
+      }
+    }
+    return drafts;
+  }
+  void commit(const Sequence&) override {}
+  void forget(const Sequence&) override {}
+
+ private:
+  const LogitTable& table_;
+  bool reused_;
+  LogitsProcessor processor_;
+};
+
+class ReusedTestNumbers final : public TokenAcceptor {
+ public:
+  std::string_view name() const override { return "reused"; }
+  bool lossless() const override { return false; }
+  Verdict accept(const Verification& v) const override {
+    return verify_block(v.draft, v.target, Chance(v.random, v.position));
+  }
+
+ private:
+  class Chance {
+   public:
+    Chance(const Random& random, std::uint64_t position)
+        : random_(random), position_(position) {}
+    bool accepts(double probability, size_t place) const {
+      return random_.uniform(position_ + place, RandomRole::kAccept) <
+             probability;
+    }
+    Token draw(const Distribution& d, size_t place, RandomRole role) const {
+      return d.sample(random_.uniform(position_ + place, role));
+    }
+
+   private:
+    const Random& random_;
+    std::uint64_t position_;
+  };
+};
+
+double block_p_value(bool reused_drafts, bool reused_tests) {
+  const LogitTable target(16, 8, 1, 1.0f);
+  Toy toy(target, LogitTable::like(target, 2, 2.0f));
+  toy.sampling.temperature = 1;
+  TableScorer scorer(toy.target);
+  ReusedDraftNumbers drafter(toy.draft, reused_drafts);
+  const auto acceptor =
+      reused_tests ? std::shared_ptr<const TokenAcceptor>(new ReusedTestNumbers)
+                   : make_acceptor("block");
+  return test::decoded_tally(toy, kTrials, scorer, drafter, acceptor)
+      .p_value(test::expected_tally(toy));
+}
+
+TEST(StatisticalControl, NumbersThatABlockGaveUpAreCaughtWhenUsedAgain) {
+  EXPECT_GT(block_p_value(false, false), kLevel);
+  EXPECT_LT(block_p_value(true, false), kCaught);
+  EXPECT_LT(block_p_value(false, true), kCaught);
 }
 
 TEST(StatisticalControl, TheLossyAcceptorIsCaughtInTheRealDecoder) {
