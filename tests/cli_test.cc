@@ -59,7 +59,8 @@ TEST_F(CliTest, HelpGoesToStandardOutput) {
   EXPECT_EQ(all.exit_code, 0);
   EXPECT_EQ(all.err, "");
   for (const std::string command :
-       {"generate", "chat", "score", "tokenize", "inspect", "convert"}) {
+       {"generate", "chat", "score", "tokenize", "inspect", "plan",
+        "convert"}) {
     EXPECT_THAT(all.out, HasSubstr(command));
     const ProgramResult help = run_program({command, "-h"});
     EXPECT_EQ(help.exit_code, 0);

@@ -52,6 +52,7 @@ int run(int argc, char** argv) {
   add_score(app);
   add_tokenize(app);
   add_inspect(app);
+  add_plan(app);
   add_convert(app);
   app.footer("pilotfish COMMAND --help explains a command.");
 
