@@ -7,6 +7,7 @@
 #include <signal.h>
 
 #include <chrono>
+#include <thread>
 
 #include "program.h"
 
@@ -117,18 +118,12 @@ class Terminal {
 
   // Everything shown until `text` appears after what was waited for before.
   std::string wait_for(const std::string& text) {
-    const auto deadline =
-        std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    const auto deadline = Clock::now() + kPatience;
     while (screen_.find(text, seen_) == std::string::npos) {
-      pollfd ready = {fd_, POLLIN, 0};
-      char buffer[4096];
-      ssize_t n = 0;
-      if (::poll(&ready, 1, 1000) > 0) n = ::read(fd_, buffer, sizeof buffer);
-      if (n < 0 || std::chrono::steady_clock::now() > deadline) {
+      if (!read_screen() || Clock::now() > deadline) {
         ADD_FAILURE() << "never showed \"" << text << "\": " << screen_;
         break;
       }
-      screen_.append(buffer, static_cast<size_t>(n));
     }
     const size_t end = screen_.find(text, seen_) + text.size();
     const std::string shown = screen_.substr(seen_, end - seen_);
@@ -136,14 +131,37 @@ class Terminal {
     return shown;
   }
 
+  // The exit code. What the program still writes is read, or it could not end.
   int wait() {
+    const auto deadline = Clock::now() + kPatience;
     int status = 0;
-    ::waitpid(child_, &status, 0);
+    while (::waitpid(child_, &status, WNOHANG) == 0) {
+      if (Clock::now() > deadline) {
+        ADD_FAILURE() << "does not end: " << screen_;
+        return -1;
+      }
+      if (!read_screen()) {  // it has closed the terminal: about to end
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+    }
     child_ = -1;
     return test::exit_code(status);
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::seconds kPatience{60};
+
+  // Waits a moment for more to appear. False: nobody writes any more.
+  bool read_screen() {
+    pollfd ready = {fd_, POLLIN, 0};
+    char buffer[4096];
+    if (::poll(&ready, 1, 100) <= 0) return true;
+    const ssize_t n = ::read(fd_, buffer, sizeof buffer);
+    if (n > 0) screen_.append(buffer, static_cast<size_t>(n));
+    return n > 0;
+  }
+
   int fd_ = -1;
   pid_t child_ = -1;
   std::string screen_;
@@ -189,7 +207,9 @@ TEST_F(ChatTest, ColoursShowTheDraftOnATerminal) {
       "40",
       "-p",
       "",
-      "--show-draft"};
+      "--show-draft",
+      "-t",
+      "1"};
   Terminal terminal(arguments);
   const std::string shown = terminal.wait_for("kv cache");
   EXPECT_THAT(shown, HasSubstr("\033[32m"));

@@ -1,14 +1,14 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 #include <memory>
 #include <optional>
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/line_reader.h"
 #include "cli/options.h"
 #include "cli/report.h"
 #include "cli/session.h"
@@ -36,49 +36,6 @@ struct Options {
   bool show_draft = false;
 };
 
-// A user's lines, with a prompt sign on a terminal.
-class LineReader {
- public:
-  explicit LineReader(InterruptFlag& interrupt) : interrupt_(interrupt) {}
-
-  // nullopt at the end of the input, or when Ctrl-C came twice in a row.
-  std::optional<std::string> read() {
-    std::string text;
-    const char* sign = "> ";
-    while (true) {
-      if (stdin_is_terminal()) fmt::print(stderr, "{}", sign);
-      std::string line;
-      if (!read_line(line)) return std::nullopt;
-      if (!line.ends_with('\\')) return text + line;
-      line.back() = '\n';
-      text += line;
-      sign = ". ";
-    }
-  }
-
- private:
-  // Without the line break. False at the end.
-  bool read_line(std::string& line) {
-    bool warned = false;
-    while (true) {
-      const int c = std::getc(stdin);
-      if (c == '\n') return true;
-      if (c != EOF) {
-        line += static_cast<char>(c);
-        continue;
-      }
-      if (!interrupt_.raised()) return !line.empty();
-      interrupt_.clear();
-      std::clearerr(stdin);
-      if (std::exchange(warned, true)) return false;
-      line.clear();
-      fmt::print(stderr, "\n(Ctrl-C again to leave)\n> ");
-    }
-  }
-
-  InterruptFlag& interrupt_;
-};
-
 // A conversation: its messages, and the answers to them.
 class Chat {
  public:
@@ -88,7 +45,7 @@ class Chat {
         template_(load_template(session_, options.template_file)),
         engine_(session_.target, session_.draft, session_.tokenizer,
                 engine_options(session_, positions())),
-        reader_(interrupt_),
+        reader_(interrupt_, STDIN_FILENO),
         system_(options.system) {
     reset();
   }
@@ -158,7 +115,6 @@ class Chat {
       messages_.pop_back();
       throw;
     }
-    interrupt_.clear();
     TextWriter writer(true, options_.show_draft);
     const RequestId id =
         engine_.submit(std::move(request), [&](const Piece& piece) {

@@ -3,8 +3,9 @@
 
 namespace pilotfish::cli {
 
-// While one lives, Ctrl-C (SIGINT) sets a flag instead of ending the program,
-// and makes a blocked read return. One at a time.
+// While one lives, Ctrl-C (SIGINT) raises it instead of ending the program;
+// reads and writes under way go on. One at a time. Throws Error where the
+// system has no file descriptor left.
 class InterruptFlag {
  public:
   InterruptFlag();
@@ -14,6 +15,13 @@ class InterruptFlag {
 
   bool raised() const;
   void clear();
+
+  // Waits until `file` can be read without blocking. False: the flag is raised,
+  // be it since before the call.
+  bool wait_to_read(int file) const;
+
+ private:
+  int event_;  // an eventfd, readable while the flag is raised
 };
 
 }  // namespace pilotfish::cli

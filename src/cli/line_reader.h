@@ -1,0 +1,35 @@
+#ifndef PILOTFISH_CLI_LINE_READER_H_
+#define PILOTFISH_CLI_LINE_READER_H_
+
+#include <optional>
+#include <string>
+
+#include "cli/interrupt.h"
+
+namespace pilotfish::cli {
+
+// A user's lines from a file descriptor, with a prompt sign if it is a
+// terminal. Nothing else may read from the descriptor.
+class LineReader {
+ public:
+  LineReader(InterruptFlag& interrupt, int file);
+
+  // The next line without its line break; a line that ends with \ goes on in
+  // the next. nullopt at the end of the input, or when Ctrl-C came twice; the
+  // first throws away what was typed.
+  std::optional<std::string> read();
+
+ private:
+  void show(const char* sign) const;
+  std::optional<std::string> take_line();
+  bool read_more();
+
+  InterruptFlag& interrupt_;
+  int file_;
+  bool is_terminal_;
+  std::string read_ahead_;  // not taken yet
+};
+
+}  // namespace pilotfish::cli
+
+#endif  // PILOTFISH_CLI_LINE_READER_H_
