@@ -74,8 +74,8 @@ class BlankNormalizer : public Normalizer {
         rules_.prefix == BlankRules::Prefix::kAlways ||
         (rules_.prefix == BlankRules::Prefix::kFirst && at_start);
     const std::string_view blank = rules_.escape ? kBlank : " ";
-    std::string out(prefixed ? blank : "");
-    out += replace_all(text, " ", blank);
+    std::string out = replace_all(text, " ", blank);
+    if (prefixed) out.insert(0, blank);
     // SentencePiece drops a U+2581 that ends the text like a space there.
     while (rules_.remove_extra && out.ends_with(blank)) {
       out.resize(out.size() - blank.size());
