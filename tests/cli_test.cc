@@ -58,9 +58,8 @@ TEST_F(CliTest, HelpGoesToStandardOutput) {
   const ProgramResult all = run_program({"--help"});
   EXPECT_EQ(all.exit_code, 0);
   EXPECT_EQ(all.err, "");
-  for (const std::string command :
-       {"generate", "chat", "score", "tokenize", "inspect", "plan",
-        "convert"}) {
+  for (const std::string command : {"generate", "chat", "score", "tokenize",
+                                    "inspect", "plan", "convert"}) {
     EXPECT_THAT(all.out, HasSubstr(command));
     const ProgramResult help = run_program({command, "-h"});
     EXPECT_EQ(help.exit_code, 0);
