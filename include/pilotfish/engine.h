@@ -32,6 +32,7 @@ struct Request {
   // The window k: tokens one iteration may emit, k - 1 of them drafted. 1 is
   // plain decoding; nullopt: the engine's.
   std::optional<std::int64_t> window;
+  bool keep_proposals = false;  // in IterationStats, for traces
 };
 
 struct GenerationStats {

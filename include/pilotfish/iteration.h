@@ -3,6 +3,9 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
+
+#include "pilotfish/token.h"
 
 namespace pilotfish {
 
@@ -23,6 +26,13 @@ enum class FinishReason {
 };
 std::string_view finish_reason_name(FinishReason reason);
 
+// A drafted token, and how probable it was to either, processors applied.
+struct Proposal {
+  Token token = -1;
+  double draft_probability = 0;   // q, with which it was proposed
+  double target_probability = 0;  // p, after the tokens drafted before it
+};
+
 // One iteration of one sequence: a draft, a target pass, a verdict.
 struct IterationStats {
   std::int64_t drafted = 0;
@@ -31,6 +41,8 @@ struct IterationStats {
   double draft_seconds = 0;   // of the whole batch
   double verify_seconds = 0;  // the target's pass, of the whole batch
   double total_seconds = 0;   // of the whole iteration, bookkeeping included
+  // [drafted], of a request that keeps them; else empty.
+  std::vector<Proposal> proposals = {};
 };
 
 }  // namespace pilotfish

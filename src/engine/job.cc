@@ -24,6 +24,7 @@ SequenceOptions sequence_options(Request request,
                                model_ends.end());
   }
   options.window = request.window;
+  options.keep_proposals = request.keep_proposals;
   return options;
 }
 

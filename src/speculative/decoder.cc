@@ -23,6 +23,17 @@ class Stopwatch {
   Clock::time_point start_ = Clock::now();
 };
 
+std::vector<Proposal> proposals_of(const Draft& draft,
+                                   std::span<const Distribution> target) {
+  std::vector<Proposal> proposals;
+  for (size_t i = 0; i < draft.size(); ++i) {
+    const Token token = draft.tokens[i];
+    proposals.push_back(
+        {token, draft.proposed(i), target[i].probability(token)});
+  }
+  return proposals;
+}
+
 }  // namespace
 
 SpeculativeDecoder::SpeculativeDecoder(
@@ -97,6 +108,7 @@ void SpeculativeDecoder::step(std::span<Sequence* const> sequences) {
     stats.accepted = std::min(static_cast<std::int64_t>(part.verdict.accepted),
                               stats.emitted);
     stats.total_seconds = iteration.seconds();
+    stats.proposals = std::move(part.proposals);
     part.sequence->record(stats);
   }
 }
@@ -182,6 +194,9 @@ void SpeculativeDecoder::judge(Part& part, const Logits& logits,
   part.verdict =
       acceptor_->accept({part.draft, rows_, sequence.random(),
                          static_cast<std::uint64_t>(sequence.size())});
+  if (sequence.keeps_proposals()) {
+    part.proposals = proposals_of(part.draft, rows_);
+  }
 }
 
 void SpeculativeDecoder::check(const Part& part) const {

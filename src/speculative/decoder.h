@@ -57,6 +57,7 @@ class SpeculativeDecoder {
     std::int64_t rows;    // of its own tokens in the pass
     Draft draft;          // further rows
     Verdict verdict;
+    std::vector<Proposal> proposals = {};  // where the sequence keeps them
 
     // The newest token is among the rows, so that logits come of it.
     bool emits() const { return cached + rows == sequence->size(); }

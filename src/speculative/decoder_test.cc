@@ -604,5 +604,50 @@ TEST(Decoder, VerdictsThatBreakTheContractAreErrorsThatNameTheAcceptor) {
   });
 }
 
+TEST(Decoder, KeepsProposalsOfSequencesThatAskForThem) {
+  Toy toy = small_toy();
+  toy.sampling.temperature = 0.8;
+  toy.sampling.presence_penalty = 0.3;
+  SequenceOptions options = toy.sequence(3);
+  options.keep_proposals = true;
+  Sequence keeps(options);
+  Sequence forgets(toy.sequence(3));
+  Bench bench(toy);
+  bench.run({&keeps, &forgets});
+
+  LogitsProcessor processor;
+  size_t done = 0;
+  size_t rejected = 0;
+  for (const IterationStats& iteration : keeps.iterations()) {
+    ASSERT_EQ(iteration.proposals.size(),
+              static_cast<size_t>(iteration.drafted));
+    TokenHistory history(toy.prompt, toy.sampling);
+    for (const Token token : keeps.generated().first(done)) {
+      history.push(token);
+    }
+    for (size_t i = 0; i < iteration.proposals.size(); ++i) {
+      const Proposal& proposal = iteration.proposals[i];
+      const auto probability = [&](const LogitTable& table) {
+        return processor
+            .process(table.row(history.tokens()), toy.sampling, history, {})
+            .probability(proposal.token);
+      };
+      EXPECT_DOUBLE_EQ(proposal.target_probability, probability(toy.target));
+      EXPECT_DOUBLE_EQ(proposal.draft_probability, probability(toy.draft));
+      if (static_cast<std::int64_t>(i) < iteration.accepted) {
+        EXPECT_EQ(proposal.token, keeps.generated()[done + i]);
+      } else {
+        ++rejected;
+      }
+      history.push(proposal.token);
+    }
+    done += static_cast<size_t>(iteration.emitted);
+  }
+  EXPECT_GT(rejected, 0u);
+  for (const IterationStats& iteration : forgets.iterations()) {
+    EXPECT_TRUE(iteration.proposals.empty());
+  }
+}
+
 }  // namespace
 }  // namespace pilotfish

@@ -71,7 +71,7 @@ std::int64_t Sequence::append(const Verdict& verdict, std::int64_t drafted,
   return emitted;
 }
 
-void Sequence::record(const IterationStats& pass) {
+void Sequence::record(IterationStats pass) {
   unfinished_.draft_seconds += pass.draft_seconds;
   unfinished_.verify_seconds += pass.verify_seconds;
   unfinished_.total_seconds += pass.total_seconds;
@@ -79,6 +79,7 @@ void Sequence::record(const IterationStats& pass) {
   unfinished_.drafted = pass.drafted;
   unfinished_.accepted = pass.accepted;
   unfinished_.emitted = pass.emitted;
+  unfinished_.proposals = std::move(pass.proposals);
   iterations_.push_back(std::exchange(unfinished_, {}));
 }
 

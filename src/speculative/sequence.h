@@ -23,6 +23,7 @@ struct SequenceOptions {
   SamplingParams sampling;
   std::vector<Token> stop_tokens;  // each ends the sequence, itself included
   std::optional<std::int64_t> window;  // k; nullopt: the window policy's
+  bool keep_proposals = false;
 };
 
 // One text in the making: its tokens, how they are sampled, when it ends, and
@@ -54,6 +55,7 @@ class Sequence {
   std::span<const Token> stop_tokens() const { return options_.stop_tokens; }
   bool is_stop(Token token) const;
   std::optional<std::int64_t> window() const { return options_.window; }
+  bool keeps_proposals() const { return options_.keep_proposals; }
 
   bool finished() const { return finish_reason_.has_value(); }
   // Requires: finished().
@@ -80,7 +82,7 @@ class Sequence {
                       std::int64_t n_positions);
 
   // Adds a pass's times, and its counts if it emitted anything.
-  void record(const IterationStats& pass);
+  void record(IterationStats pass);
 
   SequenceId target_id = -1;  // in the target's cache; -1: none
 
