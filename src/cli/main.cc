@@ -53,6 +53,7 @@ int run(int argc, char** argv) {
   add_tokenize(app);
   add_inspect(app);
   add_plan(app);
+  add_sweep(app);
   add_convert(app);
   app.footer("pilotfish COMMAND --help explains a command.");
 

@@ -11,14 +11,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  const auto middle =
-      values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 // Medians over the iterations that decode; the first also encodes the prompt,
 // and counts where there is no other.
 struct PassTimes {
@@ -40,12 +32,6 @@ std::string acceptor_text(const Session& session) {
   const std::string name(session.acceptor->name());
   if (session.synthetic) return name + " (synthetic: not a model's text)";
   return name + (session.acceptor->lossless() ? " (lossless)" : " (lossy)");
-}
-
-std::string format_seconds(double seconds) {
-  if (seconds < 1e-3) return fmt::format("{:.0f} us", seconds * 1e6);
-  if (seconds < 1) return fmt::format("{:.3g} ms", seconds * 1e3);
-  return fmt::format("{:.3g} s", seconds);
 }
 
 Json model_json(const Model& model) {
@@ -115,6 +101,14 @@ Json timings_json(const GenerationStats& stats) {
 
 }  // namespace
 
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  const auto middle =
+      values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
 std::string format_bytes(std::int64_t bytes) {
   constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
   double value = static_cast<double>(bytes);
@@ -125,6 +119,12 @@ std::string format_bytes(std::int64_t bytes) {
   }
   return unit == 0 ? fmt::format("{} B", bytes)
                    : fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+std::string format_seconds(double seconds) {
+  if (seconds < 1e-3) return fmt::format("{:.0f} us", seconds * 1e6);
+  if (seconds < 1) return fmt::format("{:.3g} ms", seconds * 1e3);
+  return fmt::format("{:.3g} s", seconds);
 }
 
 std::string statistics_text(const Session& session, const Engine& engine,

@@ -13,6 +13,10 @@ namespace pilotfish::cli {
 
 // "1.4 GiB"
 std::string format_bytes(std::int64_t bytes);
+// "1.63 ms"
+std::string format_seconds(double seconds);
+// The upper one of an even number; 0 for none.
+double median(std::vector<double> values);
 
 // The block of statistics that follows a text.
 std::string statistics_text(const Session& session, const Engine& engine,

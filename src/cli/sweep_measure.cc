@@ -1,0 +1,133 @@
+#include "cli/sweep_measure.h"
+
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "cli/report.h"
+#include "pilotfish/acceptor.h"
+
+namespace pilotfish::cli {
+namespace {
+
+// An engine for each acceptor; plain decoding shares the first.
+class Engines {
+ public:
+  Engines(const Session& session, std::int64_t n_positions)
+      : session_(session), n_positions_(n_positions) {}
+
+  Engine& of(const std::string& acceptor) {
+    std::unique_ptr<Engine>& engine = engines_[acceptor];
+    if (!engine) {
+      EngineOptions options = engine_options(session_, n_positions_);
+      options.acceptor = make_acceptor(acceptor);
+      engine = std::make_unique<Engine>(session_.target, session_.draft,
+                                        session_.tokenizer, options);
+    }
+    return *engine;
+  }
+
+ private:
+  const Session& session_;
+  std::int64_t n_positions_;
+  std::map<std::string, std::unique_ptr<Engine>> engines_;
+};
+
+void count_places(const IterationStats& iteration, Totals& totals) {
+  const auto drafted = static_cast<size_t>(iteration.drafted);
+  const auto accepted = static_cast<size_t>(iteration.accepted);
+  if (totals.offered_at.size() < drafted) {
+    totals.offered_at.resize(drafted);
+    totals.accepted_at.resize(drafted);
+  }
+  for (size_t i = 0; i < drafted; ++i) ++totals.offered_at[i];
+  for (size_t i = 0; i < accepted; ++i) ++totals.accepted_at[i];
+}
+
+}  // namespace
+
+void Totals::add(const GenerationStats& stats) {
+  for (size_t i = 1; i < stats.iterations.size(); ++i) {
+    const IterationStats& iteration = stats.iterations[i];
+    tokens += iteration.emitted;
+    ++passes;
+    drafted += iteration.drafted;
+    accepted += iteration.accepted;
+    seconds += iteration.total_seconds;
+    draft_seconds.push_back(iteration.draft_seconds);
+    verify_seconds.push_back(iteration.verify_seconds);
+    count_places(iteration, *this);
+  }
+}
+
+double Totals::seconds_per_token() const {
+  return tokens == 0 ? 0 : seconds / static_cast<double>(tokens);
+}
+
+double Totals::tokens_per_pass() const {
+  return passes == 0
+             ? 0
+             : static_cast<double>(tokens) / static_cast<double>(passes);
+}
+
+double Comparison::speedup() const {
+  const double time = speculative.seconds_per_token();
+  return time == 0 ? 0 : plain.seconds_per_token() / time;
+}
+
+double Comparison::verify_cost() const {
+  const double one = median(plain.verify_seconds);
+  return one == 0 ? 0 : median(speculative.verify_seconds) / one;
+}
+
+double Comparison::draft_cost() const {
+  const double one = median(plain.verify_seconds);
+  return one == 0 ? 0 : median(speculative.draft_seconds) / one;
+}
+
+double Comparison::predicted_speedup() const {
+  const double cost = verify_cost() + draft_cost();
+  return cost == 0 ? 0 : speculative.tokens_per_pass() / cost;
+}
+
+std::vector<Comparison> measure(const Session& session, const Request& request,
+                                std::int64_t n_positions,
+                                const std::vector<std::vector<Token>>& prompts,
+                                const std::vector<Setting>& settings,
+                                const std::function<bool(double)>& progress) {
+  Engines engines(session, n_positions);
+  std::vector<Comparison> comparisons;
+  for (const Setting& setting : settings) {
+    comparisons.push_back({setting, {}, {}, {}});
+  }
+  const auto run = [&](const Setting& setting, std::int64_t window,
+                       const std::vector<Token>& prompt) {
+    Request one = request;
+    one.prompt = prompt;
+    one.sampling.temperature = setting.temperature;
+    one.window = window;
+    return engines.of(setting.acceptor).generate(std::move(one)).stats;
+  };
+  const size_t all = prompts.size() * settings.size();
+  size_t done = 0;
+  for (const std::vector<Token>& prompt : prompts) {
+    for (Comparison& comparison : comparisons) {
+      const GenerationStats plain = run(comparison.setting, 1, prompt);
+      const GenerationStats speculative =
+          run(comparison.setting, comparison.setting.window, prompt);
+      comparison.plain.add(plain);
+      comparison.speculative.add(speculative);
+      if (plain.tokens_per_second > 0) {
+        comparison.ratios.push_back(speculative.tokens_per_second /
+                                    plain.tokens_per_second);
+      }
+      ++done;
+      if (!progress(static_cast<double>(done) / static_cast<double>(all))) {
+        return comparisons;
+      }
+    }
+  }
+  return comparisons;
+}
+
+}  // namespace pilotfish::cli

@@ -1,0 +1,99 @@
+// `pilotfish sweep` as a user runs it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "program.h"
+
+namespace pilotfish {
+namespace {
+
+using test::ProgramResult;
+using test::run_program;
+using ::testing::HasSubstr;
+using Json = nlohmann::json;
+
+class SweepTest : public ::testing::Test {
+ protected:
+  void SetUp() override { SKIP_WITHOUT_DATA("models/stories260K"); }
+
+  ProgramResult sweep(std::vector<std::string> more) {
+    const std::string model = test::data_path("models/stories260K").string();
+    const std::string prompts = (place_.path() / "prompts.txt").string();
+    std::ofstream(prompts) << "Once upon a time\nOne day, a girl\nThe cat\n";
+    std::vector<std::string> arguments = {
+        "sweep", "-m", model, "-d",        model,   "--draft-layers", "4", "-t",
+        "1",     "-n", "24",  "--prompts", prompts, "--ignore-eos"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_program(arguments);
+  }
+
+ private:
+  test::TemporaryFolder place_;
+};
+
+TEST_F(SweepTest, CountsWhatItRan) {
+  const ProgramResult result =
+      sweep({"--json", "--windows", "2,4", "--temperatures", "0,1",
+             "--most-prompts", "2"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const Json json = Json::parse(result.out);
+  EXPECT_EQ(json["prompts"], 2);
+  ASSERT_EQ(json["settings"].size(), 4);
+  for (const Json& setting : json["settings"]) {
+    const double passes = setting["passes"];
+    const double tokens = setting["tokens"];
+    const double window = setting["window"];
+    // Each text has 24 tokens, and those of its first pass are not counted.
+    EXPECT_LE(tokens, 2 * 23);
+    EXPECT_GE(tokens, 2 * (24 - window));
+    EXPECT_DOUBLE_EQ(setting["tokens_per_pass"], tokens / passes);
+    EXPECT_GE(tokens, passes);
+    EXPECT_LE(tokens, passes * window);
+    EXPECT_EQ(setting["acceptance_per_position"].size(), window - 1);
+    EXPECT_DOUBLE_EQ(setting["speedup"],
+                     setting["plain_seconds_per_token"].get<double>() /
+                         setting["seconds_per_token"].get<double>());
+    EXPECT_GT(setting["verify_cost"], 0.0);
+  }
+}
+
+TEST_F(SweepTest, EndsWithACommandToCopy) {
+  const ProgramResult result = sweep({"--windows", "3"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("temperature 0, acceptor rejection"));
+  EXPECT_THAT(result.out, HasSubstr("\n plain"));
+  EXPECT_THAT(result.out, HasSubstr("\n     3 "));
+  const size_t last = result.out.rfind("  pilotfish generate -m ");
+  ASSERT_NE(last, std::string::npos);
+  EXPECT_EQ(result.out.find('\n', last), result.out.size() - 1);
+}
+
+TEST_F(SweepTest, RefusesWhatItCannotMeasure) {
+  const std::pair<std::vector<std::string>, const char*> cases[] = {
+      {{"--windows", "1"}, "--windows: found 1"},
+      {{"--windows", "2,x"}, "--windows"},
+      {{"--temperatures", "-1"}, "--temperatures: found -1"},
+      {{"--acceptors", "none_such"}, "none_such"},
+      {{"-n", "-1"}, "--max-tokens"},
+  };
+  for (const auto& [arguments, message] : cases) {
+    const ProgramResult result = sweep(arguments);
+    EXPECT_EQ(result.exit_code, 2) << message;
+    EXPECT_THAT(result.message(), HasSubstr(message));
+    EXPECT_EQ(result.out, "");
+  }
+  const std::string model = test::data_path("models/stories260K").string();
+  const ProgramResult no_draft = run_program({"sweep", "-m", model});
+  EXPECT_EQ(no_draft.exit_code, 2);
+  EXPECT_THAT(no_draft.message(), HasSubstr("-d is missing"));
+  const ProgramResult no_prompts =
+      run_program({"sweep", "-m", model, "-d", model});
+  EXPECT_EQ(no_prompts.exit_code, 2);
+  EXPECT_THAT(no_prompts.message(), HasSubstr("--prompts is missing"));
+}
+
+}  // namespace
+}  // namespace pilotfish
