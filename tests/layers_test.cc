@@ -40,7 +40,7 @@ const std::map<std::string, std::string> kPublic = {
     {"inspect.h", "model"},        {"shapes.h", "model"},
     {"sampling.h", "sampling"},    {"distribution.h", "sampling"},
     {"tokenizer.h", "text"},       {"chat_template.h", "text"},
-    {"acceptor.h", "speculative"}, {"iteration.h", "speculative"},
+    {"acceptor.h", "speculative"}, {"iteration.h", "sampling"},
     {"engine.h", "engine"},        {"convert.h", "engine"},
     {"plan.h", "engine"},          {"speedup.h", "engine"},
     {"machine.h", "engine"},

@@ -1,8 +1,11 @@
 #ifndef PILOTFISH_ACCEPTOR_H_
 #define PILOTFISH_ACCEPTOR_H_
 
+#include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -44,6 +47,18 @@ struct Verdict {
   size_t accepted = 0;  // how many of `tokens` came from the draft
 };
 
+// argmax_x log p(x) + g(x), with one Gumbel noise g for each seed, position and
+// token: a draw from p, and the same one for every caller. Distributions that
+// are alike mostly give the same token. Requires: p has some mass.
+Token gumbel_draw(const Distribution& p, const Random& random,
+                  std::uint64_t position);
+
+// The noise with which a drafter that samples draws from its q.
+enum class DraftNoise {
+  kOwn,     // independent of all that the acceptor draws
+  kShared,  // that of gumbel_draw, with which the acceptor draws from p
+};
+
 // Decides how much of a draft survives. Stateless; one object serves all
 // requests.
 class TokenAcceptor {
@@ -57,9 +72,12 @@ class TokenAcceptor {
   // Returns the first `accepted` drafted tokens and exactly one more. Must not
   // throw. Randomness comes from `verification.random` alone.
   virtual Verdict accept(const Verification& verification) const = 0;
+  // What makes drafts that this rule accepts most of. A rule that weighs p
+  // against q needs kOwn.
+  virtual DraftNoise draft_noise() const { return DraftNoise::kOwn; }
 };
 
-// An acceptor by name ("rejection"; see acceptor_names), or one of a user's own
+// An acceptor by name ("block"; see acceptor_names), or one of a user's own
 // from a shared library, recognised by a '/' or a ".so" at the end. Throws
 // UsageError for an unknown name, Error for a library that cannot be loaded or
 // was built against another interface version. A library stays loaded as long
@@ -73,7 +91,32 @@ std::shared_ptr<const TokenAcceptor> make_synthetic_acceptor(double rate);
 
 // Raised with every change of this header that a compiled acceptor would
 // notice.
-inline constexpr int kAcceptorInterfaceVersion = 1;
+inline constexpr int kAcceptorInterfaceVersion = 2;
+
+// With g = -log(e) for an exponential e, the argmax of log p + g is the argmin
+// of e / p. e = -log(1 - u) is at least u, which spares most logarithms.
+inline Token gumbel_draw(const Distribution& p, const Random& random,
+                         std::uint64_t position) {
+  Token best = p.entries().front().token;
+  double least = std::numeric_limits<double>::infinity();
+  std::array<double, 2> numbers = {};  // of two tokens that differ in one bit
+  Token numbers_of = -1;
+  for (const Distribution::Entry& entry : p.entries()) {
+    if (entry.probability <= 0) continue;
+    if (entry.token / 2 != numbers_of) {
+      numbers_of = entry.token / 2;
+      numbers = random.uniform_pair(position, RandomRole::kNoise,
+                                    static_cast<std::uint32_t>(numbers_of));
+    }
+    const double u = numbers[static_cast<std::size_t>(entry.token % 2)];
+    if (u >= least * entry.probability) continue;
+    const double waiting = -std::log1p(-u) / entry.probability;
+    if (waiting >= least) continue;
+    least = waiting;
+    best = entry.token;
+  }
+  return best;
+}
 
 }  // namespace pilotfish
 

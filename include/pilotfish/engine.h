@@ -33,6 +33,12 @@ struct Request {
   // plain decoding; nullopt: the engine's.
   std::optional<std::int64_t> window;
   bool keep_proposals = false;  // in IterationStats, for traces
+  // For DrafterKind::kPrediction: how you think the text goes on. A wrong guess
+  // costs time, and changes nothing else.
+  std::vector<Token> prediction;
+  // Keep the target's log-probability of each token, and those of so many of
+  // the most probable ones; nullopt: keep none.
+  std::optional<std::int64_t> logprobs;
 };
 
 struct GenerationStats {
@@ -58,7 +64,8 @@ struct Generation {
   // The stop token included; after a stop string, up to the token that
   // completed it.
   std::vector<Token> tokens;
-  std::vector<Origin> origins;  // one a token
+  std::vector<Origin> origins;          // one a token
+  std::vector<TokenLogprobs> logprobs;  // one a token, if asked for
   // Valid UTF-8, without the stop token or stop string; empty without a
   // tokenizer.
   std::string text;
@@ -79,6 +86,18 @@ struct Piece {
 // requests. It may submit, cancel and take, but not step.
 using OnPiece = std::function<bool(const Piece&)>;
 
+// What guesses how a text goes on. Each is lossless with a lossless acceptor.
+enum class DrafterKind {
+  kModel,       // the draft model
+  kNgram,       // where prompt or output have the last few tokens already
+  kSuffix,      // the same by the longest match, and in a shared corpus
+  kPrediction,  // Request::prediction
+  kSkip,        // the target's own first layers
+};
+std::string_view drafter_name(DrafterKind kind);
+// "model", "ngram", "suffix", "prediction" or "skip"; else nullopt.
+std::optional<DrafterKind> parse_drafter(std::string_view name);
+
 struct EngineOptions {
   std::int64_t n_positions = 0;      // a sequence's bound; 0: the target's own
   std::int64_t max_sequences = 1;    // decoded together
@@ -86,6 +105,11 @@ struct EngineOptions {
   std::int64_t prefill_chunk = 512;  // prompt rows in one pass
   DType kv_dtype = DType::kF16;
   std::shared_ptr<const TokenAcceptor> acceptor = nullptr;  // "rejection"
+  // In order of preference: for each sequence and window the first that has a
+  // guess drafts. Empty: the draft model, where there is one.
+  std::vector<DrafterKind> drafters = {};
+  std::int64_t skip_layers = 0;    // of kSkip; 0: half of the target's
+  std::vector<Token> corpus = {};  // for kSuffix, beside the text itself
 };
 
 using RequestId = std::int64_t;

@@ -33,6 +33,17 @@ struct Proposal {
   double target_probability = 0;  // p, after the tokens drafted before it
 };
 
+// The target's own log-probabilities at an emitted token's place: natural log,
+// of its logits as they are, before any sampling parameter.
+struct TokenLogprobs {
+  struct Candidate {
+    Token token;
+    double logprob;
+  };
+  double logprob = 0;          // of the emitted token
+  std::vector<Candidate> top;  // the most probable ones, the best first
+};
+
 // One iteration of one sequence: a draft, a target pass, a verdict.
 struct IterationStats {
   std::int64_t drafted = 0;

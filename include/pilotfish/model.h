@@ -107,7 +107,11 @@ class Model {
   // the chunks a prompt came in, or the thread count.
   // Throws Error, with cache and model as they were, for a token out of range
   // or a sequence without room. Requires: the cache was made for this config.
-  Logits forward(const Batch& batch, KvCache& cache);
+  // `layers`: only the first ones, then the final norm and output; 0: all. The
+  // rows' keys and values of the others stay unwritten, so take the rows back
+  // (truncate) before a pass through all. Throws UsageError for more layers
+  // than there are.
+  Logits forward(const Batch& batch, KvCache& cache, std::int64_t layers = 0);
 
  private:
   struct Impl;

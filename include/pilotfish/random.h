@@ -15,6 +15,7 @@ enum class RandomRole : std::uint32_t {
   kAccept = 2,     // the acceptor decides about one; index: its place
   kTarget = 3,     // a token is drawn from the target's own distribution
   kRecovered = 4,  // a token is drawn from what a rejection leaves
+  kNoise = 5,      // noise that draft and target share; index: half the token
   kUser = 1000,    // and above: free for acceptors of users
 };
 
@@ -31,14 +32,22 @@ class Random {
   // its sequence, prompt included.
   double uniform(std::uint64_t position, RandomRole role,
                  std::uint32_t index = 0) const {
+    return uniform_pair(position, role, index)[0];
+  }
+  // Two for little more than the price of one; the first is `uniform`.
+  std::array<double, 2> uniform_pair(std::uint64_t position, RandomRole role,
+                                     std::uint32_t index) const {
     const std::array<std::uint32_t, 4> bits =
         philox({static_cast<std::uint32_t>(position),
                 static_cast<std::uint32_t>(position >> 32),
                 static_cast<std::uint32_t>(role), index},
                {static_cast<std::uint32_t>(seed_),
                 static_cast<std::uint32_t>(seed_ >> 32)});
-    const std::uint64_t both = (std::uint64_t{bits[0]} << 32) | bits[1];
-    return static_cast<double>(both >> 11) * 0x1p-53;
+    const auto number = [](std::uint32_t high, std::uint32_t low) {
+      const std::uint64_t both = (std::uint64_t{high} << 32) | low;
+      return static_cast<double>(both >> 11) * 0x1p-53;
+    };
+    return {number(bits[0], bits[1]), number(bits[2], bits[3])};
   }
 
   std::uint64_t seed() const { return seed_; }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <vector>
 
 #include "pilotfish/token.h"
 
@@ -12,6 +13,13 @@ namespace pilotfish {
 // steps apply in the order of the fields, to the target and to the draft alike,
 // at every position of a window with the tokens drafted before it counted.
 struct SamplingParams {
+  // Where there are any, nothing else is generated.
+  std::vector<Token> allowed_tokens;
+  std::vector<Token> banned_tokens;
+  // Sequences of tokens that must not come about: the last token of each is
+  // banned wherever the others come just before it, in the prompt also.
+  std::vector<std::vector<Token>> bad_words;
+
   // Added to the logits. -infinity bans a token.
   std::map<Token, float> logit_bias;
 

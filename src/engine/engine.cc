@@ -9,10 +9,10 @@
 #include <map>
 #include <utility>
 
+#include "engine/drafters.h"
 #include "engine/job.h"
 #include "pilotfish/error.h"
 #include "speculative/decoder.h"
-#include "speculative/model_drafter.h"
 #include "speculative/scorer.h"
 #include "text/utf8.h"
 
@@ -38,7 +38,7 @@ struct Engine::Impl {
         max_sequences(engine.max_sequences),
         target(model, cache_options(n_positions, engine)),
         draft(make_draft(std::move(draft_model), engine)),
-        drafter(make_drafter(engine)),
+        drafter(make_drafter(engine, target, draft.get())),
         decoder(
             target, *drafter,
             engine.acceptor ? engine.acceptor : make_acceptor("rejection"),
@@ -51,12 +51,6 @@ struct Engine::Impl {
     const KvCacheOptions cache = cache_options(
         std::min(n_positions, draft_model->config().n_positions), engine);
     return std::make_unique<ModelScorer>(std::move(draft_model), cache);
-  }
-
-  std::unique_ptr<Drafter> make_drafter(const EngineOptions& engine) const {
-    if (draft == nullptr) return std::make_unique<NoDrafter>();
-    return std::make_unique<ModelDrafter>(*draft, target.vocab_size(),
-                                          engine.prefill_chunk);
   }
 
   void check(const Request& request) const;
@@ -102,9 +96,18 @@ void Engine::Impl::check(const Request& request) const {
   }
   for (const Token token : request.prompt) check_token(token, "prompt token");
   for (const Token token : request.stop_ids) check_token(token, "stop id");
-  for (const auto& bias : request.sampling.logit_bias) {
+  const SamplingParams& sampling = request.sampling;
+  for (const auto& bias : sampling.logit_bias) {
     check_token(bias.first, "logit_bias: id");
   }
+  const auto check_all = [&](const std::vector<Token>& tokens,
+                             std::string_view what) {
+    for (const Token token : tokens) check_token(token, what);
+  };
+  check_all(sampling.allowed_tokens, "allowed token");
+  check_all(sampling.banned_tokens, "banned token");
+  for (const auto& word : sampling.bad_words) check_all(word, "bad word: id");
+  check_all(request.prediction, "predicted token");
   if (request.stop_strings.empty()) return;
   if (tokenizer == nullptr) {
     throw UsageError("stop strings need a tokenizer, and the model has none");

@@ -122,6 +122,84 @@ TEST_F(EngineTest, ARequestDoesNotDependOnItsNeighbours) {
   }
 }
 
+TEST_F(EngineTest, LogprobsAreThoseThatScoringGives) {
+  for (const std::int64_t window : {1, 4}) {
+    Engine engine(target(), draft(), tokenizer(),
+                  {.window = window, .kv_dtype = DType::kF32});
+    Request job = request({1, 5, 9}, 30);
+    job.sampling.temperature = 0.9;
+    job.sampling.top_k = 20;
+    job.logprobs = 2;
+    const Generation found = engine.generate(job);
+    ASSERT_EQ(found.logprobs.size(), found.tokens.size());
+    std::vector<Token> all = job.prompt;
+    all.insert(all.end(), found.tokens.begin(), found.tokens.end());
+    const Score expected = score(*target(), all);
+    for (size_t i = 0; i < found.tokens.size(); ++i) {
+      EXPECT_EQ(found.logprobs[i].logprob,
+                expected.log_probabilities[job.prompt.size() - 1 + i]);
+      EXPECT_EQ(found.logprobs[i].top.size(), 2u);
+    }
+  }
+}
+
+TEST_F(EngineTest, DraftersInOrderOfPreference) {
+  Request job = request({1, 5, 9, 33, 1, 5, 9}, 60);
+  const Generation expected = plain(job);
+  job.prediction = expected.tokens;
+  using K = DrafterKind;
+  const std::vector<std::vector<K>> lists = {
+      {K::kModel},
+      {K::kNgram},
+      {K::kSuffix},
+      {K::kPrediction},
+      {K::kSkip},
+      {K::kSuffix, K::kModel},
+      {K::kNgram, K::kSkip},
+      {K::kPrediction, K::kSuffix, K::kSkip}};
+  for (const std::vector<K>& drafters : lists) {
+    Engine engine(target(), draft(), tokenizer(),
+                  {.drafters = drafters, .corpus = expected.tokens});
+    const Generation found = engine.generate(job);
+    EXPECT_EQ(found.tokens, expected.tokens);
+    EXPECT_GT(found.stats.mean_acceptance_length, 1) << drafters.size();
+    if (drafters[0] == K::kPrediction) {
+      EXPECT_EQ(found.stats.acceptance_rate, 1);
+    }
+  }
+}
+
+TEST_F(EngineTest, DraftersThatLackWhatTheyNeedAreRefused) {
+  using K = DrafterKind;
+  const auto engine = [](EngineOptions options) {
+    Engine(target(), nullptr, tokenizer(), options);
+  };
+  EXPECT_THROW(engine({.drafters = {K::kModel}}), UsageError);
+  EXPECT_THROW(engine({.drafters = {K::kNgram, K::kNgram}}), UsageError);
+  EXPECT_THROW(engine({.drafters = {K::kSkip}, .skip_layers = 2}), UsageError);
+  EXPECT_THROW(engine({.drafters = {K::kSuffix}, .corpus = {5, 128}}),
+               UsageError);
+  for (const K kind :
+       {K::kModel, K::kNgram, K::kSuffix, K::kPrediction, K::kSkip}) {
+    EXPECT_EQ(parse_drafter(drafter_name(kind)), kind);
+  }
+  EXPECT_EQ(parse_drafter("eagle"), std::nullopt);
+}
+
+TEST_F(EngineTest, TokensOutOfRangeInRequestsAreRefused) {
+  Engine engine(target(), nullptr, tokenizer());
+  const auto expect_refused = [&](auto change) {
+    Request job = request({1}, 5);
+    change(job);
+    EXPECT_THROW(engine.submit(job), UsageError);
+  };
+  expect_refused([](Request& r) { r.prediction = {3, 128}; });
+  expect_refused([](Request& r) { r.sampling.allowed_tokens = {128}; });
+  expect_refused([](Request& r) { r.sampling.banned_tokens = {-1}; });
+  expect_refused([](Request& r) { r.sampling.bad_words = {{1, 128}}; });
+  expect_refused([](Request& r) { r.logprobs = -1; });
+}
+
 TEST_F(EngineTest, TheStreamIsTheText) {
   Engine engine(target(), draft(), tokenizer());
   std::string streamed;

@@ -24,6 +24,8 @@ SequenceOptions sequence_options(Request request,
                                model_ends.end());
   }
   options.window = request.window;
+  options.prediction = std::move(request.prediction);
+  options.logprobs = request.logprobs;
   options.keep_proposals = request.keep_proposals;
   return options;
 }
@@ -96,6 +98,8 @@ Generation Job::result() {
   const std::span<const Token> tokens = sequence_.generated();
   result.tokens.assign(tokens.begin(), tokens.end());
   result.origins.assign(sequence_.origins().begin(), sequence_.origins().end());
+  result.logprobs.assign(sequence_.logprobs().begin(),
+                         sequence_.logprobs().end());
   text_ += held_back();  // of a request that was cancelled
   result.text = std::move(text_);
   result.finish_reason = sequence_.finish_reason();

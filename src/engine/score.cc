@@ -6,6 +6,7 @@
 
 #include "pilotfish/engine.h"
 #include "pilotfish/error.h"
+#include "sampling/log_probabilities.h"
 
 namespace pilotfish {
 namespace {
@@ -15,13 +16,6 @@ namespace {
 std::int64_t chunk_rows(std::int64_t vocab_size) {
   constexpr std::int64_t kLogitsFloats = std::int64_t{16} << 20;
   return std::clamp<std::int64_t>(kLogitsFloats / vocab_size, 1, 512);
-}
-
-double log_probability(std::span<const float> logits, Token token) {
-  const double largest = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(logit - largest);
-  return logits[static_cast<size_t>(token)] - largest - std::log(sum);
 }
 
 void check(const ModelConfig& config, std::span<const Token> tokens,

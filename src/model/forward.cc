@@ -34,7 +34,7 @@ Forward::Forward(const ModelConfig& config, const Weights& weights, Rope rope,
       kv_size_(config.n_kv_heads * config.head_dim),
       tables_(static_cast<size_t>(team.size())) {}
 
-Logits Forward::run(const Batch& batch, KvCache& cache) {
+Logits Forward::run(const Batch& batch, KvCache& cache, std::int64_t layers) {
   KvCacheAccess access(cache);
   check(batch, access);
   reserve(batch, cache);
@@ -47,20 +47,21 @@ Logits Forward::run(const Batch& batch, KvCache& cache) {
     embed(batch.tokens().subspan(static_cast<size_t>(first),
                                  static_cast<size_t>(rows)));
     find_angles();
-    for (std::int64_t i = 0; i < config_.n_layers; ++i) layer(i, access);
+    for (std::int64_t i = 0; i < layers; ++i) layer(i, i + 1 == layers, access);
     project_logits(logits);
     logits += rows_ * config_.vocab_size;
   }
   return Logits(logits_.data(), batch.logits_rows(), config_.vocab_size);
 }
 
-void Forward::layer(std::int64_t index, const KvCacheAccess& cache) {
+void Forward::layer(std::int64_t index, bool is_last,
+                    const KvCacheAccess& cache) {
   const LayerWeights& weights = weights_.layers()[static_cast<size_t>(index)];
   normalise(weights.attention_norm);
   project_qkv(weights);
   rotate_and_cache(weights, index, cache);
   // From here on the last layer serves nothing but the logits.
-  if (index == config_.n_layers - 1) keep_logits_rows();
+  if (is_last) keep_logits_rows();
   attend(index, cache);
   add_linear(weights.attention_output, attended_.data());
   normalise(weights.ffn_norm);

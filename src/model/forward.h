@@ -21,8 +21,8 @@ class Forward {
   Forward(const ModelConfig& config, const Weights& weights, Rope rope,
           const Kernels& kernels, ThreadTeam& team);
 
-  // Model::forward, which see.
-  Logits run(const Batch& batch, KvCache& cache);
+  // Model::forward, which see. `layers`: the first ones, at least one.
+  Logits run(const Batch& batch, KvCache& cache, std::int64_t layers);
 
   // About what the scratch takes after a long prompt, with so many rows of
   // logits asked for at once.
@@ -65,7 +65,7 @@ class Forward {
   void begin_tile(std::int64_t first_row, std::int64_t rows);
   void embed(std::span<const Token> tokens);
   void find_angles();
-  void layer(std::int64_t index, const KvCacheAccess& cache);
+  void layer(std::int64_t index, bool is_last, const KvCacheAccess& cache);
   void project_logits(float* logits);
 
   // The steps of a layer, over the rows of the tile.

@@ -34,12 +34,16 @@ void Batch::clear() {
 
 namespace {
 
-ModelConfig first_layers(ModelConfig config, std::int64_t layers) {
+std::int64_t layer_count(const ModelConfig& config, std::int64_t layers) {
   if (layers < 0 || layers > config.n_layers) {
     throw UsageError(fmt::format("layers {}: must lie between 0 (all) and {}",
                                  layers, config.n_layers));
   }
-  if (layers > 0) config.n_layers = layers;
+  return layers == 0 ? config.n_layers : layers;
+}
+
+ModelConfig first_layers(ModelConfig config, std::int64_t layers) {
+  config.n_layers = layer_count(config, layers);
   return config;
 }
 
@@ -91,8 +95,8 @@ std::int64_t Model::resident_bytes() const {
 std::string_view Model::instruction_set() const { return impl_->kernels.name; }
 const std::filesystem::path& Model::path() const { return impl_->path; }
 
-Logits Model::forward(const Batch& batch, KvCache& cache) {
-  return impl_->forward.run(batch, cache);
+Logits Model::forward(const Batch& batch, KvCache& cache, std::int64_t layers) {
+  return impl_->forward.run(batch, cache, layer_count(impl_->config, layers));
 }
 
 }  // namespace pilotfish

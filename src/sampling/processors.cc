@@ -57,6 +57,32 @@ float penalised(float logit, const TokenHistory::Occurrences& occurrences,
   return static_cast<float>(x);
 }
 
+bool is_constrained(const SamplingParams& params) {
+  return !params.allowed_tokens.empty() || !params.banned_tokens.empty() ||
+         !params.bad_words.empty();
+}
+
+// All of the word but its last token are the history's last tokens.
+bool completes(std::span<const Token> history, const std::vector<Token>& word) {
+  const size_t before = word.size() - 1;
+  return history.size() >= before &&
+         std::equal(word.begin(), word.end() - 1, history.end() - before);
+}
+
+// What a row yields in which nothing is left.
+Token hopeless_token(const SamplingParams& params, size_t row_size) {
+  Token first = 0;
+  bool found = false;
+  for (const Token token : params.allowed_tokens) {
+    if (static_cast<size_t>(token) >= row_size || (found && token > first)) {
+      continue;
+    }
+    first = token;
+    found = true;
+  }
+  return first;
+}
+
 // The k largest, in no order. Requires: 0 < k < row.size(), no NaN.
 void select_top(std::span<const float> row, size_t k, std::vector<Token>& top) {
   const auto better = [row](Token a, Token b) {
@@ -151,10 +177,11 @@ Distribution LogitsProcessor::process(std::span<const float> logits,
       adjust(logits, params, history, stop_tokens);
   const float largest = largest_of(row);
   if (params.temperature == 0 || largest == kBanned) {
-    // Where all are banned the "largest" is the first.
+    if (largest == kBanned) {
+      return Distribution::one_hot(hopeless_token(params, row.size()));
+    }
     const auto at = std::find(row.begin(), row.end(), largest);
-    return Distribution::one_hot(
-        at == row.end() ? 0 : static_cast<Token>(at - row.begin()));
+    return Distribution::one_hot(static_cast<Token>(at - row.begin()));
   }
 
   std::vector<Entry> entries;
@@ -197,9 +224,14 @@ std::span<const float> LogitsProcessor::adjust(
   const bool bans = too_early && !stop_tokens.empty();
   const bool penalises = has_penalty(params);
   const bool nan = has_nan(logits);
-  if (!bans && !penalises && !nan && params.logit_bias.empty()) return logits;
+  const bool constrained = is_constrained(params);
+  if (!bans && !penalises && !nan && !constrained &&
+      params.logit_bias.empty()) {
+    return logits;
+  }
 
   adjusted_.assign(logits.begin(), logits.end());
+  if (constrained) constrain(params, history);
   const auto in_row = [&](Token token) {
     return token >= 0 && static_cast<size_t>(token) < adjusted_.size();
   };
@@ -223,6 +255,29 @@ std::span<const float> LogitsProcessor::adjust(
     if (std::isnan(logit)) logit = kBanned;
   }
   return adjusted_;
+}
+
+void LogitsProcessor::constrain(const SamplingParams& params,
+                                const TokenHistory& history) {
+  const auto in_row = [&](Token token) {
+    return static_cast<size_t>(token) < adjusted_.size();
+  };
+  if (!params.allowed_tokens.empty()) {
+    allowed_.assign(adjusted_.size(), kBanned);
+    for (const Token token : params.allowed_tokens) {
+      if (!in_row(token)) continue;
+      const auto i = static_cast<size_t>(token);
+      allowed_[i] = adjusted_[i];
+    }
+    adjusted_.swap(allowed_);
+  }
+  const auto ban = [&](Token token) {
+    if (in_row(token)) adjusted_[static_cast<size_t>(token)] = kBanned;
+  };
+  for (const Token token : params.banned_tokens) ban(token);
+  for (const std::vector<Token>& word : params.bad_words) {
+    if (completes(history.tokens(), word)) ban(word.back());
+  }
 }
 
 }  // namespace pilotfish

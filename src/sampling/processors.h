@@ -18,9 +18,9 @@ namespace pilotfish {
 //
 // Logits are taken as they come: NaN counts as -infinity, and several +infinity
 // share the probability. A row in which nothing is left (every logit NaN,
-// -infinity or banned) yields its first token, so that a broken model or a
-// hopeless bias cannot stop a batch. Among equal logits the smaller id goes
-// first wherever an order matters.
+// -infinity or banned) yields its first token, or the first that is allowed, so
+// that a broken model or a hopeless bias cannot stop a batch. Among equal
+// logits the smaller id goes first wherever an order matters.
 class LogitsProcessor {
  public:
   // The distribution of the token that follows `history`. Tokens of the
@@ -33,13 +33,17 @@ class LogitsProcessor {
                        std::span<const Token> stop_tokens);
 
  private:
-  // The row with bias, penalties and bans; `logits` itself where none applies.
+  // The row with constraints, bias, penalties and bans; `logits` itself where
+  // none applies.
   std::span<const float> adjust(std::span<const float> logits,
                                 const SamplingParams& params,
                                 const TokenHistory& history,
                                 std::span<const Token> stop_tokens);
 
+  void constrain(const SamplingParams& params, const TokenHistory& history);
+
   std::vector<float> adjusted_;
+  std::vector<float> allowed_;
   std::vector<Token> top_;
 };
 

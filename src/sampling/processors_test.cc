@@ -410,6 +410,59 @@ TEST(Processors, AHopelessRowYieldsItsFirstToken) {
   }
 }
 
+TEST(Processors, AllowedTokensAreTheOnlyOnes) {
+  for (const double temperature : {0.0, 1.0}) {
+    Case c({9, 1, 2, 5, 3});
+    c.params.temperature = temperature;
+    c.params.allowed_tokens = {4, 1, 3, 700};
+    const Distribution d = c.processed();
+    EXPECT_EQ(d.argmax(), 3);
+    EXPECT_EQ(d.probability(0) + d.probability(2), 0);
+    if (temperature > 0) {
+      const double mass = std::exp(1) + std::exp(5) + std::exp(3);
+      EXPECT_NEAR(d.probability(1), std::exp(1) / mass, 1e-12);
+    }
+    // A bias cannot bring back what is not allowed.
+    c.params.logit_bias = {{0, 1000.f}};
+    EXPECT_EQ(c.processed().probability(0), 0);
+  }
+}
+
+TEST(Processors, BannedTokensNeverCome) {
+  Case c({9, 1, 2});
+  c.params.banned_tokens = {0, 88};
+  EXPECT_EQ(c.processed().argmax(), 2);
+  c.params.temperature = 1;
+  EXPECT_EQ(c.processed().probability(0), 0);
+  c.params.allowed_tokens = {0, 1};
+  EXPECT_EQ(c.processed().probability(1), 1);
+}
+
+TEST(Processors, BadWordsAreBannedWhereTheyWouldBeComplete) {
+  Case c({5, 4, 3, 2});
+  c.params.bad_words = {{2, 3, 0}};
+  c.prompt = {1, 2};
+  EXPECT_EQ(c.processed().argmax(), 0);
+  c.generated = {3};  // "2" lies in the prompt
+  EXPECT_EQ(c.processed().argmax(), 1);
+  c.generated = {3, 3};
+  EXPECT_EQ(c.processed().argmax(), 0);
+  c.params.bad_words = {{0}, {3, 1}};  // of one token: always
+  EXPECT_EQ(c.processed().argmax(), 2);
+  c.prompt = {2};
+  c.generated = {};
+  EXPECT_EQ(c.processed().argmax(), 1);
+}
+
+TEST(Processors, AHopelessRowYieldsWhatIsAllowed) {
+  Case c({5, 4, 3, 2});
+  c.params.allowed_tokens = {3, 2};
+  c.params.banned_tokens = {2, 3};
+  EXPECT_EQ(c.processed().probability(2), 1);
+  c.params.temperature = 1;
+  EXPECT_EQ(c.processed().probability(2), 1);
+}
+
 TEST(Processors, StopTokensWaitForMinTokens) {
   Case c({0, 9, 5});
   c.stop = {1};
@@ -501,6 +554,10 @@ TEST(SamplingParams, EveryParameterOutOfRangeIsNamed) {
   expect_refused("logit_bias", [](P& p) { p.logit_bias = {{-1, 0.f}}; });
   expect_refused("logit_bias", [](P& p) { p.logit_bias = {{1, kNan}}; });
   expect_refused("logit_bias", [](P& p) { p.logit_bias = {{1, kInfinity}}; });
+  expect_refused("allowed_tokens", [](P& p) { p.allowed_tokens = {-1}; });
+  expect_refused("banned_tokens", [](P& p) { p.banned_tokens = {3, -2}; });
+  expect_refused("bad_words", [](P& p) { p.bad_words = {{1}, {}}; });
+  expect_refused("bad_words", [](P& p) { p.bad_words = {{1, -1}}; });
   SamplingParams fine;
   fine.logit_bias = {{1, -kInfinity}};
   EXPECT_NO_THROW(validate(fine));

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <string_view>
+#include <vector>
 
 #include "pilotfish/error.h"
 #include "pilotfish/sampling.h"
@@ -26,6 +27,20 @@ void require(bool holds, std::string_view name, std::int64_t value,
 }  // namespace
 
 void validate(const SamplingParams& params) {
+  const auto require_tokens = [](std::string_view name,
+                                 const std::vector<Token>& tokens) {
+    for (const Token token : tokens) {
+      require(token >= 0, name, std::int64_t{token}, "a token id of 0 or more");
+    }
+  };
+  require_tokens("allowed_tokens", params.allowed_tokens);
+  require_tokens("banned_tokens", params.banned_tokens);
+  for (const std::vector<Token>& word : params.bad_words) {
+    if (word.empty()) {
+      throw UsageError("bad_words: one is empty; it needs at least one token");
+    }
+    require_tokens("bad_words", word);
+  }
   for (const auto& [token, bias] : params.logit_bias) {
     require(token >= 0, "logit_bias", std::int64_t{token},
             "a token id of 0 or more");

@@ -19,6 +19,8 @@ struct NamedAcceptor {
 constexpr std::array kAcceptors = {
     NamedAcceptor{"rejection", make_rejection_acceptor},
     NamedAcceptor{"block", make_block_acceptor},
+    NamedAcceptor{"coupled", make_coupled_acceptor},
+    NamedAcceptor{"typical", make_typical_acceptor},
 };
 
 bool is_library(std::string_view name) {

@@ -12,6 +12,8 @@ namespace pilotfish {
 
 std::shared_ptr<const TokenAcceptor> make_rejection_acceptor();
 std::shared_ptr<const TokenAcceptor> make_block_acceptor();
+std::shared_ptr<const TokenAcceptor> make_coupled_acceptor();
+std::shared_ptr<const TokenAcceptor> make_typical_acceptor();
 
 // From a shared library made with PILOTFISH_EXPORT_ACCEPTOR. Throws Error.
 std::shared_ptr<const TokenAcceptor> load_acceptor(

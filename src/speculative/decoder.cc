@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "pilotfish/error.h"
+#include "sampling/log_probabilities.h"
 
 namespace pilotfish {
 namespace {
@@ -100,6 +101,7 @@ void SpeculativeDecoder::step(std::span<Sequence* const> sequences) {
     if (!part.emits()) continue;
     judge(part, logits, row);
     check(part);
+    note_logprobs(part, logits, row);
     row += 1 + static_cast<std::int64_t>(part.draft.size());
   }
   for (Part& part : parts_) {
@@ -148,7 +150,8 @@ void SpeculativeDecoder::draft() {
     if (length == 0) continue;
     // A prompt is encoded first, whatever chunks it comes in.
     const bool encoding = part.sequence->generated_size() == 0;
-    requests_.push_back({part.sequence, encoding ? 0 : length});
+    requests_.push_back(
+        {part.sequence, encoding ? 0 : length, acceptor_->draft_noise()});
     requested_by_.push_back(&part);
   }
   if (requests_.empty()) return;
@@ -226,12 +229,22 @@ void SpeculativeDecoder::check(const Part& part) const {
   }
 }
 
+void SpeculativeDecoder::note_logprobs(Part& part, const Logits& logits,
+                                       std::int64_t first_row) {
+  const std::optional<std::int64_t> wanted = part.sequence->logprobs_wanted();
+  if (!wanted) return;
+  for (const Token token : part.verdict.tokens) {
+    part.logprobs.push_back(
+        log_probabilities(logits.row(first_row++), token, *wanted));
+  }
+}
+
 // Grows the sequence by its verdict and fits the caches to it.
 std::int64_t SpeculativeDecoder::take_over(Part& part) {
   Sequence& sequence = *part.sequence;
   const std::int64_t emitted = sequence.append(
       part.verdict, static_cast<std::int64_t>(part.draft.size()),
-      target_.n_positions());
+      target_.n_positions(), part.logprobs);
   // The newest token is not cached yet.
   target_.truncate(sequence.target_id, sequence.size() - 1);
   drafter_.commit(sequence);

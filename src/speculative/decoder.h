@@ -57,7 +57,8 @@ class SpeculativeDecoder {
     std::int64_t rows;    // of its own tokens in the pass
     Draft draft;          // further rows
     Verdict verdict;
-    std::vector<Proposal> proposals = {};  // where the sequence keeps them
+    std::vector<TokenLogprobs> logprobs = {};  // of the verdict's tokens
+    std::vector<Proposal> proposals = {};      // where the sequence keeps them
 
     // The newest token is among the rows, so that logits come of it.
     bool emits() const { return cached + rows == sequence->size(); }
@@ -69,6 +70,8 @@ class SpeculativeDecoder {
   Logits score();
   void judge(Part& part, const Logits& logits, std::int64_t first_row);
   void check(const Part& part) const;
+  static void note_logprobs(Part& part, const Logits& logits,
+                            std::int64_t first_row);
   std::int64_t take_over(Part& part);
 
   Scorer& target_;

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <memory>
 #include <string>
@@ -535,6 +536,9 @@ TEST(Decoder, OptionsOutOfRangeAreRefused) {
   options.window = 1;
   options.sampling.top_p = 2;
   EXPECT_THROW(Sequence{options}, UsageError);
+  options.sampling.top_p = 1;
+  options.logprobs = -1;
+  EXPECT_THROW(Sequence{options}, UsageError);
   TableScorer target(small_toy().target);
   NoDrafter drafter;
   for (const DecoderOptions& wrong :
@@ -602,6 +606,43 @@ TEST(Decoder, VerdictsThatBreakTheContractAreErrorsThatNameTheAcceptor) {
   expect_error("ends in token -1", [](const Draft&) {
     return Verdict{{-1}, 0};
   });
+}
+
+TEST(Decoder, LogprobsAreTheTargetsOwn) {
+  Toy toy = small_toy();
+  toy.sampling.temperature = 1.4;
+  toy.sampling.top_k = 9;
+  toy.sampling.frequency_penalty = 0.5;
+  toy.stop_tokens = {4};
+  for (toy.window = 1; toy.window <= 6; ++toy.window) {
+    for (std::uint64_t seed = 0; seed < 10; ++seed) {
+      SequenceOptions options = toy.sequence(seed);
+      options.logprobs = 3;
+      Sequence sequence(options);
+      Bench(toy).run({&sequence});
+      ASSERT_EQ(sequence.logprobs().size(), sequence.generated().size());
+      Tokens prefix = toy.prompt;
+      for (size_t i = 0; i < sequence.generated().size(); ++i) {
+        const std::span<const float> row = toy.target.row(prefix);
+        double sum = 0;
+        for (const float x : row) sum += std::exp(double{x});
+        const Token token = sequence.generated()[i];
+        const TokenLogprobs& found = sequence.logprobs()[i];
+        EXPECT_NEAR(found.logprob,
+                    row[static_cast<size_t>(token)] - std::log(sum), 1e-12);
+        ASSERT_EQ(found.top.size(), 3u);
+        EXPECT_EQ(found.top[0].token,
+                  std::ranges::max_element(row) - row.begin());
+        EXPECT_GE(found.top[1].logprob, found.top[2].logprob);
+        prefix.push_back(token);
+      }
+      sequence.finish(FinishReason::kStopString, 1);
+      EXPECT_EQ(sequence.logprobs().size(), 1u);
+    }
+  }
+  Sequence none(toy.sequence(0));
+  Bench(toy).run({&none});
+  EXPECT_TRUE(none.logprobs().empty());
 }
 
 TEST(Decoder, KeepsProposalsOfSequencesThatAskForThem) {

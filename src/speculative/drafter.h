@@ -1,6 +1,7 @@
 #ifndef PILOTFISH_SPECULATIVE_DRAFTER_H_
 #define PILOTFISH_SPECULATIVE_DRAFTER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -15,7 +16,13 @@ struct DraftRequest {
   // The most tokens to propose. 0 while the prompt is being encoded: a drafter
   // with a cache of its own uses the time to encode it too.
   std::int64_t length;
+  DraftNoise noise = DraftNoise::kOwn;  // to sample with
 };
+
+// Draws the token that a draft goes on with, from q. `place` is the number of
+// tokens drafted before it. The history ends with those.
+Token draw_drafted(const Distribution& q, const DraftRequest& request,
+                   std::size_t place);
 
 // Guesses how sequences go on. What it guesses changes the speed, never the
 // text: the acceptor sees to that as long as `Draft::probs` is honest.
@@ -27,9 +34,7 @@ class Drafter {
   // One draft a request, of at most `length` tokens, in the order of the
   // requests. Tokens lie in the target's vocabulary. Leaves each sequence as it
   // was; its history may be pushed and rolled back meanwhile.
-  // Draws with RandomRole::kDraft at the position of the drafted token, with
-  // its place in the draft as index: what is drafted there again, in a later
-  // window, is then independent of what a verdict has seen and thrown away.
+  // One that samples does so with draw_drafted.
   virtual std::vector<Draft> propose(
       std::span<const DraftRequest> requests) = 0;
 

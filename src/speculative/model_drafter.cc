@@ -36,17 +36,18 @@ std::vector<Draft> ModelDrafter::propose(
       continue;
     }
     encode(sequence, follower.id, sequence.size());
-    runners.push_back({&requests[i], follower.id, &drafts[i],
-                       std::min(requests[i].length, reachable),
-                       HistoryRollback(sequence.history())});
+    runners.push_back(
+        {follower.id,
+         SampledDraft(requests[i], std::min(requests[i].length, reachable),
+                      drafts[i])});
   }
   run(runners);
   for (const Runner& runner : runners) {
-    const Sequence& sequence = *runner.request->sequence;
-    Follower& follower = followers_.at(&sequence);
-    follower.proposed = runner.draft->tokens;
+    const Draft& draft = runner.draft.draft();
+    Follower& follower = followers_.at(&runner.draft.sequence());
+    follower.proposed = draft.tokens;
     follower.proposed_at =
-        sequence.size() - static_cast<std::int64_t>(runner.draft->size());
+        runner.draft.history().size() - static_cast<std::int64_t>(draft.size());
   }
   return drafts;
 }
@@ -129,41 +130,18 @@ void ModelDrafter::run(std::span<Runner> runners) {
   while (!running.empty()) {
     batch_.clear();
     for (const Runner* runner : running) {
-      // The history goes on from the sequence into what is drafted.
-      const TokenHistory& history = runner->request->sequence->history();
-      batch_.add(runner->id,
-                 history.tokens().subspan(
-                     static_cast<size_t>(draft_.length(runner->id))),
+      const auto cached = static_cast<size_t>(draft_.length(runner->id));
+      batch_.add(runner->id, runner->draft.history().tokens().subspan(cached),
                  1);
     }
     const Logits logits = draft_.forward(batch_);
     std::int64_t row = 0;
     std::erase_if(running, [&](Runner* runner) {
-      return !extend(*runner, logits.row(row++));
+      return !runner->draft.extend(
+          logits.row(row++).first(static_cast<size_t>(shared_vocab_size_)),
+          processor_);
     });
   }
-}
-
-// Draws one more token. Returns whether another may follow.
-bool ModelDrafter::extend(Runner& runner, std::span<const float> logits) {
-  Sequence& sequence = *runner.request->sequence;
-  TokenHistory& history = sequence.history();
-  Distribution q =
-      processor_.process(logits.first(static_cast<size_t>(shared_vocab_size_)),
-                         sequence.sampling(), history, sequence.stop_tokens());
-  const bool greedy = sequence.sampling().temperature == 0;
-  Draft& draft = *runner.draft;
-  const Token token =
-      greedy
-          ? q.argmax()
-          : q.sample(sequence.random().uniform(
-                static_cast<std::uint64_t>(history.size()), RandomRole::kDraft,
-                static_cast<std::uint32_t>(draft.size())));
-  draft.tokens.push_back(token);
-  if (!greedy) draft.probs.push_back(std::move(q));
-  history.push(token);
-  return static_cast<std::int64_t>(draft.size()) < runner.length &&
-         !sequence.is_stop(token);
 }
 
 }  // namespace pilotfish

@@ -9,6 +9,7 @@
 #include "pilotfish/model.h"
 #include "sampling/processors.h"
 #include "speculative/drafter.h"
+#include "speculative/sampled_draft.h"
 #include "speculative/scorer.h"
 
 namespace pilotfish {
@@ -43,18 +44,14 @@ class ModelDrafter final : public Drafter {
   };
   // A sequence that is drafted for in this call.
   struct Runner {
-    const DraftRequest* request;
     SequenceId id;
-    Draft* draft;
-    std::int64_t length;
-    HistoryRollback rollback;
+    SampledDraft draft;
   };
 
   Follower& follow(const Sequence& sequence);
   std::int64_t reach(const Sequence& sequence, Follower& follower) const;
   void encode(const Sequence& sequence, SequenceId id, std::int64_t most_rows);
   void run(std::span<Runner> runners);
-  bool extend(Runner& runner, std::span<const float> logits);
 
   Scorer& draft_;
   std::int64_t shared_vocab_size_;

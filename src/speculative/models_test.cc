@@ -1,6 +1,6 @@
-// Bit for bit: with real forward passes at temperature 0, speculation changes
-// no token id, whatever the window, draft, threads, prefill chunk, neighbours,
-// cache type and penalties.
+// Bit for bit: with real forward passes, at temperature 0 or with the coupled
+// acceptor, speculation changes no token id, whatever the window, draft,
+// threads, prefill chunk, neighbours, cache type and penalties.
 
 #include <gtest/gtest.h>
 
@@ -8,9 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "pilotfish/error.h"
 #include "random_model.h"
 #include "speculative/decoder.h"
 #include "speculative/model_drafter.h"
+#include "speculative/skip_drafter.h"
 #include "test_data.h"
 
 namespace pilotfish {
@@ -18,7 +20,7 @@ namespace {
 
 using Tokens = std::vector<Token>;
 
-class GreedyIdentity : public testing::Test {
+class Identity : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder_ = new test::TemporaryFolder;
@@ -39,19 +41,24 @@ class GreedyIdentity : public testing::Test {
   static void TearDownTestSuite() { delete folder_; }
 
   struct Setting {
-    std::string draft = "";  // none
+    std::string draft = "";     // none; "skip": the target's first layer
+    std::string acceptor = "";  // by `sampled`
     std::int64_t window = 4;
     std::int64_t prefill_chunk = 512;
     int threads = 1;
     int neighbours = 0;
     bool penalties = false;
+    bool sampled = false;  // with the coupled acceptor
     DType kv = DType::kF16;
   };
 
+  // "cut": the target's first layer as a model of its own.
   static std::shared_ptr<Model> load(const std::string& name, int threads) {
     LoadOptions options;
     options.threads = make_threads(threads);
-    return Model::load(folder_->path() / name, options);
+    options.layers = name == "cut" ? 1 : 0;
+    return Model::load(folder_->path() / (name == "cut" ? "target" : name),
+                       options);
   }
 
   // The text after a prompt of 20, and how it came about.
@@ -72,6 +79,11 @@ class GreedyIdentity : public testing::Test {
       options.sampling.frequency_penalty = 0.2;
       options.sampling.penalty_window = 16;
     }
+    if (setting.sampled) {
+      options.sampling.temperature = 0.8;
+      options.sampling.top_p = 0.95;
+      options.sampling.seed = static_cast<std::uint64_t>(seed);
+    }
     return options;
   }
 
@@ -79,7 +91,9 @@ class GreedyIdentity : public testing::Test {
     ModelScorer target(load("target", setting.threads), {0, 8, setting.kv});
     std::unique_ptr<ModelScorer> draft;
     std::unique_ptr<Drafter> drafter = std::make_unique<NoDrafter>();
-    if (!setting.draft.empty()) {
+    if (setting.draft == "skip") {
+      drafter = std::make_unique<SkipDrafter>(target, 1);
+    } else if (!setting.draft.empty()) {
       draft =
           std::make_unique<ModelScorer>(load(setting.draft, setting.threads),
                                         KvCacheOptions{0, 8, setting.kv});
@@ -87,7 +101,10 @@ class GreedyIdentity : public testing::Test {
                                                setting.prefill_chunk);
     }
     SpeculativeDecoder decoder(
-        target, *drafter, make_acceptor("rejection"),
+        target, *drafter,
+        make_acceptor(!setting.acceptor.empty() ? setting.acceptor
+                      : setting.sampled         ? "coupled"
+                                                : "rejection"),
         {.window = setting.window, .prefill_chunk = setting.prefill_chunk});
     std::vector<std::unique_ptr<Sequence>> sequences;
     for (Token i = 0; i <= setting.neighbours; ++i) {
@@ -114,65 +131,108 @@ class GreedyIdentity : public testing::Test {
   static test::TemporaryFolder* folder_;
 };
 
-test::TemporaryFolder* GreedyIdentity::folder_ = nullptr;
+test::TemporaryFolder* Identity::folder_ = nullptr;
 
-TEST_F(GreedyIdentity, ForEveryWindowAndDraft) {
-  for (const bool penalties : {false, true}) {
-    const Tokens plain = run({.window = 1, .penalties = penalties}).tokens;
-    ASSERT_EQ(plain.size(), 40u);
-    for (const char* draft : {"target", "good", "random", "narrow", "broad"}) {
-      for (std::int64_t window = 1; window <= 8; ++window) {
-        EXPECT_EQ(
-            run({.draft = draft, .window = window, .penalties = penalties})
-                .tokens,
-            plain)
-            << draft << ", window " << window << ", penalties " << penalties;
+TEST_F(Identity, ForEveryWindowAndDraft) {
+  for (const bool sampled : {false, true}) {
+    for (const bool penalties : {false, true}) {
+      const Setting setting{
+          .window = 1, .penalties = penalties, .sampled = sampled};
+      const Tokens plain = run(setting).tokens;
+      ASSERT_EQ(plain.size(), 40u);
+      for (const char* draft :
+           {"target", "good", "random", "narrow", "broad", "skip"}) {
+        for (std::int64_t window = 1; window <= 8; ++window) {
+          Setting speculative = setting;
+          speculative.draft = draft;
+          speculative.window = window;
+          EXPECT_EQ(run(speculative).tokens, plain)
+              << draft << ", window " << window << ", penalties " << penalties
+              << ", sampled " << sampled;
+        }
       }
     }
   }
 }
 
-TEST_F(GreedyIdentity, ForEveryPrefillChunkThreadCountNeighbourAndCacheType) {
+TEST_F(Identity, ForEveryPrefillChunkThreadCountNeighbourAndCacheType) {
   for (const DType kv : {DType::kF32, DType::kF16, DType::kBF16}) {
-    const Tokens plain = run({.window = 1, .kv = kv}).tokens;
-    for (const char* draft : {"good", "random"}) {
-      for (const std::int64_t chunk : {1, 3, 7, 19, 20}) {
-        EXPECT_EQ(
-            run({.draft = draft, .prefill_chunk = chunk, .kv = kv}).tokens,
-            plain)
-            << draft << ", chunk " << chunk;
+    for (const bool sampled : {false, true}) {
+      const Setting setting{.window = 1, .sampled = sampled, .kv = kv};
+      const Tokens plain = run(setting).tokens;
+      const auto expect_same = [&](const char* draft, std::int64_t window,
+                                   std::int64_t chunk, int neighbours,
+                                   int threads) {
+        Setting other = setting;
+        other.draft = draft;
+        other.window = window;
+        other.prefill_chunk = chunk;
+        other.neighbours = neighbours;
+        other.threads = threads;
+        EXPECT_EQ(run(other).tokens, plain)
+            << draft << ", window " << window << ", chunk " << chunk
+            << ", neighbours " << neighbours << ", threads " << threads
+            << ", sampled " << sampled;
+      };
+      for (const char* draft : {"good", "random", "skip"}) {
+        for (const std::int64_t chunk : {1, 3, 7, 19, 20}) {
+          expect_same(draft, 4, chunk, 0, 1);
+        }
+        for (const int neighbours : {1, 4, 7}) {
+          expect_same(draft, 5, 11, neighbours, 1);
+        }
       }
-      for (const int neighbours : {1, 4, 7}) {
-        EXPECT_EQ(run({.draft = draft,
-                       .window = 5,
-                       .prefill_chunk = 11,
-                       .neighbours = neighbours,
-                       .kv = kv})
-                      .tokens,
-                  plain)
-            << draft << ", neighbours " << neighbours;
-      }
+      if (kv != DType::kF16) continue;
       for (const int threads : {2, 3}) {
-        EXPECT_EQ(
-            run({.draft = draft, .window = 6, .threads = threads, .kv = kv})
-                .tokens,
-            plain)
-            << draft << ", threads " << threads;
+        expect_same("good", 6, 512, 0, threads);
       }
     }
   }
 }
 
-TEST_F(GreedyIdentity, TheTargetAsItsOwnDraftIsAlwaysAccepted) {
-  for (const bool penalties : {false, true}) {
-    const Outcome outcome =
-        run({.draft = "target", .window = 8, .penalties = penalties});
-    EXPECT_GT(outcome.drafted, 30);
-    EXPECT_EQ(outcome.accepted, outcome.drafted);
+TEST_F(Identity, TheTargetAsItsOwnDraftIsAlwaysAccepted) {
+  for (const bool sampled : {false, true}) {
+    for (const bool penalties : {false, true}) {
+      const Outcome outcome = run({.draft = "target",
+                                   .window = 8,
+                                   .penalties = penalties,
+                                   .sampled = sampled});
+      EXPECT_GT(outcome.drafted, 30);
+      EXPECT_EQ(outcome.accepted, outcome.drafted);
+    }
   }
 }
 
-TEST_F(GreedyIdentity, DraftsOfDifferentQualityAreTested) {
+// The first layers as a draft that shares the target's cache propose exactly
+// what the same layers propose as a model with a cache of their own.
+TEST_F(Identity, SkippingLayersDraftsAsTheCutModelDoes) {
+  for (const char* acceptor : {"rejection", "block", "coupled"}) {
+    for (const int neighbours : {0, 3}) {
+      for (const bool sampled : {false, true}) {
+        Setting setting{.draft = "skip",
+                        .acceptor = acceptor,
+                        .window = 5,
+                        .neighbours = neighbours,
+                        .sampled = sampled};
+        const Outcome skip = run(setting);
+        setting.draft = "cut";
+        const Outcome cut = run(setting);
+        EXPECT_EQ(skip.tokens, cut.tokens) << acceptor;
+        EXPECT_EQ(skip.drafted, cut.drafted) << acceptor;
+        EXPECT_EQ(skip.accepted, cut.accepted) << acceptor;
+      }
+    }
+  }
+}
+
+TEST_F(Identity, SkippingNeedsAPartOfTheLayers) {
+  ModelScorer target(load("target", 1), {});
+  EXPECT_THROW(SkipDrafter(target, 0), UsageError);
+  EXPECT_THROW(SkipDrafter(target, 2), UsageError);
+  EXPECT_NO_THROW(SkipDrafter(target, 1));
+}
+
+TEST_F(Identity, DraftsOfDifferentQualityAreTested) {
   const Outcome good = run({.draft = "good"});
   const Outcome random = run({.draft = "random"});
   EXPECT_GT(good.accepted, 0);

@@ -30,4 +30,8 @@ Logits ModelScorer::forward(const Batch& batch) {
   return model_->forward(batch, cache_);
 }
 
+Logits ModelScorer::forward_first(const Batch& batch, std::int64_t layers) {
+  return model_->forward(batch, cache_, layers);
+}
+
 }  // namespace pilotfish

@@ -40,6 +40,8 @@ class ModelScorer final : public Scorer {
   std::int64_t length(SequenceId sequence) const override;
   void truncate(SequenceId sequence, std::int64_t length) override;
   Logits forward(const Batch& batch) override;
+  // With the model's first layers alone; the cache's others stay unwritten.
+  Logits forward_first(const Batch& batch, std::int64_t layers);
 
   const Model& model() const { return *model_; }
   const KvCache& cache() const { return cache_; }

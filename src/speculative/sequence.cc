@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 #include <utility>
 
 #include "pilotfish/error.h"
@@ -23,6 +24,10 @@ SequenceOptions checked(SequenceOptions options) {
     throw UsageError(
         fmt::format("window: {} is out of range; 1 (plain decoding) or more",
                     *options.window));
+  }
+  if (options.logprobs.value_or(0) < 0) {
+    throw UsageError(fmt::format("logprobs: {} is out of range; 0 or more",
+                                 *options.logprobs));
   }
   validate(options.sampling);
   return options;
@@ -46,10 +51,12 @@ void Sequence::finish(FinishReason reason, std::int64_t keep) {
   if (keep >= generated_size()) return;
   history_.truncate(prompt_size() + keep);
   origins_.resize(static_cast<size_t>(keep));
+  if (!logprobs_.empty()) logprobs_.resize(static_cast<size_t>(keep));
 }
 
 std::int64_t Sequence::append(const Verdict& verdict, std::int64_t drafted,
-                              std::int64_t n_positions) {
+                              std::int64_t n_positions,
+                              std::span<TokenLogprobs> logprobs) {
   assert(!finished());
   const auto accepted = static_cast<std::int64_t>(verdict.accepted);
   std::int64_t emitted = 0;
@@ -67,6 +74,11 @@ std::int64_t Sequence::append(const Verdict& verdict, std::int64_t drafted,
       finish_reason_ = FinishReason::kNPositions;
     }
     if (finished()) break;
+  }
+  if (!logprobs.empty()) {
+    const auto kept = logprobs.first(static_cast<size_t>(emitted));
+    logprobs_.insert(logprobs_.end(), std::make_move_iterator(kept.begin()),
+                     std::make_move_iterator(kept.end()));
   }
   return emitted;
 }

@@ -24,6 +24,9 @@ struct SequenceOptions {
   std::vector<Token> stop_tokens;  // each ends the sequence, itself included
   std::optional<std::int64_t> window;  // k; nullopt: the window policy's
   bool keep_proposals = false;
+  std::vector<Token> prediction;  // how the user thinks it goes on
+  // Whether log-probabilities are kept, and of how many candidates a token.
+  std::optional<std::int64_t> logprobs;
 };
 
 // One text in the making: its tokens, how they are sampled, when it ends, and
@@ -56,6 +59,12 @@ class Sequence {
   bool is_stop(Token token) const;
   std::optional<std::int64_t> window() const { return options_.window; }
   bool keeps_proposals() const { return options_.keep_proposals; }
+  std::span<const Token> prediction() const { return options_.prediction; }
+  std::optional<std::int64_t> logprobs_wanted() const {
+    return options_.logprobs;
+  }
+  // One a token of generated() where they are wanted, else none.
+  std::span<const TokenLogprobs> logprobs() const { return logprobs_; }
 
   bool finished() const { return finish_reason_.has_value(); }
   // Requires: finished().
@@ -77,9 +86,10 @@ class Sequence {
 
   // Takes over a verdict's tokens, up to the first stop token, max_tokens or
   // `n_positions` tokens in all; finishes the sequence there. Returns how many.
-  // Requires: !finished().
+  // `logprobs`: one a token of the verdict, or none. Requires: !finished().
   std::int64_t append(const Verdict& verdict, std::int64_t drafted,
-                      std::int64_t n_positions);
+                      std::int64_t n_positions,
+                      std::span<TokenLogprobs> logprobs = {});
 
   // Adds a pass's times, and its counts if it emitted anything.
   void record(IterationStats pass);
@@ -91,6 +101,7 @@ class Sequence {
   Random random_;
   TokenHistory history_;
   std::vector<Origin> origins_;
+  std::vector<TokenLogprobs> logprobs_;
   std::optional<FinishReason> finish_reason_;
   std::vector<IterationStats> iterations_;
   IterationStats unfinished_;  // passes that have emitted nothing yet

@@ -14,6 +14,9 @@
 #include <vector>
 
 #include "speculative/block_rule.h"
+#include "speculative/ngram_drafter.h"
+#include "speculative/preference_drafter.h"
+#include "speculative/suffix_drafter.h"
 #include "speculative/testing/naive_loop.h"
 #include "speculative/testing/toy.h"
 
@@ -67,6 +70,13 @@ const Config kConfigs[] = {
     {"StopTokens",
      [](Toy& t) {
        t.stop_tokens = {2, 9, 11};
+     }},
+    {"Constraints",
+     [](Toy& t) {
+       t.sampling.allowed_tokens = {0, 1, 2, 3, 4, 6, 7, 9, 11, 12, 15};
+       t.sampling.banned_tokens = {4};
+       // One that the prompt begins, and some that drafts do.
+       t.sampling.bad_words = {{2, 7}, {1, 3}, {3, 3}, {9, 0, 12}, {0, 6}};
      }},
     {"MinTokens",
      [](Toy& t) {
@@ -142,6 +152,55 @@ INSTANTIATE_TEST_SUITE_P(Processors, Lossless,
                            return std::string(std::get<0>(test.param)) +
                                   std::get<1>(test.param).name;
                          });
+
+// Its text is plain sampling's, as acceptors_test.cc shows; so this tests the
+// distribution of that, and all processors at once will do.
+INSTANTIATE_TEST_SUITE_P(
+    Coupled, Lossless,
+    testing::Combine(testing::Values("coupled"),
+                     testing::Values(kConfigs[0], std::end(kConfigs)[-1])),
+    [](const auto& test) {
+      return std::string(std::get<0>(test.param)) +
+             std::get<1>(test.param).name;
+    });
+
+// Drafters that look up, in a prompt that gives them something to find.
+class LosslessLookup : public testing::TestWithParam<const char*> {
+ protected:
+  static Toy toy() {
+    Toy toy = narrow_toy();
+    toy.prompt = {3, 7, 3, 7, 12, 3, 7};
+    toy.sampling.frequency_penalty = 0.3;
+    return toy;
+  }
+  double p_value(Drafter& drafter) const {
+    const Toy toy = this->toy();
+    TableScorer target(toy.target);
+    return test::decoded_tally(toy, kTrials, target, drafter,
+                               make_acceptor(GetParam()))
+        .p_value(test::expected_tally(toy));
+  }
+};
+
+TEST_P(LosslessLookup, WithNgrams) {
+  NgramDrafter drafter;
+  EXPECT_GT(p_value(drafter), kLevel);
+}
+
+TEST_P(LosslessLookup, WithSuffixesACorpusAndThenAModel) {
+  const Toy toy = this->toy();
+  TableScorer draft(toy.draft);
+  const std::vector<Token> corpus = {7, 12, 3, 5, 5, 1, 12, 3, 5, 8, 1, 12, 0};
+  std::vector<std::unique_ptr<Drafter>> drafters;
+  drafters.push_back(std::make_unique<SuffixDrafter>(make_corpus(corpus)));
+  drafters.push_back(std::make_unique<ModelDrafter>(draft, 16));
+  PreferenceDrafter drafter(std::move(drafters));
+  EXPECT_GT(p_value(drafter), kLevel);
+}
+
+INSTANTIATE_TEST_SUITE_P(Acceptors, LosslessLookup,
+                         testing::Values("rejection", "block"),
+                         [](const auto& test) { return test.param; });
 
 // Vocabulary 4096: real processors and acceptor, with each context's rows
 // processed once. Three tokens with a window of three, then of what is left.
@@ -334,6 +393,9 @@ void truncate(Toy& toy) {
   toy.sampling.top_k = 6;
 }
 void penalise(Toy& toy) { toy.sampling.frequency_penalty = 1.5; }
+void constrain(Toy& toy) {
+  toy.sampling.bad_words = {{1, 3}, {3, 3}, {3, 5}, {5, 1}, {8, 8}, {12, 3}};
+}
 void stop_early(Toy& toy) { toy.stop_tokens = {2, 9, 11}; }
 
 TEST(StatisticalControl, TheLoopWithoutABugPasses) {
@@ -360,6 +422,11 @@ TEST(StatisticalControl, UnprocessedDraftProbabilitiesAreCaught) {
 
 TEST(StatisticalControl, PenaltiesThatIgnoreDraftedTokensAreCaught) {
   EXPECT_LT(p_value_of(Bug::kPenaltiesIgnoreDrafted, penalise), kCaught);
+}
+
+TEST(StatisticalControl, BadWordsThatIgnoreDraftedTokensAreCaught) {
+  EXPECT_GT(p_value_of(Bug::kNone, constrain), kLevel);
+  EXPECT_LT(p_value_of(Bug::kPenaltiesIgnoreDrafted, constrain), kCaught);
 }
 
 TEST(StatisticalControl, TokensAfterTheEndAreCaught) {

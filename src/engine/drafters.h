@@ -1,0 +1,20 @@
+#ifndef PILOTFISH_ENGINE_DRAFTERS_H_
+#define PILOTFISH_ENGINE_DRAFTERS_H_
+
+#include <memory>
+
+#include "pilotfish/engine.h"
+#include "speculative/drafter.h"
+#include "speculative/scorer.h"
+
+namespace pilotfish {
+
+// The drafters that the options ask for, in one. `draft` may be null; both
+// models must outlive what is returned. Throws UsageError for a kind that lacks
+// what it needs or is there twice.
+std::unique_ptr<Drafter> make_drafter(const EngineOptions& options,
+                                      ModelScorer& target, ModelScorer* draft);
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_ENGINE_DRAFTERS_H_

@@ -1,0 +1,38 @@
+#include "speculative/acceptors.h"
+
+namespace pilotfish {
+namespace {
+
+// Gumbel coupling (Daliri et al. 2024, arXiv 2408.07978): the target's own draw
+// at each position, with the noise that belongs to it; what was drafted only
+// decides how far one pass reaches. The text is that of plain decoding with the
+// same seed, token for token.
+class CoupledAcceptor final : public TokenAcceptor {
+ public:
+  std::string_view name() const override { return "coupled"; }
+  bool lossless() const override { return true; }
+  DraftNoise draft_noise() const override { return DraftNoise::kShared; }
+
+  Verdict accept(const Verification& verification) const override {
+    const Draft& draft = verification.draft;
+    Verdict verdict;
+    while (true) {
+      const size_t i = verdict.accepted;
+      verdict.tokens.push_back(gumbel_draw(verification.target[i],
+                                           verification.random,
+                                           verification.position + i));
+      if (i == draft.size() || verdict.tokens.back() != draft.tokens[i]) {
+        return verdict;
+      }
+      ++verdict.accepted;
+    }
+  }
+};
+
+}  // namespace
+
+std::shared_ptr<const TokenAcceptor> make_coupled_acceptor() {
+  return std::make_shared<CoupledAcceptor>();
+}
+
+}  // namespace pilotfish

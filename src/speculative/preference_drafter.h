@@ -1,0 +1,29 @@
+#ifndef PILOTFISH_SPECULATIVE_PREFERENCE_DRAFTER_H_
+#define PILOTFISH_SPECULATIVE_PREFERENCE_DRAFTER_H_
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "speculative/drafter.h"
+
+namespace pilotfish {
+
+// Several drafters in order of preference: for each sequence, the first that
+// has a guess drafts. Which one that is follows from the tokens so far, so the
+// draft's q is still what was drawn from.
+class PreferenceDrafter final : public Drafter {
+ public:
+  explicit PreferenceDrafter(std::vector<std::unique_ptr<Drafter>> drafters);
+
+  std::vector<Draft> propose(std::span<const DraftRequest> requests) override;
+  void commit(const Sequence& sequence) override;
+  void forget(const Sequence& sequence) override;
+
+ private:
+  std::vector<std::unique_ptr<Drafter>> drafters_;
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_SPECULATIVE_PREFERENCE_DRAFTER_H_

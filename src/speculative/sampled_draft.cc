@@ -1,0 +1,22 @@
+#include "speculative/sampled_draft.h"
+
+#include <utility>
+
+namespace pilotfish {
+
+bool SampledDraft::extend(std::span<const float> logits,
+                          LogitsProcessor& processor) {
+  Sequence& sequence = *request_->sequence;
+  Distribution q = processor.process(logits, sequence.sampling(), history(),
+                                     sequence.stop_tokens());
+  const bool greedy = sequence.sampling().temperature == 0;
+  const Token token =
+      greedy ? q.argmax() : draw_drafted(q, *request_, draft_->size());
+  draft_->tokens.push_back(token);
+  if (!greedy) draft_->probs.push_back(std::move(q));
+  sequence.history().push(token);
+  return static_cast<std::int64_t>(draft_->size()) < length_ &&
+         !sequence.is_stop(token);
+}
+
+}  // namespace pilotfish

@@ -1,0 +1,40 @@
+#ifndef PILOTFISH_SPECULATIVE_SAMPLED_DRAFT_H_
+#define PILOTFISH_SPECULATIVE_SAMPLED_DRAFT_H_
+
+#include <cstdint>
+#include <span>
+
+#include "sampling/processors.h"
+#include "speculative/drafter.h"
+
+namespace pilotfish {
+
+// A draft in the making, drawn token by token from rows of logits. Meanwhile
+// the sequence's history goes on into what is drafted; it is as it was when
+// this goes out of scope. At temperature 0 the draft is deterministic.
+class SampledDraft {
+ public:
+  // At most `length` tokens, into `draft`; both arguments must outlive this.
+  SampledDraft(const DraftRequest& request, std::int64_t length, Draft& draft)
+      : request_(&request),
+        length_(length),
+        draft_(&draft),
+        rollback_(request.sequence->history()) {}
+
+  const Sequence& sequence() const { return *request_->sequence; }
+  const TokenHistory& history() const { return sequence().history(); }
+  const Draft& draft() const { return *draft_; }
+
+  // Draws one more token. Returns whether another may follow.
+  bool extend(std::span<const float> logits, LogitsProcessor& processor);
+
+ private:
+  const DraftRequest* request_;
+  std::int64_t length_;
+  Draft* draft_;
+  HistoryRollback rollback_;
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_SPECULATIVE_SAMPLED_DRAFT_H_
