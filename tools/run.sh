@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # `make run`: builds, then generates text speculatively. Arguments go to
-# `pilotfish generate`; without -m among them the pair shipped under models/ is
-# used, or, where that is absent, a small model of the tests' data.
+# `pilotfish generate`, which without -m takes the pair under models/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,26 +17,10 @@ then
   exit 1
 fi
 
-arguments=("$@")
-has() {
-  local flag
-  for flag in "${arguments[@]}"; do
-    case " $* " in *" ${flag%%=*} "*) return 0 ;; esac
-  done
-  return 1
-}
-
-if ! has -m --model && [ ! -e models/pilotfish-stories ]; then
-  stories=${PILOTFISH_TEST_DATA:-../shared/data}/models/stories260K
-  if [ ! -e "$stories" ]; then
-    echo "run: no model here; give one: make run ARGS=\"-m FOLDER|FILE.gguf -p 'Once upon a time'\"" >&2
-    exit 1
-  fi
-  # The draft is the same model in bfloat16: it shows how speculation works, not
-  # how fast it can be.
-  arguments+=(-m "$stories")
-  has -d --draft || arguments+=(-d "$stories" --draft-dtype bf16)
-fi
-has -p --prompt -f --file --tokens ||
-  arguments+=(-p "Once upon a time")
-exec build/release/pilotfish generate "${arguments[@]}"
+# Stories are livelier off the most probable path.
+[ $# -eq 0 ] && set -- -p "Once upon a time" --temperature 0.7
+case " $* " in
+  *" -p "* | *" --prompt"* | *" -f "* | *" --file"* | *" --tokens"*) ;;
+  *) set -- "$@" -p "Once upon a time" ;;
+esac
+exec build/release/pilotfish generate "$@"

@@ -31,16 +31,13 @@ def optimiser(model, weight_decay: float = 0.1):
 class Progress:
     """One line that rewrites itself on a terminal, else a line now and then."""
 
-    def __init__(self, name: str, total: int):
-        self.name, self.total = name, total
+    def __init__(self, name: str, total: int, done: int = 0):
+        self.name, self.total, self.first = name, total, done
         self.terminal = sys.stderr.isatty()
         self.start = self.shown = time.monotonic()
-        self.first = None
 
     def show(self, done: int, note: str = ""):
         now = time.monotonic()
-        if self.first is None:
-            self.first = done - 1
         last = done == self.total
         if not last and now - self.shown < (0.5 if self.terminal else 30):
             return
@@ -74,7 +71,7 @@ def train(
         model.load_state_dict(state["model"])
         adam.load_state_dict(state["adam"])
         start, average = state["step"], state["average"]
-    progress = Progress(name, steps)
+    progress = Progress(name, steps, start)
     model.train()
     for step in range(start, steps):
         for group in adam.param_groups:

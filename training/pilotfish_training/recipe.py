@@ -34,7 +34,7 @@ FULL = Recipe(
     target=shape(VOCABULARY, 384, 1024, layers=8, heads=6, kv_heads=2),
     draft=shape(VOCABULARY, 128, 512, layers=3, heads=2, kv_heads=1, tied=True),
     target_steps=3000,
-    draft_steps=4000,
+    draft_steps=3000,
 )
 
 QUICK = Recipe(

@@ -38,7 +38,7 @@ class Teacher:
     @torch.no_grad()
     def ask(self, model, device, at_once: int = 16):
         done = json.loads(self.state.read_text())["done"]
-        progress = Progress("teacher", len(self.windows))
+        progress = Progress("teacher", len(self.windows), done)
         while done < len(self.windows):
             batch = self.windows[done : done + at_once]
             tokens = torch.from_numpy(batch.astype(np.int64)).to(device)
