@@ -162,7 +162,7 @@ TEST_F(CliTest, JsonTellsEverything) {
   EXPECT_TRUE(json["text"].is_null());
   EXPECT_EQ(json["finish_reason"], "max_tokens");
   EXPECT_EQ(json["prompt_tokens"], Json({1, 5, 9, 33}));
-  EXPECT_EQ(json["acceptor"], "rejection");
+  EXPECT_EQ(json["acceptor"], "block");
   EXPECT_EQ(json["lossless"], true);
   EXPECT_EQ(json["synthetic"], false);
   EXPECT_EQ(json["seed"], 9);

@@ -104,7 +104,7 @@ struct EngineOptions {
   std::int64_t window = 5;           // the default k
   std::int64_t prefill_chunk = 512;  // prompt rows in one pass
   DType kv_dtype = DType::kF16;
-  std::shared_ptr<const TokenAcceptor> acceptor = nullptr;  // "rejection"
+  std::shared_ptr<const TokenAcceptor> acceptor = nullptr;  // "block"
   // In order of preference: for each sequence and window the first that has a
   // guess drafts. Empty: the draft model, where there is one.
   std::vector<DrafterKind> drafters = {};

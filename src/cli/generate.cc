@@ -125,11 +125,19 @@ void add_generate(CLI::App& app) {
                      "Show where each token came from: accepted from the "
                      "draft, recovered, bonus")
           ->group(output);
+  CLI::Option* json =
+      command
+          ->add_flag("--json", options->json,
+                     "One JSON object with ids, text, iterations and timings")
+          ->group(output)
+          ->excludes(show);
   command
-      ->add_flag("--json", options->json,
-                 "One JSON object with ids, text, iterations and timings")
+      ->add_option("--logprobs", options->decoding.logprobs,
+                   "With --json: the target's log-probability of each token, "
+                   "and those of the N most probable ones")
+      ->option_text("N")
       ->group(output)
-      ->excludes(show);
+      ->needs(json);
   command
       ->add_option("--parallel", options->parallel,
                    "With --prompts: sequences decoded together (default 4)")

@@ -66,6 +66,14 @@ std::uint64_t parse_seed(const std::string& text) {
       "--seed: found \"{}\", expected a whole number from 0, or random", text));
 }
 
+std::vector<std::string> labelled_acceptors() {
+  std::vector<std::string> names = acceptor_names();
+  for (std::string& name : names) {
+    if (!make_acceptor(name)->lossless()) name += " (lossy)";
+  }
+  return names;
+}
+
 }  // namespace
 
 void add_compute_options(CLI::App& app, ComputeOptions& options,
@@ -88,6 +96,12 @@ void add_compute_options(CLI::App& app, ComputeOptions& options,
 void add_sampling_options(CLI::App& app, SamplingOptions& options) {
   const std::string group = "Sampling (in the order they apply)";
   SamplingParams& params = options.params;
+  add(app, "--allow-ids", options.allowed_tokens, "IDS",
+      "Generate these tokens and no others", group);
+  add(app, "--ban-ids", options.banned_tokens, "IDS", "Never these tokens",
+      group);
+  add_repeatable(app, "--bad-word", options.bad_words, "TEXT",
+                 "Never the tokens this text is usually made of", group);
   add_repeatable(app, "--logit-bias", options.logit_bias, "ID=V",
                  "Add V to the logit of token ID; -inf bans it", group);
   add(app, "--repetition-penalty,--repeat-penalty", params.repetition_penalty,
@@ -111,7 +125,9 @@ void add_sampling_options(CLI::App& app, SamplingOptions& options) {
   add(app, "--min-p", params.min_p, "P",
       "Keep what has P times the best one's probability (0: off)", group);
   add(app, "--seed", options.seed, "N",
-      "Same seed, same text (default 0); random draws one", group);
+      "Same seed, same text (default 0; across drafts and windows with "
+      "--reproducible); random draws one",
+      group);
 }
 
 SamplingParams sampling_params(const SamplingOptions& options) {
@@ -120,6 +136,8 @@ SamplingParams sampling_params(const SamplingOptions& options) {
     params.logit_bias.insert_or_assign(parse_bias(text).first,
                                        parse_bias(text).second);
   }
+  params.allowed_tokens = parse_tokens("--allow-ids", options.allowed_tokens);
+  params.banned_tokens = parse_tokens("--ban-ids", options.banned_tokens);
   params.seed = parse_seed(options.seed);
   validate(params);
   return params;
@@ -139,14 +157,31 @@ void add_decoding_options(CLI::App& app, DecodingOptions& options) {
       "As --dtype, for the draft", speculation);
   add(app, "--draft-layers", options.draft_layers, "N",
       "Use only the draft's first N layers (the target itself, cut short, can "
-      "be the draft)",
+      "be the draft); with --drafter skip, the target's (default half)",
       speculation);
+  add(app, "--drafter", options.drafter, "NAMES",
+      "What guesses: model (-d), ngram (repeats in the text), suffix (the "
+      "same, and a corpus), prediction, skip (the target's first layers), "
+      "none; "
+      "in order of preference, as in suffix,model (default: what -d, "
+      "--prediction and --corpus are for)",
+      speculation);
+  add(app, "--prediction", options.prediction, "FILE",
+      "How you think the text goes on, for --drafter prediction", speculation);
+  add(app, "--corpus", options.corpus, "FILE",
+      "Text to look for repeats in, for --drafter suffix", speculation);
   CLI::Option* acceptor =
       add(app, "--acceptor", options.acceptor, "NAME",
           fmt::format("What decides about drafted tokens: {}, or a shared "
-                      "library (default rejection)",
-                      fmt::join(acceptor_names(), ", ")),
+                      "library (default {})",
+                      fmt::join(labelled_acceptors(), ", "), options.acceptor),
           speculation);
+  app.add_flag_callback(
+         "--reproducible", [&options] { options.acceptor = "coupled"; },
+         "Same seed, same text, whatever the draft and window: --acceptor "
+         "coupled")
+      ->group(speculation)
+      ->excludes(acceptor);
   add(app, "--synthetic-acceptance", options.synthetic_acceptance, "R",
       "For benchmarks: accept each drafted token with probability R, whatever "
       "the models say",

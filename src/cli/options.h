@@ -32,7 +32,10 @@ void add_compute_options(CLI::App& app, ComputeOptions& options,
 struct SamplingOptions {
   SamplingParams params;
   std::vector<std::string> logit_bias;  // "ID=VALUE"
-  std::string seed = "0";               // or "random"
+  std::string allowed_tokens;           // ids
+  std::string banned_tokens;
+  std::vector<std::string> bad_words;  // texts; they need a tokenizer
+  std::string seed = "0";              // or "random"
 };
 void add_sampling_options(CLI::App& app, SamplingOptions& options);
 // Checked; a random seed is drawn here. Throws UsageError.
@@ -43,9 +46,12 @@ struct DecodingOptions {
   ComputeOptions compute;
   std::string draft;  // empty or "none": no draft model
   std::string draft_dtype;
-  std::int64_t draft_layers = 0;  // 0: all
+  std::int64_t draft_layers = 0;  // 0: all, or half of the target's
+  std::string drafter;            // names in order; empty: by the other flags
+  std::string prediction;         // file
+  std::string corpus;             // file
   std::int64_t window = 5;
-  std::string acceptor = "rejection";
+  std::string acceptor = "block";
   std::optional<double> synthetic_acceptance;
   std::string kv_dtype = "f16";
   SamplingOptions sampling;
@@ -53,6 +59,7 @@ struct DecodingOptions {
   std::vector<std::string> stop_strings;
   std::vector<Token> stop_ids;
   bool ignore_eos = false;
+  std::optional<std::int64_t> logprobs;
 };
 void add_decoding_options(CLI::App& app, DecodingOptions& options);
 

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <utility>
 
+#include "cli/drafting.h"
+
 namespace pilotfish::cli {
 namespace {
 
@@ -67,11 +69,28 @@ Json settings_json(const Session& session, const Engine& engine,
           {"presence_penalty", sampling.presence_penalty},
           {"penalty_window", sampling.penalty_window},
           {"logit_bias", std::move(bias)},
+          {"allowed_tokens", sampling.allowed_tokens},
+          {"banned_tokens", sampling.banned_tokens},
+          {"bad_words", sampling.bad_words},
           {"stop_strings", request.stop_strings},
           {"stop_ids", request.stop_ids},
           {"ignore_eos", request.ignore_eos},
           {"kv_dtype", dtype_name(session.kv_dtype)},
           {"threads", session.threads}};
+}
+
+// -infinity, of a token that the model rules out, is null.
+Json logprobs_json(const Generation& generation) {
+  Json tokens = Json::array();
+  for (const TokenLogprobs& token : generation.logprobs) {
+    Json top = Json::array();
+    for (const TokenLogprobs::Candidate& candidate : token.top) {
+      top.push_back(
+          {{"token", candidate.token}, {"logprob", candidate.logprob}});
+    }
+    tokens.push_back({{"logprob", token.logprob}, {"top", std::move(top)}});
+  }
+  return tokens;
 }
 
 Json iterations_json(const GenerationStats& stats) {
@@ -145,7 +164,7 @@ std::string statistics_text(const Session& session, const Engine& engine,
                             stats.tokens_per_second,
                             format_seconds(stats.tpot_median_seconds),
                             format_seconds(stats.tpot_p99_seconds)));
-  if (session.draft) {
+  if (!session.drafters.empty()) {
     line(
         "acceptance",
         fmt::format("{:.2f} tokens a pass, {:.1f} % of the drafted",
@@ -159,6 +178,7 @@ std::string statistics_text(const Session& session, const Engine& engine,
          fmt::format("{}, each {} to draft and {} to verify",
                      stats.iterations.size(), format_seconds(times.draft),
                      format_seconds(times.verify)));
+    line("drafter", drafters_text(session.drafters));
     line("acceptor", acceptor_text(session));
   } else {
     line("passes",
@@ -184,10 +204,15 @@ nlohmann::ordered_json generation_json(const Session& session,
   json["text"] = session.tokenizer ? Json(generation.text) : Json(nullptr);
   json["tokens"] = generation.tokens;
   json["origins"] = std::move(origins);
+  if (request.logprobs) json["logprobs"] = logprobs_json(generation);
   json["finish_reason"] = finish_reason_name(generation.finish_reason);
   json["prompt_tokens"] = request.prompt;
   json["model"] = model_json(*session.target);
   json["draft"] = session.draft ? model_json(*session.draft) : Json(nullptr);
+  json["drafters"] = Json::array();
+  for (const DrafterKind kind : session.drafters) {
+    json["drafters"].push_back(drafter_name(kind));
+  }
   json["acceptor"] = session.acceptor->name();
   json["lossless"] = session.acceptor->lossless();
   json["synthetic"] = session.synthetic;

