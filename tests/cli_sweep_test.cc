@@ -63,7 +63,7 @@ TEST_F(SweepTest, CountsWhatItRan) {
 TEST_F(SweepTest, EndsWithACommandToCopy) {
   const ProgramResult result = sweep({"--windows", "3"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, HasSubstr("temperature 0, acceptor rejection"));
+  EXPECT_THAT(result.out, HasSubstr("temperature 0, acceptor block"));
   EXPECT_THAT(result.out, HasSubstr("\n plain"));
   EXPECT_THAT(result.out, HasSubstr("\n     3 "));
   const size_t last = result.out.rfind("  pilotfish generate -m ");
