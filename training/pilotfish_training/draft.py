@@ -50,7 +50,9 @@ def train(shape: LlamaShape, teacher, recipe, checkpoint, device, held_out: int 
 
 @torch.no_grad()
 def overlap(model, teacher, rows, device):
-    """(sum min(p, q), share of equal argmax) over some windows."""
+    """(sum min(p, q), share of equal argmax) over some windows. The sum takes what
+    lies beyond the teacher's likeliest for one token: an upper bound, near where
+    the target is sure of itself."""
     sums, equal = [], []
     for start in range(0, len(rows), 16):
         tokens, ids, p = teacher.batch(rows[start : start + 16], device)
@@ -80,7 +82,7 @@ def shape_for(target: LlamaShape, parameters: int, share: float) -> LlamaShape:
             best = shape
     if best is None:
         raise ValueError(
-            f"no draft of a {share:.3f}th fits: the vocabulary of {target.vocab_size} "
-            "alone takes more; raise --share"
+            f"no draft fits into {share:.3f} of {parameters:,} parameters with a "
+            f"vocabulary of {target.vocab_size:,}: raise --share"
         )
     return best

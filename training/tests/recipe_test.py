@@ -240,7 +240,7 @@ class ToyPair(unittest.TestCase):
         text.write_text("\n".join(data.read_stories(DATA / "text")[0][:100]), "utf-8")
         said = self.run_script(
             "distil_draft.py", "--target", self.target, "--text", text, "--out", out,
-            "--work", self.folder / "distil", "--share", 0.5, "--steps", 30,
+            "--work", self.folder / "distil", "--share", 0.7, "--steps", 30,
             "--rows", 64, "--pilotfish", PROGRAM,
         )  # fmt: skip
         self.assertIn("acceptance", said)
