@@ -9,6 +9,8 @@
 #include <set>
 #include <string>
 
+#include "source_dir.h"
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -46,7 +48,7 @@ const std::map<std::string, std::string> kPublic = {
     {"machine.h", "engine"},
 };
 
-const fs::path kRoot = PILOTFISH_SOURCE_DIR;
+const fs::path kRoot = pilotfish::test::source_dir();
 
 struct Include {
   fs::path file;

@@ -9,6 +9,8 @@
 #include <sstream>
 #include <string>
 
+#include "source_dir.h"
+
 // The tests' data that is not part of the project (real tokenizers, golden
 // logits): the folder PILOTFISH_TEST_DATA names, else ../shared/data beside the
 // source tree. Tests that need it skip where it is absent.
@@ -18,8 +20,7 @@ inline std::filesystem::path data_path(const std::string& relative) {
   if (const char* folder = std::getenv("PILOTFISH_TEST_DATA")) {
     return std::filesystem::path(folder) / relative;
   }
-  return std::filesystem::path(PILOTFISH_SOURCE_DIR) / ".." / "shared" /
-         "data" / relative;
+  return source_dir() / ".." / "shared" / "data" / relative;
 }
 
 inline std::string read_file(const std::filesystem::path& path) {

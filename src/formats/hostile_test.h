@@ -81,8 +81,7 @@ void try_every_bit_flip(const std::string& whole, size_t size,
 // Every case that the fuzzer of that name keeps.
 template <typename Parse>
 void try_corpus(const std::string& name, const Parse& parse) {
-  const auto folder =
-      std::filesystem::path(PILOTFISH_SOURCE_DIR) / "fuzz" / "corpus" / name;
+  const auto folder = source_dir() / "fuzz" / "corpus" / name;
   ASSERT_TRUE(std::filesystem::exists(folder)) << folder;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     SCOPED_TRACE(entry.path().string());

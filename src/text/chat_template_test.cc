@@ -28,8 +28,7 @@ constexpr const char* kTemplates[] = {
 
 Json read_json(const std::string& name) {
   return Json::parse(
-      test::read_file(std::filesystem::path(PILOTFISH_SOURCE_DIR) /
-                      "src/text/jinja/testdata" / name));
+      test::read_file(test::source_dir() / "src/text/jinja/testdata" / name));
 }
 
 std::string dump(const Json& object, const char* key) {

@@ -147,8 +147,7 @@ TEST(TokenizerDifferenceOfToys, PaddingIsNone) {
 
 template <class Try>
 void replay(const char* name, Try&& try_case) {
-  const auto folder =
-      std::filesystem::path(PILOTFISH_SOURCE_DIR) / "fuzz" / "corpus" / name;
+  const auto folder = test::source_dir() / "fuzz" / "corpus" / name;
   size_t cases = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     SCOPED_TRACE(entry.path().string());

@@ -39,9 +39,8 @@ std::optional<std::string> output(const std::string& source,
 
 // Small templates with what Jinja2 made of them (testdata/generate.py).
 TEST(JinjaCases, AgreeWithJinja2) {
-  const auto suite = nlohmann::ordered_json::parse(
-      test::read_file(std::filesystem::path(PILOTFISH_SOURCE_DIR) /
-                      "src/text/jinja/testdata/cases.json"));
+  const auto suite = nlohmann::ordered_json::parse(test::read_file(
+      test::source_dir() / "src/text/jinja/testdata/cases.json"));
   const Value variables = read_json(suite["variables"].dump(), "variables");
   ASSERT_GE(suite["cases"].size(), 800u);
   for (const auto& test : suite["cases"]) {

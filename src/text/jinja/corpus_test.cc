@@ -11,8 +11,7 @@ namespace {
 
 // What fuzzing starts from and what it once found: none may crash or hang.
 TEST(JinjaCorpus, EveryCaseEnds) {
-  const auto folder =
-      std::filesystem::path(PILOTFISH_SOURCE_DIR) / "fuzz/corpus/jinja";
+  const auto folder = test::source_dir() / "fuzz/corpus/jinja";
   size_t rendered = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     try {
