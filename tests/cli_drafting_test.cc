@@ -151,8 +151,8 @@ TEST_F(DraftingTest, ConstraintsHoldInsideWindows) {
 }
 
 TEST_F(DraftingTest, LogprobsComeWithTheJson) {
-  const std::vector<std::string> flags = {"-d", draft(),      "--temperature",
-                                          "1",  "--logprobs", "2"};
+  const std::vector<std::string> flags = {
+      "-d", draft(), "-k", "5", "--temperature", "1", "--logprobs", "2"};
   const Json json = generate_json(flags);
   ASSERT_EQ(json["logprobs"].size(), json["tokens"].size());
   for (const Json& token : json["logprobs"]) {

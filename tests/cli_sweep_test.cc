@@ -60,6 +60,17 @@ TEST_F(SweepTest, CountsWhatItRan) {
   }
 }
 
+TEST_F(SweepTest, MeasuresTheAutomaticWindowToo) {
+  const ProgramResult table = sweep({"--windows", "auto,3"});
+  ASSERT_EQ(table.exit_code, 0) << table.err;
+  EXPECT_THAT(table.out, HasSubstr("\n  auto "));
+  const ProgramResult result = sweep({"--json", "--windows", "auto"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const Json setting = Json::parse(result.out)["settings"][0];
+  EXPECT_EQ(setting["window"], "auto");
+  EXPECT_GE(setting["tokens"], setting["passes"]);
+}
+
 TEST_F(SweepTest, EndsWithACommandToCopy) {
   const ProgramResult result = sweep({"--windows", "3"});
   ASSERT_EQ(result.exit_code, 0) << result.err;

@@ -63,7 +63,8 @@ bool generate_one(const GenerateOptions& options, const Session& session,
     write_out(dump(generation_json(session, engine, request, generation)));
   } else {
     if (options.show_draft) print_note(writer.legend());
-    print_note("\n" + statistics_text(session, engine, generation));
+    print_note("\n" + statistics_text(session, engine,
+                                      request.window.value_or(1), generation));
   }
   return !interrupt.raised();
 }

@@ -36,6 +36,30 @@ std::string acceptor_text(const Session& session) {
   return name + (session.acceptor->lossless() ? " (lossless)" : " (lossy)");
 }
 
+// Mean of the windows drafted, and the share of passes without a draft. The
+// first iteration encodes the prompt, and drafts nothing.
+struct Windows {
+  double mean = 1;
+  double plain = 0;
+};
+Windows windows_of(const GenerationStats& stats) {
+  const auto all = static_cast<double>(stats.iterations.size()) - 1;
+  if (all < 1) return {};
+  Windows windows;
+  for (size_t i = 1; i < stats.iterations.size(); ++i) {
+    const std::int64_t drafted = stats.iterations[i].drafted;
+    windows.mean += static_cast<double>(drafted) / all;
+    windows.plain += (drafted == 0 ? 1 : 0) / all;
+  }
+  return windows;
+}
+
+std::string windows_text(std::int64_t window, const GenerationStats& stats) {
+  const Windows windows = windows_of(stats);
+  return fmt::format("{}, {:.2f} in the mean, {:.0f} % of the passes plain",
+                     window_text(window), windows.mean, 100 * windows.plain);
+}
+
 Json model_json(const Model& model) {
   const ModelConfig& config = model.config();
   return {{"path", model.path().string()},
@@ -55,7 +79,8 @@ Json settings_json(const Session& session, const Engine& engine,
   for (const auto& [token, value] : sampling.logit_bias) {
     bias[std::to_string(token)] = value;
   }
-  return {{"window", request.window.value_or(1)},
+  const std::int64_t window = request.window.value_or(1);
+  return {{"window", window == kAutoWindow ? Json("auto") : Json(window)},
           {"max_tokens", request.max_tokens},
           {"min_tokens", sampling.min_tokens},
           {"n_positions", engine.n_positions()},
@@ -147,7 +172,7 @@ std::string format_seconds(double seconds) {
 }
 
 std::string statistics_text(const Session& session, const Engine& engine,
-                            const Generation& generation) {
+                            std::int64_t window, const Generation& generation) {
   const GenerationStats& stats = generation.stats;
   const PassTimes times = pass_times(stats);
   std::string text;
@@ -178,6 +203,7 @@ std::string statistics_text(const Session& session, const Engine& engine,
          fmt::format("{}, each {} to draft and {} to verify",
                      stats.iterations.size(), format_seconds(times.draft),
                      format_seconds(times.verify)));
+    line("window", windows_text(window, stats));
     line("drafter", drafters_text(session.drafters));
     line("acceptor", acceptor_text(session));
   } else {
@@ -218,6 +244,7 @@ nlohmann::ordered_json generation_json(const Session& session,
   json["synthetic"] = session.synthetic;
   json["seed"] = request.sampling.seed;
   json["settings"] = settings_json(session, engine, request);
+  json["mean_window"] = windows_of(stats).mean;
   json["iterations"] = iterations_json(stats);
   json["timings"] = timings_json(stats);
   json["acceptance"] = {{"mean_length", stats.mean_acceptance_length},

@@ -18,9 +18,9 @@ std::string format_seconds(double seconds);
 // The upper one of an even number; 0 for none.
 double median(std::vector<double> values);
 
-// The block of statistics that follows a text.
+// The block of statistics that follows a text. `window`: as it was asked for.
 std::string statistics_text(const Session& session, const Engine& engine,
-                            const Generation& generation);
+                            std::int64_t window, const Generation& generation);
 
 // Everything about one generation, as `generate --json` prints it.
 nlohmann::ordered_json generation_json(const Session& session,

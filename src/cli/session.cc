@@ -112,11 +112,6 @@ Session open_session(DecodingOptions options) {
         "--max-tokens: found {}, expected 1 or more, or -1 for as many as fit",
         options.max_tokens));
   }
-  if (options.window < 1) {
-    throw UsageError(
-        fmt::format("--window: found {}, expected 1 (plain decoding) or more",
-                    options.window));
-  }
   Session session;
   session.drafters = drafters_of(options);
   session.sampling = sampling_params(options.sampling);

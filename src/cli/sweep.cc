@@ -24,7 +24,7 @@ namespace {
 struct SweepOptions {
   DecodingOptions decoding;
   std::string prompts_file;
-  std::vector<std::int64_t> windows = {2, 3, 4, 5, 6, 7, 8};
+  std::vector<std::string> windows = {"2", "3", "4", "5", "6", "7", "8"};
   std::vector<double> temperatures;    // empty: --temperature's
   std::vector<std::string> acceptors;  // empty: --acceptor's
   std::int64_t most_prompts = 0;       // 0: all
@@ -41,8 +41,9 @@ std::vector<Setting> settings_of(const SweepOptions& options) {
   std::vector<Setting> settings;
   for (const std::string& acceptor : acceptors) {
     for (const double temperature : temperatures) {
-      for (const std::int64_t window : options.windows) {
-        settings.push_back({acceptor, temperature, window});
+      for (const std::string& window : options.windows) {
+        settings.push_back(
+            {acceptor, temperature, parse_window("--windows", window)});
       }
     }
   }
@@ -50,11 +51,12 @@ std::vector<Setting> settings_of(const SweepOptions& options) {
 }
 
 void check(const SweepOptions& options) {
-  for (const std::int64_t window : options.windows) {
-    if (window >= 2 && window <= 64) continue;
+  for (const std::string& text : options.windows) {
+    const std::int64_t window = parse_window("--windows", text);
+    if (window == kAutoWindow || (window >= 2 && window <= 64)) continue;
     throw UsageError(fmt::format(
-        "--windows: found {}, expected 2 to 64 (plain decoding, 1, is always "
-        "measured beside them)",
+        "--windows: found {}, expected auto or 2 to 64 (plain decoding, 1, is "
+        "always measured beside them)",
         window));
   }
   for (const double temperature : options.temperatures) {
@@ -109,7 +111,7 @@ std::string command_line(const Session& session, const Comparison* best) {
   if (!best) return text + " -d none";
   text +=
       fmt::format(" -d {} -k {} --acceptor {}", session.draft->path().string(),
-                  best->setting.window, best->setting.acceptor);
+                  window_text(best->setting.window), best->setting.acceptor);
   if (best->setting.temperature > 0) {
     text += fmt::format(" --temperature {}", best->setting.temperature);
   }
@@ -188,7 +190,7 @@ void add_sweep(CLI::App& app) {
       ->option_text("N")
       ->group(group);
   list("--windows", options->windows, "K,K,...",
-       "Windows to measure (default 2,3,4,5,6,7,8)");
+       "Windows to measure, numbers or auto (default 2,3,4,5,6,7,8)");
   list("--temperatures", options->temperatures, "T,T,...",
        "Temperatures (default: --temperature's)");
   list("--acceptors", options->acceptors, "NAME,NAME,...",

@@ -16,7 +16,7 @@ namespace pilotfish::cli {
 struct Setting {
   std::string acceptor;
   double temperature = 0;
-  std::int64_t window = 2;
+  std::int64_t window = 2;  // or kAutoWindow
 };
 
 // Sums over the iterations of many texts; the first of each, which encodes the

@@ -45,7 +45,7 @@ std::string line_of(const Comparison& comparison) {
   return fmt::format(
       "{:>6} {:>11.2f} {:>7.1f} % {:>9} {:>8.2f} {:>8.2f} {:>8.2f}x "
       "{:>8.2f}x\n",
-      comparison.setting.window, totals.tokens_per_pass(),
+      window_text(comparison.setting.window), totals.tokens_per_pass(),
       100 * share(totals.accepted, totals.drafted),
       format_seconds(totals.seconds_per_token()), comparison.verify_cost(),
       comparison.draft_cost(), comparison.speedup(),
@@ -101,10 +101,11 @@ nlohmann::ordered_json sweep_json(const std::vector<Comparison>& comparisons) {
   Json rows = Json::array();
   for (const Comparison& comparison : comparisons) {
     const Totals& totals = comparison.speculative;
+    const std::int64_t window = comparison.setting.window;
     rows.push_back(
         {{"acceptor", comparison.setting.acceptor},
          {"temperature", comparison.setting.temperature},
-         {"window", comparison.setting.window},
+         {"window", window == kAutoWindow ? Json("auto") : Json(window)},
          {"tokens", totals.tokens},
          {"passes", totals.passes},
          {"tokens_per_pass", totals.tokens_per_pass()},

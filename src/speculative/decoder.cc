@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "pilotfish/error.h"
+#include "pilotfish/window.h"
 #include "sampling/log_probabilities.h"
+#include "speculative/adaptive_window.h"
 
 namespace pilotfish {
 namespace {
@@ -44,10 +46,9 @@ SpeculativeDecoder::SpeculativeDecoder(
     : target_(target),
       drafter_(drafter),
       acceptor_(std::move(acceptor)),
-      window_(options.window),
       options_(options) {
   assert(acceptor_ != nullptr);
-  if (options.window < 1) {
+  if (options.window < 1 && options.window != kAutoWindow) {
     throw UsageError(
         fmt::format("window: {} is out of range; 1 (plain decoding) or more",
                     options.window));
@@ -55,6 +56,9 @@ SpeculativeDecoder::SpeculativeDecoder(
   if (options.prefill_chunk < 1) {
     throw UsageError(fmt::format("prefill_chunk: {} is out of range; 1 or more",
                                  options.prefill_chunk));
+  }
+  if (options_.policy == nullptr) {
+    options_.policy = std::make_shared<AdaptiveWindow>(drafter.sources());
   }
 }
 
@@ -77,6 +81,7 @@ void SpeculativeDecoder::admit(Sequence& sequence) {
 
 void SpeculativeDecoder::retire(Sequence& sequence) {
   drafter_.forget(sequence);
+  options_.policy->forget(sequence);
   if (sequence.target_id >= 0) target_.release(sequence.target_id);
   sequence.target_id = -1;
 }
@@ -104,8 +109,15 @@ void SpeculativeDecoder::step(std::span<Sequence* const> sequences) {
     note_logprobs(part, logits, row);
     row += 1 + static_cast<std::int64_t>(part.draft.size());
   }
+  outcomes_.clear();
+  bool encodes = false;
   for (Part& part : parts_) {
     stats.drafted = static_cast<std::int64_t>(part.draft.size());
+    encodes = encodes || part.rows != 1;
+    if (part.emits()) {
+      outcomes_.push_back({part.sequence, stats.drafted,
+                           static_cast<std::int64_t>(part.verdict.accepted)});
+    }
     stats.emitted = part.emits() ? take_over(part) : 0;
     stats.accepted = std::min(static_cast<std::int64_t>(part.verdict.accepted),
                               stats.emitted);
@@ -113,6 +125,9 @@ void SpeculativeDecoder::step(std::span<Sequence* const> sequences) {
     stats.proposals = std::move(part.proposals);
     part.sequence->record(stats);
   }
+  options_.policy->observe({outcomes_, stats.draft_seconds,
+                            iteration.seconds() - stats.draft_seconds,
+                            encodes});
 }
 
 void SpeculativeDecoder::plan(std::span<Sequence* const> sequences) {
@@ -134,24 +149,46 @@ void SpeculativeDecoder::plan(std::span<Sequence* const> sequences) {
   }
 }
 
-// As far as the window goes, but no further than tokens can still be emitted:
-// the target adds one to what is drafted.
-std::int64_t SpeculativeDecoder::draft_length(const Sequence& sequence) const {
+// No further than tokens can still be emitted: the target adds one to what is
+// drafted.
+std::int64_t SpeculativeDecoder::most_drafted(const Sequence& sequence) const {
   const std::int64_t room = target_.n_positions() - sequence.size();
-  return std::min(
-      {window_.draft_length(sequence), sequence.tokens_left() - 1, room - 1});
+  return std::min(sequence.tokens_left() - 1, room - 1);
+}
+
+// nullopt: the drafter is left out. `batch`: how many sequences emit in this
+// iteration.
+std::optional<DraftRequest> SpeculativeDecoder::request_for(
+    Sequence& sequence, std::int64_t batch) {
+  const std::int64_t window = sequence.window().value_or(options_.window);
+  DraftRequest request = {&sequence, most_drafted(sequence),
+                          acceptor_->draft_noise()};
+  if (window != kAutoWindow) {
+    request.length = std::min(request.length, window - 1);
+  }
+  if (request.length == 0) return std::nullopt;
+  // A prompt is encoded first, whatever chunks it comes in.
+  if (sequence.generated_size() == 0) {
+    request.length = 0;
+    return request;
+  }
+  if (window == kAutoWindow) {
+    request.guide = &options_.policy->plan(sequence, batch);
+    request.context = DraftRequest::kShortContext;
+    request.length = std::min(request.length, request.guide->most());
+    if (request.length == 0) return std::nullopt;
+  }
+  return request;
 }
 
 void SpeculativeDecoder::draft() {
   requests_.clear();
   requested_by_.clear();
+  const std::int64_t batch = std::ranges::count_if(parts_, &Part::emits);
   for (Part& part : parts_) {
-    const std::int64_t length = draft_length(*part.sequence);
-    if (length == 0) continue;
-    // A prompt is encoded first, whatever chunks it comes in.
-    const bool encoding = part.sequence->generated_size() == 0;
-    requests_.push_back(
-        {part.sequence, encoding ? 0 : length, acceptor_->draft_noise()});
+    const auto request = request_for(*part.sequence, batch);
+    if (!request) continue;
+    requests_.push_back(*request);
     requested_by_.push_back(&part);
   }
   if (requests_.empty()) return;

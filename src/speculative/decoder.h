@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -13,13 +14,16 @@
 #include "speculative/drafter.h"
 #include "speculative/scorer.h"
 #include "speculative/sequence.h"
-#include "speculative/window.h"
+#include "speculative/window_policy.h"
 
 namespace pilotfish {
 
 struct DecoderOptions {
-  std::int64_t window = 5;           // k of sequences that do not say
+  std::int64_t window = 5;           // k of sequences that do not say, or
+                                     // kAutoWindow
   std::int64_t prefill_chunk = 512;  // prompt rows in one pass, all sequences
+  // Of windows that are left open; null: AdaptiveWindow.
+  std::shared_ptr<WindowPolicy> policy = nullptr;
 };
 
 // The decoding loop, one iteration at a time and for many sequences at once:
@@ -29,7 +33,7 @@ struct DecoderOptions {
 class SpeculativeDecoder {
  public:
   // `target` and `drafter` must outlive the decoder. Throws UsageError for
-  // options below 1.
+  // options out of range.
   SpeculativeDecoder(Scorer& target, Drafter& drafter,
                      std::shared_ptr<const TokenAcceptor> acceptor,
                      const DecoderOptions& options = {});
@@ -65,7 +69,9 @@ class SpeculativeDecoder {
   };
 
   void plan(std::span<Sequence* const> sequences);
-  std::int64_t draft_length(const Sequence& sequence) const;
+  std::int64_t most_drafted(const Sequence& sequence) const;
+  std::optional<DraftRequest> request_for(Sequence& sequence,
+                                          std::int64_t batch);
   void draft();
   Logits score();
   void judge(Part& part, const Logits& logits, std::int64_t first_row);
@@ -73,11 +79,9 @@ class SpeculativeDecoder {
   static void note_logprobs(Part& part, const Logits& logits,
                             std::int64_t first_row);
   std::int64_t take_over(Part& part);
-
   Scorer& target_;
   Drafter& drafter_;
   std::shared_ptr<const TokenAcceptor> acceptor_;
-  WindowPolicy window_;
   DecoderOptions options_;
   LogitsProcessor processor_;
 
@@ -85,6 +89,7 @@ class SpeculativeDecoder {
   std::vector<Part> parts_;
   std::vector<DraftRequest> requests_;
   std::vector<Part*> requested_by_;
+  std::vector<WindowOutcome> outcomes_;
   std::vector<Distribution> rows_;
   std::vector<Token> tokens_;
   Batch batch_;

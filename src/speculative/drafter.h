@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pilotfish/acceptor.h"
+#include "speculative/draft_guide.h"
 #include "speculative/sequence.h"
 
 namespace pilotfish {
@@ -17,6 +18,14 @@ struct DraftRequest {
   // with a cache of its own uses the time to encode it too.
   std::int64_t length;
   DraftNoise noise = DraftNoise::kOwn;  // to sample with
+  // Asked before each further token, by drafters that sample; null: up to
+  // `length`.
+  DraftGuide* guide = nullptr;
+  // Where a drafter with a cache of its own lags behind by more than twice
+  // this, it starts afresh with the latest so many tokens; 0: it encodes all it
+  // missed. A shorter context makes poorer guesses, and nothing else.
+  std::int64_t context = 0;
+  static constexpr std::int64_t kShortContext = 32;
 };
 
 // Draws the token that a draft goes on with, from q. `place` is the number of
@@ -44,6 +53,9 @@ class Drafter {
 
   // The sequence will not be seen again. No-op for one never seen.
   virtual void forget(const Sequence& sequence) = 0;
+
+  // How many ways of drafting it has that a guide tells apart: drafters in one.
+  virtual std::size_t sources() const { return 1; }
 };
 
 // Proposes nothing: plain decoding is speculation with an empty draft.
@@ -54,6 +66,7 @@ class NoDrafter final : public Drafter {
   }
   void commit(const Sequence&) override {}
   void forget(const Sequence&) override {}
+  std::size_t sources() const override { return 0; }
 };
 
 }  // namespace pilotfish

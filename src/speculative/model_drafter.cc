@@ -29,15 +29,18 @@ std::vector<Draft> ModelDrafter::propose(
   for (size_t i = 0; i < requests.size(); ++i) {
     Sequence& sequence = *requests[i].sequence;
     Follower& follower = follow(sequence);
+    if (requests[i].context > 0) {
+      shorten(sequence, requests[i].context, follower);
+    }
     const std::int64_t reachable = reach(sequence, follower);
     if (reachable == 0) continue;
     if (requests[i].length == 0) {
-      encode(sequence, follower.id, prefill_chunk_);
+      encode(sequence, follower, prefill_chunk_);
       continue;
     }
-    encode(sequence, follower.id, sequence.size());
+    encode(sequence, follower, sequence.size());
     runners.push_back(
-        {follower.id,
+        {&follower,
          SampledDraft(requests[i], std::min(requests[i].length, reachable),
                       drafts[i])});
   }
@@ -62,8 +65,9 @@ void ModelDrafter::commit(const Sequence& sequence) {
       std::ranges::mismatch(follower.proposed, actual).in1 -
       follower.proposed.begin();
   // The last token proposed is not in the cache.
-  draft_.truncate(follower.id, std::min(draft_.length(follower.id),
-                                        follower.proposed_at + kept));
+  draft_.truncate(follower.id,
+                  std::min(draft_.length(follower.id),
+                           follower.proposed_at + kept - follower.skipped));
   follower.proposed.clear();
 }
 
@@ -87,8 +91,20 @@ ModelDrafter::Follower& ModelDrafter::follow(const Sequence& sequence) {
   }
   // Rows beyond are left of an iteration that threw.
   const std::int64_t cached = draft_.length(follower.id);
-  draft_.truncate(follower.id, std::min(cached, sequence.size() - 1));
+  draft_.truncate(follower.id,
+                  std::min(cached, sequence.size() - 1 - follower.skipped));
   return follower;
+}
+
+// Starts afresh where there is far more to encode than the context asked for.
+void ModelDrafter::shorten(const Sequence& sequence, std::int64_t context,
+                           Follower& follower) {
+  assert(context >= kFirstPassRows);
+  const std::int64_t behind =
+      sequence.size() - follower.skipped - draft_.length(follower.id);
+  if (behind <= 2 * context) return;
+  draft_.truncate(follower.id, 0);
+  follower.skipped = sequence.size() - 1 - context;
 }
 
 // How many tokens can be drafted at the most. The last one drafted takes no
@@ -102,22 +118,25 @@ std::int64_t ModelDrafter::reach(const Sequence& sequence,
     if (!follower.lost) ++follower.known;
   }
   if (follower.lost) return 0;
-  return std::max<std::int64_t>(0, draft_.n_positions() - sequence.size() + 1);
+  return std::max<std::int64_t>(
+      0, draft_.n_positions() - (sequence.size() - follower.skipped) + 1);
 }
 
 // Encodes what the first drafting pass would be too long with, chunk by chunk.
-void ModelDrafter::encode(const Sequence& sequence, SequenceId id,
+void ModelDrafter::encode(const Sequence& sequence, const Follower& follower,
                           std::int64_t most_rows) {
   while (most_rows > 0) {
-    const std::int64_t cached = draft_.length(id);
-    const std::int64_t ahead = sequence.size() - 1 - cached;
+    const std::int64_t cached = draft_.length(follower.id);
+    const std::int64_t next = cached + follower.skipped;
+    const std::int64_t ahead = sequence.size() - 1 - next;
     if (ahead < kFirstPassRows) return;
     const std::int64_t rows = std::min({ahead, prefill_chunk_, most_rows});
+    const std::span<const Token> missing = sequence.tokens().subspan(
+        static_cast<size_t>(next), static_cast<size_t>(rows));
+    tokens_.assign(missing.begin(), missing.end());
+    if (cached == 0) tokens_.front() = sequence.tokens().front();
     batch_.clear();
-    batch_.add(id,
-               sequence.tokens().subspan(static_cast<size_t>(cached),
-                                         static_cast<size_t>(rows)),
-               0);
+    batch_.add(follower.id, tokens_, 0);
     draft_.forward(batch_);
     most_rows -= rows;
   }
@@ -130,9 +149,10 @@ void ModelDrafter::run(std::span<Runner> runners) {
   while (!running.empty()) {
     batch_.clear();
     for (const Runner* runner : running) {
-      const auto cached = static_cast<size_t>(draft_.length(runner->id));
-      batch_.add(runner->id, runner->draft.history().tokens().subspan(cached),
-                 1);
+      const SequenceId id = runner->follower->id;
+      const auto next =
+          static_cast<size_t>(draft_.length(id) + runner->follower->skipped);
+      batch_.add(id, runner->draft.history().tokens().subspan(next), 1);
     }
     const Logits logits = draft_.forward(batch_);
     std::int64_t row = 0;

@@ -21,7 +21,9 @@ namespace pilotfish {
 // Vocabularies may differ in size. A token that only the draft knows is taken
 // out before the softmax, so it is never proposed. From a token on that only
 // the target knows the draft cannot follow, and proposes nothing more for that
-// sequence; likewise past its own n_positions.
+// sequence; likewise past its own n_positions. Where a request lets it make do
+// with a shorter context, it keeps the first token, on which models lean
+// (Xiao et al. 2023, arXiv 2309.17453), and the latest ones.
 class ModelDrafter final : public Drafter {
  public:
   // `draft` must outlive the drafter. `prefill_chunk`: rows of context encoded
@@ -37,6 +39,7 @@ class ModelDrafter final : public Drafter {
   // What the draft holds of a sequence.
   struct Follower {
     SequenceId id = -1;
+    std::int64_t skipped = 0;      // tokens after the first, not in the cache
     std::int64_t known = 0;        // leading tokens in the draft's vocabulary
     bool lost = false;             // the next one is not
     std::vector<Token> proposed;   // and not yet committed
@@ -44,13 +47,16 @@ class ModelDrafter final : public Drafter {
   };
   // A sequence that is drafted for in this call.
   struct Runner {
-    SequenceId id;
+    const Follower* follower;
     SampledDraft draft;
   };
 
   Follower& follow(const Sequence& sequence);
   std::int64_t reach(const Sequence& sequence, Follower& follower) const;
-  void encode(const Sequence& sequence, SequenceId id, std::int64_t most_rows);
+  void shorten(const Sequence& sequence, std::int64_t context,
+               Follower& follower);
+  void encode(const Sequence& sequence, const Follower& follower,
+              std::int64_t most_rows);
   void run(std::span<Runner> runners);
 
   Scorer& draft_;
@@ -58,7 +64,8 @@ class ModelDrafter final : public Drafter {
   std::int64_t prefill_chunk_;
   LogitsProcessor processor_;
   std::unordered_map<const Sequence*, Follower> followers_;
-  Batch batch_;  // scratch
+  Batch batch_;                // scratch
+  std::vector<Token> tokens_;  // scratch
 };
 
 }  // namespace pilotfish

@@ -9,10 +9,12 @@
 #include <vector>
 
 #include "pilotfish/error.h"
+#include "pilotfish/window.h"
 #include "random_model.h"
 #include "speculative/decoder.h"
 #include "speculative/model_drafter.h"
 #include "speculative/skip_drafter.h"
+#include "speculative/testing/windows.h"
 #include "test_data.h"
 
 namespace pilotfish {
@@ -43,12 +45,13 @@ class Identity : public testing::Test {
   struct Setting {
     std::string draft = "";     // none; "skip": the target's first layer
     std::string acceptor = "";  // by `sampled`
-    std::int64_t window = 4;
+    std::int64_t window = 4;    // kAutoWindow: wild ones
     std::int64_t prefill_chunk = 512;
     int threads = 1;
     int neighbours = 0;
     bool penalties = false;
     bool sampled = false;  // with the coupled acceptor
+    unsigned wildness = 0;
     DType kv = DType::kF16;
   };
 
@@ -105,7 +108,9 @@ class Identity : public testing::Test {
         make_acceptor(!setting.acceptor.empty() ? setting.acceptor
                       : setting.sampled         ? "coupled"
                                                 : "rejection"),
-        {.window = setting.window, .prefill_chunk = setting.prefill_chunk});
+        {.window = setting.window,
+         .prefill_chunk = setting.prefill_chunk,
+         .policy = std::make_shared<test::WildWindow>(setting.wildness)});
     std::vector<std::unique_ptr<Sequence>> sequences;
     for (Token i = 0; i <= setting.neighbours; ++i) {
       sequences.push_back(std::make_unique<Sequence>(request(i, setting)));
@@ -185,6 +190,26 @@ TEST_F(Identity, ForEveryPrefillChunkThreadCountNeighbourAndCacheType) {
       if (kv != DType::kF16) continue;
       for (const int threads : {2, 3}) {
         expect_same("good", 6, 512, 0, threads);
+      }
+    }
+  }
+}
+
+TEST_F(Identity, WhateverThePolicyDoes) {
+  for (const bool sampled : {false, true}) {
+    const Setting setting{.window = 1, .sampled = sampled};
+    const Tokens plain = run(setting).tokens;
+    for (const char* draft : {"good", "random", "skip"}) {
+      for (unsigned wildness = 0; wildness < 8; ++wildness) {
+        Setting wild = setting;
+        wild.draft = draft;
+        wild.window = kAutoWindow;
+        wild.wildness = wildness;
+        wild.neighbours = wildness % 2 == 0 ? 0 : 3;
+        const Outcome outcome = run(wild);
+        EXPECT_EQ(outcome.tokens, plain)
+            << draft << ", wildness " << wildness << ", sampled " << sampled;
+        EXPECT_GT(outcome.drafted, 0);
       }
     }
   }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "pilotfish/error.h"
+#include "pilotfish/window.h"
 
 namespace pilotfish {
 namespace {
@@ -20,7 +21,7 @@ SequenceOptions checked(SequenceOptions options) {
     throw UsageError(fmt::format("max_tokens: {} is out of range; 1 or more",
                                  options.max_tokens));
   }
-  if (options.window.value_or(1) < 1) {
+  if (options.window.value_or(1) < 1 && options.window != kAutoWindow) {
     throw UsageError(
         fmt::format("window: {} is out of range; 1 (plain decoding) or more",
                     *options.window));

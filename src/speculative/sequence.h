@@ -22,7 +22,8 @@ struct SequenceOptions {
   std::int64_t max_tokens = 128;  // at least one
   SamplingParams sampling;
   std::vector<Token> stop_tokens;  // each ends the sequence, itself included
-  std::optional<std::int64_t> window;  // k; nullopt: the window policy's
+  std::optional<std::int64_t> window;  // k or kAutoWindow; nullopt: the
+                                       // decoder's
   bool keep_proposals = false;
   std::vector<Token> prediction;  // how the user thinks it goes on
   // Whether log-probabilities are kept, and of how many candidates a token.
