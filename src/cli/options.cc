@@ -143,12 +143,25 @@ SamplingParams sampling_params(const SamplingOptions& options) {
   return params;
 }
 
-void add_decoding_options(CLI::App& app, DecodingOptions& options) {
+void add_model_pair_options(CLI::App& app, DecodingOptions& options) {
   add_compute_options(app, options.compute,
                       " (default: the one that comes with pilotfish)");
+  add(app, "--kv-dtype", options.kv_dtype, "TYPE",
+      "Storage of keys and values: f16 (default), bf16 or f32", "Model");
   const std::string speculation = "Speculation";
   add(app, "-d,--draft,--model-draft,--spec-draft-model", options.draft,
       "MODEL", "Draft model, or none", speculation);
+  add(app, "--draft-dtype", options.draft_dtype, "TYPE",
+      "As --dtype, for the draft", speculation);
+  add(app, "--draft-layers", options.draft_layers, "N",
+      "Use only the draft's first N layers (the target itself, cut short, can "
+      "be the draft); with --drafter skip, the target's (default half)",
+      speculation);
+}
+
+void add_decoding_options(CLI::App& app, DecodingOptions& options) {
+  add_model_pair_options(app, options);
+  const std::string speculation = "Speculation";
   app.add_option_function<std::string>(
          "-k,--window",
          [&options](const std::string& text) {
@@ -159,12 +172,6 @@ void add_decoding_options(CLI::App& app, DecodingOptions& options) {
          "cost and how often drafts are right")
       ->option_text("K")
       ->group(speculation);
-  add(app, "--draft-dtype", options.draft_dtype, "TYPE",
-      "As --dtype, for the draft", speculation);
-  add(app, "--draft-layers", options.draft_layers, "N",
-      "Use only the draft's first N layers (the target itself, cut short, can "
-      "be the draft); with --drafter skip, the target's (default half)",
-      speculation);
   add(app, "--drafter", options.drafter, "NAMES",
       "What guesses: model (-d), ngram (repeats in the text), suffix (the "
       "same, and a corpus), prediction, skip (the target's first layers), "
@@ -223,8 +230,6 @@ void add_decoding_options(CLI::App& app, DecodingOptions& options) {
       ->group(length);
 
   add_sampling_options(app, options.sampling);
-  add(app, "--kv-dtype", options.kv_dtype, "TYPE",
-      "Storage of keys and values: f16 (default), bf16 or f32", "Model");
 }
 
 std::optional<DType> dtype_of(std::string_view flag, const std::string& name) {

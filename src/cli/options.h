@@ -63,6 +63,8 @@ struct DecodingOptions {
   std::optional<std::int64_t> logprobs;
 };
 void add_decoding_options(CLI::App& app, DecodingOptions& options);
+// Of them, those that say which models to load, and how.
+void add_model_pair_options(CLI::App& app, DecodingOptions& options);
 
 // nullopt for an empty name. Throws UsageError, naming the flag, for an unknown
 // one.

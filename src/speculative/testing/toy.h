@@ -9,10 +9,11 @@
 #include <utility>
 #include <vector>
 
+#include "sampling/chi_square.h"
 #include "sampling/processors.h"
+#include "speculative/decode_all.h"
 #include "speculative/decoder.h"
 #include "speculative/model_drafter.h"
-#include "speculative/testing/chi_square.h"
 #include "speculative/testing/table_scorer.h"
 
 namespace pilotfish::test {
@@ -145,24 +146,10 @@ inline Tally decoded_tally(const Toy& toy, std::uint64_t trials, Scorer& target,
   constexpr size_t kTogether = 32;
   SpeculativeDecoder decoder(target, drafter, std::move(acceptor), options);
   Tally tally(toy.target.vocab_size(), toy.max_tokens);
-  std::vector<std::unique_ptr<Sequence>> sequences;
-  std::vector<Sequence*> active;
-  std::uint64_t next = 0;
-  while (next < trials || !sequences.empty()) {
-    while (next < trials && sequences.size() < kTogether) {
-      sequences.push_back(std::make_unique<Sequence>(toy.sequence(next++)));
-      decoder.admit(*sequences.back());
-    }
-    active.clear();
-    for (const auto& sequence : sequences) active.push_back(sequence.get());
-    decoder.step(active);
-    std::erase_if(sequences, [&](const auto& sequence) {
-      if (!sequence->finished()) return false;
-      tally.add(sequence->generated());
-      decoder.retire(*sequence);
-      return true;
-    });
-  }
+  decode_all(
+      decoder, trials, kTogether,
+      [&](std::uint64_t seed) { return toy.sequence(seed); },
+      [&](const Sequence& sequence) { tally.add(sequence.generated()); });
   return tally;
 }
 

@@ -1,0 +1,37 @@
+#ifndef PILOTFISH_CLI_PARTIAL_FILE_H_
+#define PILOTFISH_CLI_PARTIAL_FILE_H_
+
+#include <cstddef>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+namespace pilotfish::cli {
+
+// A file that appears under its name when it is complete; until then, and for
+// good if it never is, nothing changes there.
+class PartialFile {
+ public:
+  // These throw Error where the file cannot be written.
+  explicit PartialFile(std::string path);
+  ~PartialFile();
+  PartialFile(const PartialFile&) = delete;
+  PartialFile& operator=(const PartialFile&) = delete;
+
+  void write(const void* data, std::size_t bytes);
+  void commit();
+
+ private:
+  [[noreturn]] void fail() const;
+
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  std::string path_;
+  std::string temporary_;
+  std::unique_ptr<std::FILE, Close> file_;
+};
+
+}  // namespace pilotfish::cli
+
+#endif  // PILOTFISH_CLI_PARTIAL_FILE_H_

@@ -1,0 +1,206 @@
+#include "pilotfish/selfcheck.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/partial_file.h"
+#include "cli/prompt.h"
+#include "cli/report.h"
+#include "cli/selfcheck_report.h"
+#include "cli/session.h"
+#include "cli/terminal.h"
+#include "pilotfish/error.h"
+
+namespace pilotfish::cli {
+namespace {
+
+struct Options {
+  DecodingOptions models;  // of it, what says which models to load
+  std::string prompts_file;
+  std::vector<std::string> acceptors;
+  bool quick = false;
+  bool full = false;
+  std::int64_t trials = 0;  // 0: by the size
+  std::uint64_t seed = 0;
+  bool json = false;
+  std::string report;
+};
+
+// How much is checked: prompts, and the rest of SelfcheckOptions.
+struct Size {
+  size_t most_prompts;
+  std::int64_t max_tokens;
+  std::vector<std::int64_t> windows;
+  std::vector<double> temperatures;
+  std::int64_t trials;
+};
+
+Size size_of(const Options& options) {
+  if (options.quick) return {3, 16, {2, 5}, {1}, 400};
+  if (options.full) {
+    return {64, 64, {2, 3, 4, 5, 6, 7, 8}, {0.5, 0.7, 1, 1.5}, 10000};
+  }
+  return {7, 24, {2, 5, 8}, {0.7, 1.5}, 600};
+}
+
+// For models that bring no prompts.txt.
+constexpr const char* kTexts[] = {
+    "Once upon a time, there was a small house by the sea.",
+    "The capital of the country is",
+    "def main():\n    for i in range(10):\n",
+    "Question: What is the sum of 12 and 30?\nAnswer:",
+    "Dear all,\n\nThank you for coming to the meeting on",
+    "\"Where have you been?\" she asked.",
+    "1, 2, 3, 4, 5, 6, 7,",
+};
+
+// For models without a tokenizer: ids from all over the vocabulary.
+std::vector<std::vector<Token>> prompts_of_ids(std::int64_t vocab_size) {
+  std::vector<std::vector<Token>> prompts;
+  std::int64_t id = 1;
+  for (size_t i = 0; i < std::size(kTexts); ++i) {
+    std::vector<Token>& prompt = prompts.emplace_back();
+    for (int place = 0; place < 10; ++place) {
+      id = (id * 7919 + 104729) % vocab_size;
+      prompt.push_back(static_cast<Token>(id));
+    }
+  }
+  return prompts;
+}
+
+std::vector<std::vector<Token>> prompts_of(const Options& options,
+                                           const Session& session) {
+  PromptOptions source;
+  source.prompts_file = options.prompts_file;
+  const auto shipped = session.target->path() / "prompts.txt";
+  std::error_code ignored;
+  if (source.prompts_file.empty() &&
+      std::filesystem::exists(shipped, ignored)) {
+    source.prompts_file = shipped.string();
+  }
+  if (!source.prompts_file.empty()) return read_prompts(source, session);
+  if (!session.tokenizer) {
+    return prompts_of_ids(session.target->config().vocab_size);
+  }
+  std::vector<std::vector<Token>> prompts;
+  for (const char* text : kTexts) {
+    prompts.push_back(session.tokenizer->encode(text));
+  }
+  return prompts;
+}
+
+SelfcheckOptions selfcheck_options(const Options& options,
+                                   const Session& session) {
+  const Size size = size_of(options);
+  SelfcheckOptions checks;
+  checks.prompts = prompts_of(options, session);
+  checks.prompts.resize(std::min(checks.prompts.size(), size.most_prompts));
+  for (const std::string& name : options.acceptors) {
+    checks.acceptors.push_back(make_acceptor(name));
+  }
+  checks.windows = size.windows;
+  checks.temperatures = size.temperatures;
+  checks.max_tokens = size.max_tokens;
+  checks.trials = options.trials > 0 ? options.trials : size.trials;
+  checks.seed = options.seed;
+  checks.kv_dtype = session.kv_dtype;
+  return checks;
+}
+
+// The session's models, and the same with another number of threads: one,
+// unless that is what they have.
+std::vector<SelfcheckPair> pairs_of(const Options& options,
+                                    const Session& session) {
+  const int others = session.threads == 1 ? 2 : 1;
+  LoadOptions load;
+  load.dtype = dtype_of("--dtype", options.models.compute.dtype);
+  load.n_positions = options.models.compute.n_positions;
+  load.threads = make_threads(others);
+  SelfcheckPair other;
+  other.threads = others;
+  other.target = load_model(session.target->path().string(),
+                            "loading the target model again", load);
+  if (session.draft) {
+    load.dtype = dtype_of("--draft-dtype", options.models.draft_dtype);
+    load.layers = options.models.draft_layers;
+    other.draft = load_model(session.draft->path().string(),
+                             "loading the draft model again", load);
+  }
+  return {other, {session.target, session.draft, session.threads}};
+}
+
+Certificate certify(const Options& options) {
+  const Session session = open_session(options.models);
+  SelfcheckOptions checks = selfcheck_options(options, session);
+  const std::vector<SelfcheckPair> pairs = pairs_of(options, session);
+  Progress progress("checking");
+  checks.progress = [&](double done) { progress.update(done); };
+  Selfcheck result = selfcheck(pairs, checks);
+  return make_certificate(pairs, checks, std::move(result));
+}
+
+void run(const Options& options) {
+  std::optional<PartialFile> report;  // refused before the work, if at all
+  if (!options.report.empty()) report.emplace(options.report);
+  const Certificate certificate = certify(options);
+  write_out(options.json ? dump(certificate_json(certificate))
+                         : certificate_text(certificate, stdout_has_colours()));
+  if (report) {
+    const std::string text = certificate_markdown(certificate);
+    report->write(text.data(), text.size());
+    report->commit();
+  }
+  if (certificate.result.verdict != SelfcheckVerdict::kLossless) {
+    throw Error(summary(certificate.result));
+  }
+}
+
+}  // namespace
+
+void add_selfcheck(CLI::App& app) {
+  CLI::App* command =
+      app.add_subcommand("selfcheck",
+                         "Prove on your models and machine that speculation is "
+                         "lossless");
+  const auto options = std::make_shared<Options>();
+  const std::string group = "Checks";
+  const auto add = [&](const char* name, auto& value, const char* what,
+                       const char* help) {
+    return command->add_option(name, value, help)
+        ->option_text(what)
+        ->group(group);
+  };
+  CLI::Option* quick =
+      command->add_flag("--quick", options->quick, "Less, in half the time")
+          ->group(group);
+  command->add_flag("--full", options->full, "Much more, in many minutes")
+      ->group(group)
+      ->excludes(quick);
+  add("--trials", options->trials, "N",
+      "Texts sampled for each statistical test (default 600; 400 quick, 10000 "
+      "full)")
+      ->check(CLI::Range(100, 100000000));
+  add("--acceptors", options->acceptors, "NAME,NAME,...",
+      "Acceptors, also a shared library of your own (default: all)")
+      ->delimiter(',');
+  add("--prompts", options->prompts_file, "FILE",
+      "A prompt a line (default: the model's prompts.txt, or some of ours)");
+  add("--seed", options->seed, "N",
+      "Of what is sampled; the same seed gives the same figures (default 0)");
+  add("--report", options->report, "FILE",
+      "Write the certificate, in Markdown, with machine and models");
+  command->add_flag("--json", options->json, "One JSON object")->group(group);
+  add_model_pair_options(*command, options->models);
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace pilotfish::cli

@@ -1,0 +1,397 @@
+#include "cli/selfcheck_report.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include "cli/report.h"
+
+namespace pilotfish::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const size_t colon = line.find(": ");
+    if (line.starts_with("model name") && colon != line.npos) {
+      return line.substr(colon + 2);
+    }
+  }
+  return "unknown";
+}
+
+std::vector<CertifiedModel::File> files_of(const fs::path& path) {
+  std::vector<CertifiedModel::File> files;
+  const auto add = [&](const fs::directory_entry& entry) {
+    std::error_code ignored;
+    if (!entry.is_regular_file(ignored)) return;
+    files.push_back({entry.path().filename().string(),
+                     static_cast<std::int64_t>(entry.file_size(ignored))});
+  };
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) {
+    for (const auto& entry : fs::directory_iterator(path, ignored)) add(entry);
+  } else {
+    add(fs::directory_entry(path, ignored));
+  }
+  std::ranges::sort(files, {}, &CertifiedModel::File::name);
+  return files;
+}
+
+std::int64_t count(const Selfcheck& result, CheckVerdict verdict) {
+  return std::ranges::count(result.checks, verdict, &Check::verdict);
+}
+
+std::string names_of(const Selfcheck& result, CheckVerdict verdict) {
+  std::vector<std::string> names;
+  for (const Check& check : result.checks) {
+    if (check.verdict != verdict) continue;
+    names.push_back(fmt::format("{} {} ({})", check_kind_name(check.kind),
+                                check.subject, check.settings));
+  }
+  return fmt::format("{}", fmt::join(names, "; "));
+}
+
+std::string_view meaning(CheckKind kind) {
+  switch (kind) {
+    case CheckKind::kGreedy:
+      return "at temperature 0 the text is plain decoding's, token for token";
+    case CheckKind::kReproducible:
+      return "a seed's text is plain sampling's, token for token";
+    case CheckKind::kDistribution:
+      return "sampled texts have the target's own distribution";
+    case CheckKind::kControl:
+      return "wrong on purpose, which the same tests must notice";
+    case CheckKind::kLossy:
+      return "rules that say they are lossy, for comparison; no claim";
+  }
+  return "";
+}
+
+std::string_view word(CheckVerdict verdict) {
+  constexpr std::array<std::string_view, 6> kWords = {
+      "holds",      "FAILS",          "caught",
+      "NOT CAUGHT", "lossy, noticed", "lossy, unnoticed"};
+  return kWords[static_cast<size_t>(verdict)];
+}
+
+constexpr std::array<std::string_view, 8> kColumns = {
+    "rule",     "settings",   "texts",   "kept",
+    "compared", "chi-square", "p-value", "detects"};
+using Row = std::array<std::string, kColumns.size()>;
+
+std::string kept(std::int64_t accepted, std::int64_t drafted) {
+  if (drafted == 0) return "-";
+  return fmt::format("{:.0f} %", 100 * static_cast<double>(accepted) /
+                                     static_cast<double>(drafted));
+}
+
+Row row_of(const Check& check) {
+  if (check.identity) {
+    const IdentityResult& result = *check.identity;
+    return {check.subject,
+            check.settings,
+            fmt::format("{}", result.texts),
+            kept(result.accepted, result.drafted),
+            fmt::format("{} ids", result.tokens),
+            result.different == 0 ? std::string("identical")
+                                  : fmt::format("{} differ", result.different),
+            "-",
+            "one id"};
+  }
+  const DistributionResult& result = *check.distribution;
+  return {check.subject,
+          check.settings,
+          fmt::format("{}", result.texts),
+          kept(result.accepted, result.drafted),
+          fmt::format("{:.0f} cells", result.degrees + 1),
+          fmt::format("{:.1f}", result.statistic),
+          fmt::format("{:.2g}", result.p_value),
+          result.detects <= 1 ? fmt::format("{:.3f}", result.detects) : "-"};
+}
+
+std::vector<const Check*> of_kind(const Selfcheck& result, CheckKind kind) {
+  std::vector<const Check*> checks;
+  for (const Check& check : result.checks) {
+    if (check.kind == kind) checks.push_back(&check);
+  }
+  return checks;
+}
+
+constexpr std::array kKinds = {CheckKind::kGreedy, CheckKind::kReproducible,
+                               CheckKind::kDistribution, CheckKind::kControl,
+                               CheckKind::kLossy};
+
+// Names to the left, figures to the right.
+std::string line(const Row& row, const std::array<size_t, 2>& widths,
+                 std::string_view verdict) {
+  return fmt::format(
+      "  {:<{}}  {:<{}} {:>6} {:>6} {:>10} {:>10} {:>8} {:>7}  {}", row[0],
+      widths[0], row[1], widths[1], row[2], row[3], row[4], row[5], row[6],
+      row[7], verdict);
+}
+
+std::string colour_of(CheckVerdict verdict) {
+  switch (verdict) {
+    case CheckVerdict::kFails:
+    case CheckVerdict::kNotCaught:
+      return "\033[1;31m";
+    case CheckVerdict::kHolds:
+    case CheckVerdict::kCaught:
+      return "\033[32m";
+    case CheckVerdict::kLossyDetected:
+    case CheckVerdict::kLossyUndetected:
+      return "\033[33m";
+  }
+  return "";
+}
+
+std::string text_table(const std::vector<const Check*>& checks, bool colours) {
+  std::array<size_t, 2> widths = {kColumns[0].size(), kColumns[1].size()};
+  for (const Check* check : checks) {
+    widths[0] = std::max(widths[0], check->subject.size());
+    widths[1] = std::max(widths[1], check->settings.size());
+  }
+  Row head;
+  std::ranges::copy(kColumns, head.begin());
+  std::string text = line(head, widths, "verdict") + "\n";
+  for (const Check* check : checks) {
+    std::string verdict(word(check->verdict));
+    if (colours) verdict = colour_of(check->verdict) + verdict + "\033[0m";
+    text += line(row_of(*check), widths, verdict) + "\n";
+    if (check->identity && !check->identity->first_difference.empty() &&
+        check->kind != CheckKind::kControl) {
+      text += "    " + check->identity->first_difference + "\n";
+    }
+  }
+  return text;
+}
+
+std::string markdown_table(const std::vector<const Check*>& checks) {
+  std::string text =
+      fmt::format("| {} | verdict |\n", fmt::join(kColumns, " | "));
+  text += "|---|---|--:|--:|--:|--:|--:|--:|---|\n";
+  for (const Check* check : checks) {
+    text += fmt::format("| {} | {} |\n", fmt::join(row_of(*check), " | "),
+                        word(check->verdict));
+  }
+  for (const Check* check : checks) {
+    if (check->identity && !check->identity->first_difference.empty()) {
+      text += fmt::format("\nFirst difference of {}, {}: {}.\n", check->subject,
+                          check->settings, check->identity->first_difference);
+    }
+  }
+  return text;
+}
+
+// What the figures mean, wrapped to 80 columns by hand.
+std::string legend(const Certificate& certificate) {
+  return fmt::format(
+      "kept: of the drafted tokens. Texts compared bit for bit vary over\n{}.\n"
+      "Sampled texts are {} tokens after [{}]; chi-square is Pearson's, over\n"
+      "their joint distribution. A right engine fails any of the {} tests "
+      "with\n"
+      "probability {} (Holm's procedure, {:.1e} for the least p-value; wrong\n"
+      "rules must fall below that). detects: the total variation distance "
+      "from\n"
+      "the target's distribution, over the cells, that a test refuses with\n"
+      "probability {} (non-central chi-square).\n",
+      certificate.result.varied, certificate.result.sampled_tokens,
+      fmt::join(certificate.result.sampled_prompt, " "),
+      certificate.result.statistical_claims, certificate.options.level,
+      certificate.result.strictest_level, certificate.options.power);
+}
+
+Json number(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
+
+Json check_json(const Check& check) {
+  Json json = {{"kind", check_kind_name(check.kind)},
+               {"rule", check.subject},
+               {"settings", check.settings},
+               {"verdict", verdict_name(check.verdict)}};
+  if (check.identity) {
+    const IdentityResult& result = *check.identity;
+    json["texts"] = result.texts;
+    json["tokens"] = result.tokens;
+    json["different"] = result.different;
+    json["first_difference"] = result.first_difference;
+    json["drafted"] = result.drafted;
+    json["accepted"] = result.accepted;
+  }
+  if (check.distribution) {
+    const DistributionResult& result = *check.distribution;
+    json["texts"] = result.texts;
+    json["drafted"] = result.drafted;
+    json["accepted"] = result.accepted;
+    json["chi_square"] = number(result.statistic);
+    json["degrees"] = result.degrees;
+    json["p_value"] = result.p_value;
+    json["detects"] = number(result.detects);
+  }
+  return json;
+}
+
+Json model_json(const CertifiedModel& model) {
+  Json files = Json::array();
+  for (const CertifiedModel::File& file : model.files) {
+    files.push_back({{"name", file.name}, {"bytes", file.bytes}});
+  }
+  return {{"role", model.role},
+          {"path", model.path},
+          {"architecture", model.architecture},
+          {"parameters", model.parameters},
+          {"weight_bytes", model.weight_bytes},
+          {"files", files}};
+}
+
+}  // namespace
+
+CertifiedModel certified_model(std::string role, const Model& model) {
+  return {std::move(role),
+          model.path().string(),
+          model.config().architecture,
+          model.config().parameters(),
+          model.weight_bytes(),
+          files_of(model.path())};
+}
+
+Certificate make_certificate(const std::vector<SelfcheckPair>& pairs,
+                             const SelfcheckOptions& options,
+                             Selfcheck result) {
+  const Model& target = *pairs.back().target;
+  Certificate certificate;
+  certificate.version = PILOTFISH_VERSION;
+  certificate.date = fmt::format("{:%FT%TZ}", fmt::gmtime(std::time(nullptr)));
+  certificate.processor = processor_name();
+  certificate.instruction_set = target.instruction_set();
+  for (const SelfcheckPair& pair : pairs) {
+    certificate.threads.push_back(pair.threads);
+  }
+  certificate.models.push_back(certified_model("target", target));
+  if (pairs.back().draft) {
+    certificate.models.push_back(certified_model("draft", *pairs.back().draft));
+  }
+  certificate.options = options;
+  certificate.result = std::move(result);
+  return certificate;
+}
+
+std::string summary(const Selfcheck& result) {
+  const std::int64_t held = count(result, CheckVerdict::kHolds);
+  const std::int64_t caught = count(result, CheckVerdict::kCaught);
+  switch (result.verdict) {
+    case SelfcheckVerdict::kLossless:
+      return fmt::format(
+          "lossless: {} claims hold, and the {} wrong rules were caught", held,
+          caught);
+    case SelfcheckVerdict::kFailed:
+      return fmt::format("NOT lossless: {} of {} claims fail: {}",
+                         count(result, CheckVerdict::kFails),
+                         held + count(result, CheckVerdict::kFails),
+                         names_of(result, CheckVerdict::kFails));
+    case SelfcheckVerdict::kInconclusive:
+      return fmt::format(
+          "inconclusive: {} claims hold, but so few --trials do not show what "
+          "is wrong: {}",
+          held, names_of(result, CheckVerdict::kNotCaught));
+  }
+  return "";
+}
+
+std::string certificate_text(const Certificate& certificate, bool colours) {
+  std::string text;
+  for (const CertifiedModel& model : certificate.models) {
+    text += fmt::format("{:<9} {}, {} parameters\n", model.role, model.path,
+                        model.parameters);
+  }
+  text += fmt::format("{:<9} {}, {}, {} threads\n", "machine",
+                      certificate.processor, certificate.instruction_set,
+                      fmt::join(certificate.threads, " and "));
+  for (const CheckKind kind : kKinds) {
+    const auto checks = of_kind(certificate.result, kind);
+    if (checks.empty()) continue;
+    text += fmt::format("\n{}: {}\n", check_kind_name(kind), meaning(kind));
+    text += text_table(checks, colours);
+  }
+  return text + "\n" + legend(certificate) + "\n" +
+         summary(certificate.result) + "\n";
+}
+
+std::string certificate_markdown(const Certificate& certificate) {
+  std::string text = fmt::format("# pilotfish selfcheck\n\n**{}**\n\n",
+                                 summary(certificate.result));
+  text += fmt::format(
+      "| | |\n|---|---|\n| program | pilotfish {} |\n"
+      "| date | {} |\n| machine | {}, {} |\n| threads | {} |\n"
+      "| seed | {} |\n",
+      certificate.version, certificate.date, certificate.processor,
+      certificate.instruction_set, fmt::join(certificate.threads, " and "),
+      certificate.options.seed);
+  for (const CertifiedModel& model : certificate.models) {
+    std::vector<std::string> files;
+    for (const CertifiedModel::File& file : model.files) {
+      files.push_back(fmt::format("{} {} bytes", file.name, file.bytes));
+    }
+    text += fmt::format("| {} | {}: {}, {} parameters; {} |\n", model.role,
+                        model.path, model.architecture, model.parameters,
+                        fmt::join(files, ", "));
+  }
+  for (const CheckKind kind : kKinds) {
+    const auto checks = of_kind(certificate.result, kind);
+    if (checks.empty()) continue;
+    text +=
+        fmt::format("\n## {}\n\n{}.\n\n", check_kind_name(kind), meaning(kind));
+    text += markdown_table(checks);
+  }
+  return text + "\n## How to read this\n\n" + legend(certificate);
+}
+
+nlohmann::ordered_json certificate_json(const Certificate& certificate) {
+  const SelfcheckOptions& options = certificate.options;
+  Json models = Json::array();
+  for (const CertifiedModel& model : certificate.models) {
+    models.push_back(model_json(model));
+  }
+  Json checks = Json::array();
+  for (const Check& check : certificate.result.checks) {
+    checks.push_back(check_json(check));
+  }
+  return {{"verdict", verdict_name(certificate.result.verdict)},
+          {"summary", summary(certificate.result)},
+          {"version", certificate.version},
+          {"date", certificate.date},
+          {"processor", certificate.processor},
+          {"instruction_set", certificate.instruction_set},
+          {"threads", certificate.threads},
+          {"models", models},
+          {"settings",
+           {{"prompts", options.prompts.size()},
+            {"max_tokens", options.max_tokens},
+            {"windows", options.windows},
+            {"temperatures", options.temperatures},
+            {"trials", options.trials},
+            {"level", options.level},
+            {"power", options.power},
+            {"seed", options.seed},
+            {"varied", certificate.result.varied},
+            {"sampled_prompt", certificate.result.sampled_prompt},
+            {"sampled_tokens", certificate.result.sampled_tokens}}},
+          {"statistical_claims", certificate.result.statistical_claims},
+          {"strictest_level", certificate.result.strictest_level},
+          {"checks", checks}};
+}
+
+}  // namespace pilotfish::cli

@@ -1,0 +1,55 @@
+#ifndef PILOTFISH_CLI_SELFCHECK_REPORT_H_
+#define PILOTFISH_CLI_SELFCHECK_REPORT_H_
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "pilotfish/model.h"
+#include "pilotfish/selfcheck.h"
+
+namespace pilotfish::cli {
+
+// A model as a certificate names it.
+struct CertifiedModel {
+  struct File {
+    std::string name;
+    std::int64_t bytes;
+  };
+  std::string role;  // "target" or "draft"
+  std::string path;
+  std::string architecture;
+  std::int64_t parameters;
+  std::int64_t weight_bytes;
+  std::vector<File> files;  // sorted by name
+};
+CertifiedModel certified_model(std::string role, const Model& model);
+
+// What was checked, where and when.
+struct Certificate {
+  std::string version;
+  std::string date;       // UTC, ISO 8601
+  std::string processor;  // as the kernel calls it
+  std::string instruction_set;
+  std::vector<int> threads;  // the numbers of them that were compared
+  std::vector<CertifiedModel> models;
+  SelfcheckOptions options;
+  Selfcheck result;
+};
+// With the date and processor of here and now.
+Certificate make_certificate(const std::vector<SelfcheckPair>& pairs,
+                             const SelfcheckOptions& options, Selfcheck result);
+
+// "lossless: 55 claims hold, 7 wrong rules were caught", or what is wrong.
+std::string summary(const Selfcheck& result);
+
+// For a terminal: a table a kind of check, and the summary.
+std::string certificate_text(const Certificate& certificate, bool colours);
+// The same and all about models and machine, in Markdown.
+std::string certificate_markdown(const Certificate& certificate);
+nlohmann::ordered_json certificate_json(const Certificate& certificate);
+
+}  // namespace pilotfish::cli
+
+#endif  // PILOTFISH_CLI_SELFCHECK_REPORT_H_

@@ -1,0 +1,261 @@
+#include "pilotfish/selfcheck.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "engine/selfcheck/controls.h"
+#include "engine/selfcheck/identity.h"
+#include "engine/selfcheck/judge.h"
+#include "engine/selfcheck/probe.h"
+#include "engine/selfcheck/sampled_texts.h"
+#include "engine/selfcheck/sampling_cases.h"
+#include "engine/selfcheck/target_rows.h"
+#include "engine/selfcheck/text_cells.h"
+#include "pilotfish/error.h"
+
+namespace pilotfish {
+namespace {
+
+// A sampled text: the first token comes with the prompt, then a window drafts
+// two, so that accepted, recovered and bonus tokens and a second window all
+// come up. Few tokens, since the prompt is encoded for every text.
+constexpr std::int64_t kTextTokens = 4;
+constexpr std::int64_t kPromptTokens = 2;
+constexpr double kRowsOfAText = 8;  // of the target, roughly
+
+constexpr double kCellExpects = 20;       // texts, at least
+constexpr std::size_t kRowsOfACase = 64;  // of the target, for its cells
+constexpr std::size_t kLikelyTokens = 8;
+
+using AcceptorPtr = std::shared_ptr<const TokenAcceptor>;
+
+void require(bool holds, std::string_view name, double value,
+             std::string_view allowed) {
+  if (holds) return;
+  throw UsageError(fmt::format("{}: {} is out of range; allowed is {}", name,
+                               value, allowed));
+}
+
+void validate(const std::vector<SelfcheckPair>& pairs,
+              const SelfcheckOptions& options) {
+  if (pairs.empty()) throw UsageError("selfcheck: there is no model");
+  if (options.prompts.empty() ||
+      std::ranges::any_of(options.prompts,
+                          [](const auto& prompt) { return prompt.empty(); })) {
+    throw UsageError("selfcheck: a prompt is missing or empty");
+  }
+  require(!options.windows.empty(), "windows", 0, "one or more");
+  for (const std::int64_t window : options.windows) {
+    require(window >= 2 && window <= 64, "windows", static_cast<double>(window),
+            "2 to 64");
+  }
+  for (const double temperature : options.temperatures) {
+    require(temperature > 0 && std::isfinite(temperature), "temperatures",
+            temperature, "a finite number above 0");
+  }
+  require(options.max_tokens >= 4, "max_tokens",
+          static_cast<double>(options.max_tokens), "4 or more");
+  require(options.trials >= 100, "trials", static_cast<double>(options.trials),
+          "100 or more");
+  require(options.level > 0 && options.level < 1, "level", options.level,
+          "between 0 and 1");
+  require(options.power > 0 && options.power < 1, "power", options.power,
+          "between 0 and 1");
+}
+
+std::vector<AcceptorPtr> acceptors_of(const SelfcheckOptions& options) {
+  if (!options.acceptors.empty()) return options.acceptors;
+  std::vector<AcceptorPtr> acceptors;
+  for (const std::string& name : acceptor_names()) {
+    acceptors.push_back(make_acceptor(name));
+  }
+  return acceptors;
+}
+
+// Plans all checks as steps, then takes them one after another.
+class Certifier {
+ public:
+  Certifier(const std::vector<SelfcheckPair>& pairs,
+            const SelfcheckOptions& options)
+      : models_(pairs.back()),
+        options_(options),
+        acceptors_(acceptors_of(options)),
+        rows_(models_.target, {.n_positions = kPromptTokens + kTextTokens,
+                               .max_sequences = 1,
+                               .dtype = options.kv_dtype}),
+        prompt_(telling_beginning(
+            rows_, options.prompts.front().front(),
+            models_.target->config().eos, kTextTokens,
+            kCellExpects / static_cast<double>(options.trials))),
+        likely_(likely_tokens(rows_, prompt_, models_.target->config().eos,
+                              kLikelyTokens)),
+        prediction_(likeliest_text(rows_, prompt_, kTextTokens)),
+        cases_(sampling_cases(likely_)),
+        drafters_(drafters_for(models_)),
+        identity_(pairs, options, likely_) {
+    plan_identity();
+    for (std::size_t i = 0; i < cases_.size(); ++i) plan_case(i);
+  }
+
+  Selfcheck run() {
+    Selfcheck result;
+    result.varied = identity_.description();
+    result.sampled_prompt = prompt_;
+    result.sampled_tokens = kTextTokens;
+    for (const Step& step : steps_) {
+      Check& check = result.checks.emplace_back(step.check);
+      step.run(check);
+    }
+    std::ranges::stable_sort(result.checks, {}, &Check::kind);
+    judge(result, options_.level, options_.power);
+    return result;
+  }
+
+ private:
+  struct Step {
+    Check check;  // what is known of it before
+    std::function<void(Check&)> run;
+  };
+
+  void plan_identity() {
+    for (const AcceptorPtr& acceptor : acceptors_) {
+      if (!acceptor->lossless()) continue;
+      add_identity(CheckKind::kGreedy, std::string(acceptor->name()), acceptor,
+                   0);
+    }
+    for (const AcceptorPtr& acceptor : acceptors_) {
+      const bool shared = acceptor->draft_noise() == DraftNoise::kShared;
+      if (!acceptor->lossless() || !shared) continue;
+      for (const double temperature : options_.temperatures) {
+        add_identity(CheckKind::kReproducible, std::string(acceptor->name()),
+                     acceptor, temperature);
+      }
+    }
+    add_identity(CheckKind::kControl, "rejection called reproducible",
+                 make_acceptor("rejection"), 1);
+  }
+
+  // With a bad draft, whose mistakes show those of a rule.
+  void plan_case(std::size_t index) {
+    const std::string& name = cases_[index].name;
+    for (const AcceptorPtr& acceptor : acceptors_) {
+      if (acceptor->lossless()) {
+        add_sampled(CheckKind::kDistribution, std::string(acceptor->name()),
+                    index, {.acceptor = acceptor});
+      } else if (name == kControlCase) {
+        add_sampled(CheckKind::kLossy, std::string(acceptor->name()), index,
+                    {.acceptor = acceptor});
+      }
+    }
+    if (index == 0) plan_drafters();
+    for (const Control& control : controls()) {
+      if (name != control.settings) continue;
+      add_sampled(CheckKind::kControl, control.mistake, index,
+                  {.acceptor = control.acceptor, .wrap = control.wrap});
+    }
+  }
+
+  void plan_drafters() {
+    for (const AcceptorPtr& acceptor : acceptors_) {
+      if (!acceptor->lossless()) continue;
+      for (const std::vector<DrafterKind>& drafters : drafters_) {
+        add_sampled(CheckKind::kDistribution, std::string(acceptor->name()), 0,
+                    {.acceptor = acceptor,
+                     .drafters = drafters,
+                     .prediction = prediction_});
+      }
+    }
+  }
+
+  void add_identity(CheckKind kind, std::string subject,
+                    const AcceptorPtr& acceptor, double temperature) {
+    Check check;
+    check.kind = kind;
+    check.subject = std::move(subject);
+    check.settings = fmt::format("temperature {}", temperature);
+    const double runs = static_cast<double>(identity_.runs());
+    const double work =
+        static_cast<double>(std::ssize(options_.prompts) * options_.max_tokens);
+    total_work_ += work * runs;
+    steps_.push_back({check, [=, this](Check& result) {
+                        result.identity = identity_.compare(
+                            acceptor, temperature, [&] { advance(work); });
+                      }});
+  }
+
+  void add_sampled(CheckKind kind, std::string subject, std::size_t index,
+                   const SampledRun& run) {
+    Check check;
+    check.kind = kind;
+    check.subject = std::move(subject);
+    check.settings = cases_[index].name;
+    if (!run.drafters.empty()) {
+      check.settings =
+          fmt::format("drafter {}", drafter_name(run.drafters.front()));
+    }
+    const std::uint64_t first_seed =
+        options_.seed + (std::uint64_t{steps_.size()} << 32);
+    const double work = kRowsOfAText * static_cast<double>(options_.trials);
+    total_work_ += work;
+    steps_.push_back({check, [=, this](Check& result) {
+                        result.distribution = test_sampled_texts(
+                            models_, options_.kv_dtype, recipe(index),
+                            cells(index), run, options_.trials, first_seed);
+                        advance(work);
+                      }});
+  }
+
+  TextRecipe recipe(std::size_t index) const {
+    return {prompt_, cases_[index].sampling, cases_[index].stop_tokens,
+            kTextTokens};
+  }
+
+  // The steps of a case come together: only its cells are kept.
+  const TextCells& cells(std::size_t index) {
+    if (!cells_ || cells_of_ != index) {
+      cells_.emplace(rows_, recipe(index),
+                     kCellExpects / static_cast<double>(options_.trials),
+                     kRowsOfACase);
+      cells_of_ = index;
+    }
+    return *cells_;
+  }
+
+  void advance(double work) {
+    work_done_ += work;
+    if (options_.progress) options_.progress(work_done_ / total_work_);
+  }
+
+  const SelfcheckPair& models_;
+  const SelfcheckOptions& options_;
+  std::vector<AcceptorPtr> acceptors_;
+  TargetRows rows_;
+  std::vector<Token> prompt_;
+  std::vector<Token> likely_;
+  std::vector<Token> prediction_;
+  std::vector<SamplingCase> cases_;
+  std::vector<std::vector<DrafterKind>> drafters_;
+  IdentityChecks identity_;
+  std::vector<Step> steps_;
+  std::optional<TextCells> cells_;
+  std::size_t cells_of_ = 0;
+  double total_work_ = 0;  // in rows of the target, roughly
+  double work_done_ = 0;
+};
+
+}  // namespace
+
+Selfcheck selfcheck(const std::vector<SelfcheckPair>& pairs,
+                    const SelfcheckOptions& options) {
+  validate(pairs, options);
+  return Certifier(pairs, options).run();
+}
+
+}  // namespace pilotfish
