@@ -153,6 +153,10 @@ void add_decoding_options(CLI::App& app, DecodingOptions& options) {
       "Most tokens a pass may yield, K - 1 of them drafted; 1 is plain "
       "decoding (default 5)",
       speculation);
+  add(app, "--tree-width", options.tree_width, "N",
+      "Let up to N tokens compete for a place: the K - 1 drafted ones form a "
+      "tree, wide where the draft model is unsure (default 1: a chain)",
+      speculation);
   add(app, "--draft-dtype", options.draft_dtype, "TYPE",
       "As --dtype, for the draft", speculation);
   add(app, "--draft-layers", options.draft_layers, "N",

@@ -195,7 +195,7 @@ TEST_P(RowInvariance, HoldsForEveryPathThroughATree) {
       prompt.add(sequences.back().id, sequences.back().text, 0);
       model->forward(prompt, cache);
     }
-    for (int pass = 0; pass < 24; ++pass) {
+    for (int pass = 0; pass < 16; ++pass) {
       Batch batch;
       for (Grown& it : sequences) {
         const auto room = static_cast<size_t>(cache.room(it.id));

@@ -57,6 +57,7 @@ class SpeculativeDecoder {
     std::int64_t rows;    // of its own tokens in the pass
     Draft draft;          // further rows
     Verdict verdict;
+    std::vector<std::int32_t> path = {};  // in the draft, of accepted tokens
     std::vector<TokenLogprobs> logprobs = {};  // of the verdict's tokens
     std::vector<Proposal> proposals = {};      // where the sequence keeps them
 
@@ -65,11 +66,12 @@ class SpeculativeDecoder {
   };
 
   void plan(std::span<Sequence* const> sequences);
-  std::int64_t draft_length(const Sequence& sequence) const;
+  DraftRequest draft_request(Sequence& sequence) const;
   void draft();
   Logits score();
   void judge(Part& part, const Logits& logits, std::int64_t first_row);
-  void check(const Part& part) const;
+  void check(Part& part) const;
+  void follow_path(Part& part) const;
   static void note_logprobs(Part& part, const Logits& logits,
                             std::int64_t first_row);
   std::int64_t take_over(Part& part);
@@ -87,6 +89,7 @@ class SpeculativeDecoder {
   std::vector<Part*> requested_by_;
   std::vector<Distribution> rows_;
   std::vector<Token> tokens_;
+  std::vector<std::int32_t> tree_;
   Batch batch_;
 };
 
