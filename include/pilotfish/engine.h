@@ -109,7 +109,11 @@ struct EngineOptions {
   // In order of preference: for each sequence and window the first that has a
   // guess drafts. Empty: the draft model, where there is one.
   std::vector<DrafterKind> drafters = {};
-  std::int64_t skip_layers = 0;    // of kSkip; 0: half of the target's
+  std::int64_t skip_layers = 0;  // of kSkip; 0: half of the target's
+  // Of kModel: the most tokens that may compete for a place. Above 1 the k - 1
+  // drafted tokens form a tree, which is wide where the draft model is unsure.
+  // Needs an acceptor that takes trees.
+  std::int64_t tree_width = 1;
   std::vector<Token> corpus = {};  // for kSuffix, beside the text itself
 };
 

@@ -28,15 +28,25 @@ class Batch {
     std::int64_t first_row;  // of this entry in the batch
     std::int64_t rows;
     std::int64_t logits_rows;  // the last ones of `rows`
+    bool is_tree = false;
   };
 
   // A sequence may appear once. Requires: 0 <= logits_rows <= tokens.size().
   void add(SequenceId sequence, std::span<const Token> tokens,
            std::int64_t logits_rows);
+  // Rows of a tree behind the last position (KvCache::append_tree). Each sees
+  // the positions before the tree, its ancestors and itself, and its logits are
+  // the same bits as if these had come one after another. Requires also:
+  // parents.size() == tokens.size().
+  void add_tree(SequenceId sequence, std::span<const Token> tokens,
+                std::span<const std::int32_t> parents,
+                std::int64_t logits_rows);
   void clear();
 
   std::span<const Entry> entries() const { return entries_; }
   std::span<const Token> tokens() const { return tokens_; }  // [rows]
+  // [entry.rows] of a tree, none of a line.
+  std::span<const std::int32_t> parents(const Entry& entry) const;
   std::int64_t rows() const {
     return static_cast<std::int64_t>(tokens_.size());
   }
@@ -45,6 +55,7 @@ class Batch {
  private:
   std::vector<Entry> entries_;
   std::vector<Token> tokens_;
+  std::vector<std::int32_t> parents_;  // [rows]; only those of trees count
   std::int64_t logits_rows_ = 0;
 };
 

@@ -50,6 +50,25 @@ std::vector<DrafterKind> implied(const DecodingOptions& options) {
 
 }  // namespace
 
+void check_tree(const DecodingOptions& options, const TokenAcceptor& acceptor) {
+  if (options.tree_width < 1) {
+    throw UsageError(
+        fmt::format("--tree-width: found {}, expected 1 (a chain) or more",
+                    options.tree_width));
+  }
+  if (options.tree_width == 1) return;
+  if (!contains(drafters_of(options), DrafterKind::kModel)) {
+    throw UsageError("--tree-width is for --drafter model");
+  }
+  if (!acceptor.takes_trees()) {
+    throw UsageError(
+        fmt::format("--tree-width: the acceptor {} judges one candidate a "
+                    "place; rejection, "
+                    "block and coupled judge several",
+                    acceptor.name()));
+  }
+}
+
 std::vector<DrafterKind> drafters_of(const DecodingOptions& options) {
   if (options.drafter.empty()) return implied(options);
   const std::vector<DrafterKind> drafters = parse(options.drafter);

@@ -172,6 +172,10 @@ void add_decoding_options(CLI::App& app, DecodingOptions& options) {
          "cost and how often drafts are right")
       ->option_text("K")
       ->group(speculation);
+  add(app, "--tree-width", options.tree_width, "N",
+      "Let up to N tokens compete for a place: the K - 1 drafted ones form a "
+      "tree, wide where the draft model is unsure (default 1: a chain)",
+      speculation);
   add(app, "--drafter", options.drafter, "NAMES",
       "What guesses: model (-d), ngram (repeats in the text), suffix (the "
       "same, and a corpus), prediction, skip (the target's first layers), "

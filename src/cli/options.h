@@ -52,6 +52,7 @@ struct DecodingOptions {
   std::string prediction;         // file
   std::string corpus;             // file
   std::int64_t window = kAutoWindow;
+  std::int64_t tree_width = 1;
   std::string acceptor = "block";
   std::optional<double> synthetic_acceptance;
   std::string kv_dtype = "f16";

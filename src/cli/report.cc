@@ -100,6 +100,7 @@ Json settings_json(const Session& session, const Engine& engine,
           {"stop_strings", request.stop_strings},
           {"stop_ids", request.stop_ids},
           {"ignore_eos", request.ignore_eos},
+          {"tree_width", session.tree_width},
           {"kv_dtype", dtype_name(session.kv_dtype)},
           {"threads", session.threads}};
 }
@@ -123,6 +124,7 @@ Json iterations_json(const GenerationStats& stats) {
   for (const IterationStats& iteration : stats.iterations) {
     iterations.push_back({{"window", iteration.drafted + 1},
                           {"drafted", iteration.drafted},
+                          {"places", iteration.places()},
                           {"accepted", iteration.accepted},
                           {"emitted", iteration.emitted},
                           {"draft_seconds", iteration.draft_seconds},
@@ -205,6 +207,10 @@ std::string statistics_text(const Session& session, const Engine& engine,
                      format_seconds(times.verify)));
     line("window", windows_text(window, stats));
     line("drafter", drafters_text(session.drafters));
+    if (session.tree_width > 1) {
+      line("  tree",
+           fmt::format("up to {} candidates a place", session.tree_width));
+    }
     line("acceptor", acceptor_text(session));
   } else {
     line("passes",

@@ -120,6 +120,8 @@ Session open_session(DecodingOptions options) {
   session.acceptor =
       session.synthetic ? make_synthetic_acceptor(*options.synthetic_acceptance)
                         : make_acceptor(options.acceptor);
+  check_tree(options, *session.acceptor);
+  session.tree_width = options.tree_width;
   if (!session.acceptor->lossless() && !session.synthetic) {
     print_note(fmt::format(
         "acceptor {} is lossy: the text's distribution is not the target's",
@@ -159,6 +161,7 @@ EngineOptions engine_options(const Session& session, std::int64_t n_positions,
   engine.acceptor = session.acceptor;
   engine.drafters = session.drafters;
   engine.skip_layers = session.skip_layers;
+  engine.tree_width = session.tree_width;
   engine.corpus = session.corpus;
   return engine;
 }

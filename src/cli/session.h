@@ -29,6 +29,7 @@ struct Session {
   std::shared_ptr<const TokenAcceptor> acceptor;
   std::vector<DrafterKind> drafters;  // empty: plain decoding
   std::int64_t skip_layers = 0;
+  std::int64_t tree_width = 1;
   std::vector<Token> corpus;
   std::vector<Token> prediction;
   SamplingParams sampling;

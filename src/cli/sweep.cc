@@ -112,6 +112,9 @@ std::string command_line(const Session& session, const Comparison* best) {
   text +=
       fmt::format(" -d {} -k {} --acceptor {}", session.draft->path().string(),
                   window_text(best->setting.window), best->setting.acceptor);
+  if (session.tree_width > 1) {
+    text += fmt::format(" --tree-width {}", session.tree_width);
+  }
   if (best->setting.temperature > 0) {
     text += fmt::format(" --temperature {}", best->setting.temperature);
   }

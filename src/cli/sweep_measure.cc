@@ -34,7 +34,7 @@ class Engines {
 };
 
 void count_places(const IterationStats& iteration, Totals& totals) {
-  const auto drafted = static_cast<size_t>(iteration.drafted);
+  const auto drafted = static_cast<size_t>(iteration.places());
   const auto accepted = static_cast<size_t>(iteration.accepted);
   if (totals.offered_at.size() < drafted) {
     totals.offered_at.resize(drafted);

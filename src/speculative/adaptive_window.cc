@@ -232,13 +232,13 @@ void AdaptiveWindow::note_window(Guide& guide, const WindowOutcome& window,
       trial.left_out(window.accepted + 1);
       continue;
     }
-    sources_[i].usual.add(window.drafted, window.accepted, guide.confidences_);
+    sources_[i].usual.add(window.places, window.accepted, guide.confidences_);
     const SpeculationCosts& costs = guide.offers_[i].costs;
     if (costs.max_window() > 0) {  // not warming up
       passes = std::min(
           passes, kOutlier * passes_of(costs, window.drafted, trial.behind()));
     }
-    trial.drafted(window.drafted, window.accepted, guide.confidences_, passes);
+    trial.drafted(window.places, window.accepted, guide.confidences_, passes);
   }
 }
 

@@ -61,6 +61,7 @@ class SpeculativeDecoder {
     std::int64_t rows;    // of its own tokens in the pass
     Draft draft;          // further rows
     Verdict verdict;
+    std::vector<std::int32_t> path = {};  // in the draft, of accepted tokens
     std::vector<TokenLogprobs> logprobs = {};  // of the verdict's tokens
     std::vector<Proposal> proposals = {};      // where the sequence keeps them
 
@@ -69,13 +70,13 @@ class SpeculativeDecoder {
   };
 
   void plan(std::span<Sequence* const> sequences);
-  std::int64_t most_drafted(const Sequence& sequence) const;
   std::optional<DraftRequest> request_for(Sequence& sequence,
                                           std::int64_t batch);
   void draft();
   Logits score();
   void judge(Part& part, const Logits& logits, std::int64_t first_row);
-  void check(const Part& part) const;
+  void check(Part& part) const;
+  void follow_path(Part& part) const;
   static void note_logprobs(Part& part, const Logits& logits,
                             std::int64_t first_row);
   std::int64_t take_over(Part& part);
@@ -92,6 +93,7 @@ class SpeculativeDecoder {
   std::vector<WindowOutcome> outcomes_;
   std::vector<Distribution> rows_;
   std::vector<Token> tokens_;
+  std::vector<std::int32_t> tree_;
   Batch batch_;
 };
 

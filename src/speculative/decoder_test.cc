@@ -198,6 +198,9 @@ class Forgetful final : public Scorer {
   void truncate(SequenceId id, std::int64_t length) override {
     scorer_.truncate(id, length);
   }
+  void keep(SequenceId id, std::span<const std::int32_t> path) override {
+    scorer_.keep(id, path);
+  }
   Logits forward(const Batch& batch) override {
     Batch wrong;
     for (const Batch::Entry& entry : batch.entries()) {

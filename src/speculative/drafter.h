@@ -18,6 +18,8 @@ struct DraftRequest {
   // with a cache of its own uses the time to encode it too.
   std::int64_t length;
   DraftNoise noise = DraftNoise::kOwn;  // to sample with
+  // The most tokens of a tree, of which none is deeper than `length`.
+  std::int64_t tree_size = 0;
   // Asked before each further token, by drafters that sample; null: up to
   // `length`.
   DraftGuide* guide = nullptr;
@@ -33,6 +35,13 @@ struct DraftRequest {
 Token draw_drafted(const Distribution& q, const DraftRequest& request,
                    std::size_t place);
 
+// The same for the `branch`-th token that a tree has at a place; `position` is
+// that of the token. Siblings are drawn one after another, each from what those
+// before it leave of q.
+Token draw_branch(const Distribution& q, const DraftRequest& request,
+                  std::uint64_t position, std::size_t place,
+                  std::size_t branch);
+
 // Guesses how sequences go on. What it guesses changes the speed, never the
 // text: the acceptor sees to that as long as `Draft::probs` is honest.
 // Not thread-safe.
@@ -40,10 +49,10 @@ class Drafter {
  public:
   virtual ~Drafter() = default;
 
-  // One draft a request, of at most `length` tokens, in the order of the
-  // requests. Tokens lie in the target's vocabulary. Leaves each sequence as it
-  // was; its history may be pushed and rolled back meanwhile.
-  // One that samples does so with draw_drafted.
+  // One draft a request, of at most `length` tokens, or a tree, in the order of
+  // the requests. Tokens lie in the target's vocabulary. Leaves each sequence
+  // as it was; its history may be pushed and rolled back meanwhile. One that
+  // samples does so with draw_drafted.
   virtual std::vector<Draft> propose(
       std::span<const DraftRequest> requests) = 0;
 

@@ -15,6 +15,7 @@
 #include "speculative/model_drafter.h"
 #include "speculative/skip_drafter.h"
 #include "speculative/testing/windows.h"
+#include "speculative/tree_drafter.h"
 #include "test_data.h"
 
 namespace pilotfish {
@@ -31,6 +32,11 @@ class Identity : public testing::Test {
     test::write_random_model(folder_->path() / "target", options);
     options.perturbation = 0.1;
     test::write_random_model(folder_->path() / "good", options);
+    options.architecture = "mistral";
+    options.sliding_window = 21;
+    test::write_random_model(folder_->path() / "sliding", options);
+    options.architecture = "llama";
+    options.sliding_window = 0;
     options.perturbation = 0;
     options.seed = 2;
     options.n_layers = 1;
@@ -53,6 +59,9 @@ class Identity : public testing::Test {
     bool sampled = false;  // with the coupled acceptor
     unsigned wildness = 0;
     DType kv = DType::kF16;
+    std::int64_t tree_width = 1;
+    std::string target = "target";
+    std::int64_t n_positions = 0;
   };
 
   // "cut": the target's first layer as a model of its own.
@@ -69,6 +78,7 @@ class Identity : public testing::Test {
     Tokens tokens;
     std::int64_t drafted = 0;
     std::int64_t accepted = 0;
+    std::int64_t trees = 0;  // iterations that branched
   };
 
   static SequenceOptions request(Token seed, const Setting& setting) {
@@ -91,7 +101,8 @@ class Identity : public testing::Test {
   }
 
   static Outcome run(const Setting& setting) {
-    ModelScorer target(load("target", setting.threads), {0, 8, setting.kv});
+    ModelScorer target(load(setting.target, setting.threads),
+                       {setting.n_positions, 8, setting.kv});
     std::unique_ptr<ModelScorer> draft;
     std::unique_ptr<Drafter> drafter = std::make_unique<NoDrafter>();
     if (setting.draft == "skip") {
@@ -102,6 +113,11 @@ class Identity : public testing::Test {
                                         KvCacheOptions{0, 8, setting.kv});
       drafter = std::make_unique<ModelDrafter>(*draft, target.vocab_size(),
                                                setting.prefill_chunk);
+    }
+    if (setting.tree_width > 1) {
+      drafter = std::make_unique<TreeDrafter>(*draft, target.vocab_size(),
+                                              setting.tree_width,
+                                              setting.prefill_chunk);
     }
     SpeculativeDecoder decoder(
         target, *drafter,
@@ -129,6 +145,7 @@ class Identity : public testing::Test {
     for (const IterationStats& iteration : first.iterations()) {
       outcome.drafted += iteration.drafted;
       outcome.accepted += iteration.accepted;
+      outcome.trees += iteration.drafted > iteration.places();
     }
     return outcome;
   }
@@ -213,6 +230,42 @@ TEST_F(Identity, WhateverThePolicyDoes) {
       }
     }
   }
+}
+
+// Through blocks' ends (the text is 60 tokens long), to the end of the cache,
+// and with layers that see the latest positions alone.
+TEST_F(Identity, ForEveryTree) {
+  std::int64_t trees = 0;
+  for (const char* target : {"target", "sliding"}) {
+    for (const std::int64_t n_positions : {0, 50}) {
+      for (const DType kv : {DType::kF32, DType::kF16, DType::kBF16}) {
+        for (const bool sampled : {false, true}) {
+          Setting setting{.window = 1,
+                          .penalties = kv == DType::kF32,
+                          .sampled = sampled,
+                          .kv = kv,
+                          .target = target,
+                          .n_positions = n_positions};
+          const Tokens plain = run(setting).tokens;
+          for (const char* draft : {"good", "random", "narrow"}) {
+            for (const std::int64_t window : {4, 9}) {
+              setting.draft = draft;
+              setting.window = window;
+              setting.tree_width = 3;
+              setting.neighbours = window == 4 ? 2 : 0;
+              const Outcome outcome = run(setting);
+              trees += outcome.trees;
+              EXPECT_EQ(outcome.tokens, plain)
+                  << target << " of " << n_positions << " positions, " << draft
+                  << ", window " << window << ", cache " << dtype_name(kv)
+                  << ", sampled " << sampled;
+            }
+          }
+        }
+      }
+    }
+  }
+  EXPECT_GT(trees, 500);
 }
 
 TEST_F(Identity, TheTargetAsItsOwnDraftIsAlwaysAccepted) {

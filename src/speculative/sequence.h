@@ -87,8 +87,9 @@ class Sequence {
 
   // Takes over a verdict's tokens, up to the first stop token, max_tokens or
   // `n_positions` tokens in all; finishes the sequence there. Returns how many.
-  // `logprobs`: one a token of the verdict, or none. Requires: !finished().
-  std::int64_t append(const Verdict& verdict, std::int64_t drafted,
+  // `last`: whether its last token is kRecovered or kBonus. `logprobs`: one a
+  // token of the verdict, or none. Requires: !finished().
+  std::int64_t append(const Verdict& verdict, Origin last,
                       std::int64_t n_positions,
                       std::span<TokenLogprobs> logprobs = {});
 

@@ -13,6 +13,7 @@ namespace pilotfish {
 struct WindowOutcome {
   const Sequence* sequence;
   std::int64_t drafted;
+  std::int64_t places;  // that they were drafted for: fewer in a tree
   std::int64_t accepted;
 };
 

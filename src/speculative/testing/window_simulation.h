@@ -120,7 +120,7 @@ class WindowSimulation {
       drafting = costs_.draft;
     }
     const double verifying = costs_.verify(1 + drafted);
-    const WindowOutcome outcome = {&sequence, drafted, accepted};
+    const WindowOutcome outcome = {&sequence, drafted, drafted, accepted};
     constexpr double kPlain = 3e-3;  // seconds
     policy.observe({{&outcome, 1},
                     measured(kPlain * drafting),
