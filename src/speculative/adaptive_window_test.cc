@@ -164,7 +164,8 @@ TEST(AdaptiveWindow, ASourceCompetesWithThoseBehindIt) {
     }
     // The first gets one token right, the second all.
     const WindowOutcome outcome = {
-        &sequence, drafted, source == 1 ? drafted : std::min(drafted, i % 2l)};
+        &sequence, drafted, drafted,
+        source == 1 ? drafted : std::min(drafted, i % 2l)};
     policy.observe({{&outcome, 1},
                     1e-4 * static_cast<double>(drafted),
                     1e-3 + 1e-5 * static_cast<double>(drafted),
@@ -188,7 +189,8 @@ TEST(AdaptiveWindow, ABatchThatComputesMoreThanItReadsDraftsLess) {
       const std::int64_t drafted = guide.most();
       for (std::int64_t j = 0; j < drafted; ++j) guide.drafted(0.8);
       std::vector<WindowOutcome> outcomes(
-          static_cast<size_t>(batch), {&sequence, drafted, drafted * 3 / 4});
+          static_cast<size_t>(batch),
+          {&sequence, drafted, drafted, drafted * 3 / 4});
       const auto rows = static_cast<double>(batch * (1 + drafted));
       policy.observe({outcomes, 1e-4 * static_cast<double>(drafted),
                       rows <= 8 ? 1e-3 : 1e-3 * rows / 8, false});
