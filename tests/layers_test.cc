@@ -45,7 +45,8 @@ const std::map<std::string, std::string> kPublic = {
     {"acceptor.h", "speculative"}, {"iteration.h", "sampling"},
     {"engine.h", "engine"},        {"convert.h", "engine"},
     {"plan.h", "engine"},          {"speedup.h", "engine"},
-    {"machine.h", "engine"},
+    {"machine.h", "engine"},       {"bench.h", "engine"},
+    {"spread.h", "engine"},        {"synth.h", "engine"},
 };
 
 const fs::path kRoot = pilotfish::test::source_dir();
