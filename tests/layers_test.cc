@@ -46,6 +46,8 @@ const std::map<std::string, std::string> kPublic = {
     {"engine.h", "engine"},        {"convert.h", "engine"},
     {"plan.h", "engine"},          {"speedup.h", "engine"},
     {"machine.h", "engine"},       {"selfcheck.h", "engine"},
+    {"bench.h", "engine"},         {"spread.h", "engine"},
+    {"synth.h", "engine"},
 };
 
 const fs::path kRoot = pilotfish::test::source_dir();
