@@ -78,12 +78,12 @@ class Logits {
 };
 
 struct LoadOptions {
-  // The type the linear layers and the embedding are multiplied in; nullopt:
-  // as they are stored, mapped and used in place. bf16, f16, f32, q8_0 or q4_0.
+  // The type of the linear layers and the embedding; nullopt: as they are
+  // stored. bf16, f16, f32, q8_0 or q4_0.
   std::optional<DType> dtype = std::nullopt;
   // nullptr: a team of its own with one thread a processor.
   std::shared_ptr<ThreadTeam> threads = nullptr;
-  // "scalar", "avx2", "avx512"; empty: the fastest, or what PILOTFISH_ISA says.
+  // "scalar", "avx2", ...; empty: the fastest, or what PILOTFISH_ISA says.
   std::string instruction_set = {};
   // Only the first layers, then the final norm and output (a truncated model,
   // as a draft); 0: all.
@@ -91,7 +91,7 @@ struct LoadOptions {
   // Positions that RoPE tables cover; 0: the model's own n_positions. Scaling
   // of kind dynamic is computed for this length.
   std::int64_t n_positions = 0;
-  // Called with the fraction done while weights are converted; may be empty.
+  // Called with the fraction done while weights are copied; may be empty.
   std::function<void(double)> progress = {};
 };
 

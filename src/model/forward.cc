@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "kernels/linear.h"
+#include "kernels/packed_matrix.h"
 #include "pilotfish/error.h"
 
 namespace pilotfish {
@@ -99,7 +100,7 @@ void Forward::reserve(const Batch& batch, const KvCache& cache,
     buffer.reserve(static_cast<size_t>(n * columns));
   };
   const auto packed_bytes = [&](const WeightMatrix& weights) {
-    return kernels_.activation_bytes(weights.dtype, weights.columns);
+    return activation_bytes(kernels_, weights);
   };
   // A call packs its input once for each dtype: for three layers at most.
   std::int64_t packed = packed_bytes(weights_.output());
@@ -125,7 +126,7 @@ void Forward::reserve(const Batch& batch, const KvCache& cache,
     floats(cosines_, rows, config_.rotary_dim / 2);
     floats(sines_, rows, config_.rotary_dim / 2);
     floats(logits_, batch.logits_rows(), config_.vocab_size);
-    packed_.reserve(static_cast<size_t>(rows * packed));
+    packed_.reserve(static_cast<size_t>(rows * packed + 3 * 64));
     segments_.reserve(batch.entries().size());
     places_.reserve(static_cast<size_t>(rows));
     attention_tiles_.reserve(static_cast<size_t>(rows));
@@ -242,13 +243,10 @@ void Forward::for_each_row(const Function& function) {
 }
 
 void Forward::embed(std::span<const Token> tokens) {
-  const WeightMatrix& embedding = weights_.embedding();
-  const std::int64_t bytes = row_bytes(embedding.dtype, embedding.columns);
   for_each_row([&](std::int64_t row) {
-    const Token token = tokens[static_cast<size_t>(row)];
-    kernels_.dequantise(embedding.dtype, embedding.data + token * bytes,
-                        x_.data() + row * config_.hidden_size,
-                        config_.hidden_size);
+    dequantise_weights(kernels_, weights_.embedding(),
+                       tokens[static_cast<size_t>(row)],
+                       x_.data() + row * config_.hidden_size);
   });
 }
 

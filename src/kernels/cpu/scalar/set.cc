@@ -9,6 +9,8 @@ const Kernels kKernels = {
     .activation_bytes = activation_bytes,
     .pack_activations = pack_activations,
     .matmul = matmul,
+    .packed = {packed_activation_bytes, pack_quantised_activations,
+               packed_matmul},
     .dequantise = dequantise_row,
     .store = store,
     .rms_norm = rms_norm,
