@@ -11,7 +11,7 @@ namespace pilotfish {
 namespace {
 
 // What an engine's first iterations draft: to see what passes cost.
-constexpr std::array<std::int64_t, 6> kWarmUp = {3, 0, 2, 0, 1, 7};
+constexpr std::array<std::int64_t, 6> kWarmUp = {3, 0, 2, 0, 1, 3};
 // A plain pass among so many that draft, to see what it costs now.
 constexpr std::int64_t kPlainEvery = 100;
 // Passes of the target that a drafting pass takes before it has been seen.
@@ -145,8 +145,8 @@ void AdaptiveWindow::make_offers(Guide& guide, std::int64_t batch) const {
   double alternative = 1;
   for (size_t i = sources_.size(); i-- > 0;) {
     Offer& offer = guide.offers_[i];
-    if (fixed != kNoLimit || target_.empty()) {
-      offer = {.length = std::min(fixed, kWarmUp[0]), .costs = {}, .rate = 0};
+    if (fixed != kNoLimit) {
+      offer = {.length = fixed, .costs = {}, .rate = 0};
       continue;
     }
     SourceTrial& trial = guide.trials_[i];
