@@ -31,11 +31,6 @@ class FollowingDrafter : public Drafter {
     std::int64_t proposed_at = 0;  // the position of the first of them
     // Of a tree proposed: the row each token has in the cache's tree; -1: none.
     std::vector<std::int32_t> rows;
-    std::vector<double> unsure;  // as TreeDraft::unsure gives it
-    // Of the places decided so far, and a few to begin with: how many first
-    // tokens were rejected, and the sum of how unsure of them the draft was.
-    double rejected = 1;
-    double doubted = 4;
   };
 
   // `draft` must outlive the drafter. `prefill_chunk`: rows of context encoded

@@ -15,8 +15,11 @@ constexpr double kPatience = 0.5;
 // A row of the target's pass is not spent on a token that is less likely.
 constexpr double kWorthARow = 0.02;
 
-// Where siblings are drawn: the share of what the earlier ones leave with which
-// the next is accepted.
+// A first token is accepted with probability 1 - TV(p, q). TV is taken for this
+// share of the probability that is not on q's likeliest token.
+constexpr double kDoubt = 0.5;
+// The share of what its earlier siblings leave with which a later one is
+// accepted.
 constexpr double kSecondChance = 0.5;
 
 std::vector<Distribution::Entry> most_probable(const Distribution& q,
@@ -83,14 +86,14 @@ void TreeDraft::expand(std::int32_t token, std::span<const float> logits,
       Branching{.parent = token,
                 .place = token < 0 ? 0 : places_[i] + 1,
                 .likelihood = token < 0 ? 1 : likelihoods_[i]});
+  if (greedy()) {
+    branching.ranked = most_probable(q, limits_.width);
+    return;
+  }
   for (const Distribution::Entry& entry : q.entries()) {
     branching.largest = std::max(branching.largest, entry.probability);
   }
-  if (greedy()) {
-    branching.ranked = most_probable(q, limits_.width);
-  } else {
-    branching.left = std::move(q);
-  }
+  branching.left = std::move(q);
 }
 
 // Makes the history end with the drafted tokens down to `token`.
@@ -129,27 +132,18 @@ void TreeDraft::grow() {
 double TreeDraft::likelihood(const Branching& branching) const {
   const auto width = static_cast<size_t>(limits_.width);
   if (branching.drawn >= width) return 0;
-  const bool left = greedy() ? branching.drawn < branching.ranked.size()
-                             : !branching.left.empty();
-  if (!left) return 0;
-  const double rejected = limits_.doubt * (1 - branching.largest);
-  if (branching.drawn == 0) return branching.likelihood * (1 - rejected);
   if (greedy()) {
-    return branching.likelihood * limits_.doubt *
-           branching.ranked[branching.drawn].probability;
+    return branching.drawn < branching.ranked.size()
+               ? branching.likelihood *
+                     branching.ranked[branching.drawn].probability
+               : 0;
   }
+  if (branching.left.empty()) return 0;
+  const double rejected = kDoubt * (1 - branching.largest);
+  if (branching.drawn == 0) return branching.likelihood * (1 - rejected);
   const auto before = static_cast<double>(branching.drawn - 1);
   return branching.likelihood * rejected * kSecondChance *
          std::pow(1 - kSecondChance, before);
-}
-
-std::vector<double> TreeDraft::unsure() const {
-  std::vector<double> unsure(1 + draft_->size(), 0.0);
-  for (const Branching& branching : branchings_) {
-    if (branching.drawn == 0) continue;
-    unsure[static_cast<size_t>(branching.parent + 1)] = 1 - branching.largest;
-  }
-  return unsure;
 }
 
 // The branching whose next token is; nullptr where none is worth it.

@@ -15,20 +15,17 @@ struct TreeLimits {
   std::int64_t tokens;  // in all
   std::int64_t depth;   // on a path
   std::int64_t width;   // siblings
-  // How often the first token at a place is rejected, as a share of how often q
-  // is not on its likeliest token.
-  double doubt;
 };
 
 // A draft in the making that may branch. It grows best first, by the token that
 // is most likely to be accepted: so it is a chain where the draft model is sure
 // of itself, and wide where it is not.
 //
-// At temperature 0 the candidates for a place are the most probable tokens.
-// Otherwise siblings are sampled without replacement, and a likelihood must not
-// look at the token it is for: were tokens taken in or left out for what they
-// are, they would not be distributed as q says. It is estimated from how peaked
-// q is.
+// At temperature 0 the candidates for a place are the most probable tokens, and
+// their probability is the likelihood. Otherwise siblings are sampled without
+// replacement, and a likelihood must not look at the token it is for: were
+// tokens taken in or left out for what they are, they would not be distributed
+// as q says. It is estimated from how peaked q is.
 class TreeDraft {
  public:
   // Draws into `draft`; both references must outlive this. Meanwhile the
@@ -44,9 +41,6 @@ class TreeDraft {
   std::span<const std::int32_t> open() const { return open_; }
   void expand(std::int32_t token, std::span<const float> logits,
               LogitsProcessor& processor);
-  // What follows each token, [1 + tokens], the sequence's newest first: how
-  // probable q holds it not to be the likeliest; 0 where nothing was drawn.
-  std::vector<double> unsure() const;
   // Adds tokens, until it takes more rows to go on. Requires: expand was called
   // for all that were open.
   void grow();

@@ -34,11 +34,9 @@ std::vector<Draft> TreeDrafter::propose(
       continue;
     }
     encode(*request.sequence, follower.id, request.sequence->size());
-    const TreeLimits limits = {
-        .tokens = std::min(request.tree_size, reachable),
-        .depth = std::min(request.length, reachable),
-        .width = width_,
-        .doubt = std::min(1.0, follower.rejected / follower.doubted)};
+    const TreeLimits limits = {.tokens = std::min(request.tree_size, reachable),
+                               .depth = std::min(request.length, reachable),
+                               .width = width_};
     runners.push_back({follower.id, TreeDraft(request, limits, drafts[i])});
   }
   run(runners);
@@ -48,7 +46,6 @@ std::vector<Draft> TreeDrafter::propose(
                          .probs = {},
                          .parents = runner.draft.draft().parents};
     follower.rows = std::move(runner.rows);
-    follower.unsure = runner.draft.unsure();
   }
   runners.clear();  // the histories are as they were
   for (const DraftRequest& request : requests) {
@@ -65,15 +62,9 @@ void TreeDrafter::commit(const Sequence& sequence) {
   std::int32_t at = -1;
   for (const Token token :
        sequence.tokens().subspan(static_cast<size_t>(follower->proposed_at))) {
-    const std::int32_t first =
-        draft.next_child(at, static_cast<size_t>(at + 1));
-    if (first < 0) break;
-    follower->doubted += follower->unsure[static_cast<size_t>(at + 1)];
-    follower->rejected += draft.tokens[static_cast<size_t>(first)] != token;
     at = draft.child_with(at, token);
-    if (at < 0) break;
-    const std::int32_t row = follower->rows[static_cast<size_t>(at)];
-    if (row >= 0) kept.push_back(row);
+    if (at < 0 || follower->rows[static_cast<size_t>(at)] < 0) break;
+    kept.push_back(follower->rows[static_cast<size_t>(at)]);
   }
   draft_.keep(follower->id, kept);
 }
