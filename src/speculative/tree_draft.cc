@@ -12,6 +12,9 @@ namespace {
 // before: what follows those is probably likelier.
 constexpr double kPatience = 0.5;
 
+// A row of the target's pass is not spent on a token that is less likely.
+constexpr double kWorthARow = 0.02;
+
 // A first token is accepted with probability 1 - TV(p, q). TV is taken for this
 // share of the probability that is not on q's likeliest token.
 constexpr double kDoubt = 0.5;
@@ -143,10 +146,10 @@ double TreeDraft::likelihood(const Branching& branching) const {
          std::pow(1 - kSecondChance, before);
 }
 
-// The branching whose next token is; nullptr where none has any.
+// The branching whose next token is; nullptr where none is worth it.
 TreeDraft::Branching* TreeDraft::most_likely() {
   Branching* best = nullptr;
-  double most = 0;
+  double most = kWorthARow;
   for (Branching& branching : branchings_) {
     const double likely = likelihood(branching);
     if (likely <= most) continue;
