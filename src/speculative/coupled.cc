@@ -16,6 +16,7 @@ class CoupledAcceptor final : public TokenAcceptor {
   Verdict accept(const Verification& verification) const override {
     const Draft& draft = verification.draft;
     Verdict verdict;
+    verdict.tokens.reserve(draft.size() + 1);
     while (true) {
       const size_t i = verdict.accepted;
       verdict.tokens.push_back(gumbel_draw(verification.target[i],

@@ -116,6 +116,7 @@ void SpeculativeDecoder::step(std::span<Sequence* const> sequences) {
 }
 
 void SpeculativeDecoder::plan(std::span<Sequence* const> sequences) {
+  recycle_drafts();
   parts_.clear();
   std::int64_t prefill_left = options_.prefill_chunk;
   for (Sequence* sequence : sequences) {
@@ -134,6 +135,14 @@ void SpeculativeDecoder::plan(std::span<Sequence* const> sequences) {
   }
 }
 
+void SpeculativeDecoder::recycle_drafts() {
+  for (size_t i = 0; i < drafts_.size(); ++i) {
+    drafts_[i] = std::move(requested_by_[i]->draft);
+  }
+  requested_by_.clear();
+  if (!drafts_.empty()) drafter_.recycle(std::exchange(drafts_, {}));
+}
+
 // As far as the window goes, but no further than tokens can still be emitted:
 // the target adds one to what is drafted.
 std::int64_t SpeculativeDecoder::draft_length(const Sequence& sequence) const {
@@ -144,7 +153,6 @@ std::int64_t SpeculativeDecoder::draft_length(const Sequence& sequence) const {
 
 void SpeculativeDecoder::draft() {
   requests_.clear();
-  requested_by_.clear();
   for (Part& part : parts_) {
     const std::int64_t length = draft_length(*part.sequence);
     if (length == 0) continue;
@@ -155,11 +163,11 @@ void SpeculativeDecoder::draft() {
     requested_by_.push_back(&part);
   }
   if (requests_.empty()) return;
-  std::vector<Draft> drafts = drafter_.propose(requests_);
-  assert(drafts.size() == requests_.size());
-  for (size_t i = 0; i < drafts.size(); ++i) {
-    assert(static_cast<std::int64_t>(drafts[i].size()) <= requests_[i].length);
-    requested_by_[i]->draft = std::move(drafts[i]);
+  drafts_ = drafter_.propose(requests_);
+  assert(drafts_.size() == requests_.size());
+  for (size_t i = 0; i < drafts_.size(); ++i) {
+    assert(static_cast<std::int64_t>(drafts_[i].size()) <= requests_[i].length);
+    requested_by_[i]->draft = std::move(drafts_[i]);
   }
 }
 
@@ -182,6 +190,7 @@ Logits SpeculativeDecoder::score() {
 void SpeculativeDecoder::judge(Part& part, const Logits& logits,
                                std::int64_t first_row) {
   Sequence& sequence = *part.sequence;
+  for (Distribution& row : rows_) processor_.recycle(std::move(row));
   rows_.clear();
   {
     const HistoryRollback rollback(sequence.history());

@@ -65,6 +65,7 @@ class SpeculativeDecoder {
   };
 
   void plan(std::span<Sequence* const> sequences);
+  void recycle_drafts();
   std::int64_t draft_length(const Sequence& sequence) const;
   void draft();
   Logits score();
@@ -85,6 +86,7 @@ class SpeculativeDecoder {
   std::vector<Part> parts_;
   std::vector<DraftRequest> requests_;
   std::vector<Part*> requested_by_;
+  std::vector<Draft> drafts_;  // of the requests, while no part has them
   std::vector<Distribution> rows_;
   std::vector<Token> tokens_;
   Batch batch_;

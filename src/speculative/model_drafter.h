@@ -8,6 +8,7 @@
 
 #include "pilotfish/model.h"
 #include "sampling/processors.h"
+#include "speculative/draft_pool.h"
 #include "speculative/drafter.h"
 #include "speculative/sampled_draft.h"
 #include "speculative/scorer.h"
@@ -30,6 +31,9 @@ class ModelDrafter final : public Drafter {
                std::int64_t prefill_chunk = 512);
 
   std::vector<Draft> propose(std::span<const DraftRequest> requests) override;
+  void recycle(std::vector<Draft>&& drafts) override {
+    pool_.recycle(std::move(drafts), processor_);
+  }
   void commit(const Sequence& sequence) override;
   void forget(const Sequence& sequence) override;
 
@@ -51,14 +55,19 @@ class ModelDrafter final : public Drafter {
   Follower& follow(const Sequence& sequence);
   std::int64_t reach(const Sequence& sequence, Follower& follower) const;
   void encode(const Sequence& sequence, SequenceId id, std::int64_t most_rows);
-  void run(std::span<Runner> runners);
+  void run();
 
   Scorer& draft_;
   std::int64_t shared_vocab_size_;
   std::int64_t prefill_chunk_;
   LogitsProcessor processor_;
+  DraftPool pool_;
   std::unordered_map<const Sequence*, Follower> followers_;
-  Batch batch_;  // scratch
+
+  // Scratch, kept for its memory.
+  std::vector<Runner> runners_;
+  std::vector<Runner*> running_;
+  Batch batch_;
 };
 
 }  // namespace pilotfish
