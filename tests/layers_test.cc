@@ -23,7 +23,7 @@ const std::map<std::string, Names> kBelow = {
     {"kernels", {"base", "tensor"}},
     {"formats", {"base", "tensor"}},
     {"model", {"base", "tensor", "kernels", "formats"}},
-    {"sampling", {"base"}},
+    {"sampling", {"base", "kernels"}},
     {"text", {"base", "formats", "tensor"}},
     {"speculative",
      {"base", "tensor", "kernels", "formats", "model", "sampling"}},

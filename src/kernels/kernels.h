@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "kernels/logits.h"
 #include "tensor/dtype.h"
 
 namespace pilotfish {
@@ -113,6 +114,8 @@ struct Kernels {
   // Exact soft-max attention in one pass over the blocks, in ascending order of
   // position. Needs no scratch from the caller.
   void (*attention)(const AttentionArgs& args);
+
+  LogitKernels logits;  // for sampling
 };
 
 // The fastest set this processor runs, or the one that PILOTFISH_ISA names.

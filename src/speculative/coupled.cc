@@ -17,6 +17,7 @@ class CoupledAcceptor final : public TokenAcceptor {
   Verdict accept(const Verification& verification) const override {
     const Draft& draft = verification.draft;
     Verdict verdict;
+    verdict.tokens.reserve(draft.size() + 1);
     std::int32_t at = -1;  // the token accepted last
     while (true) {
       const Token drawn = gumbel_draw(

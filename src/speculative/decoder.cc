@@ -169,6 +169,7 @@ void SpeculativeDecoder::step(std::span<Sequence* const> sequences) {
 }
 
 void SpeculativeDecoder::plan(std::span<Sequence* const> sequences) {
+  recycle_drafts();
   parts_.clear();
   std::int64_t prefill_left = options_.prefill_chunk;
   for (Sequence* sequence : sequences) {
@@ -185,6 +186,14 @@ void SpeculativeDecoder::plan(std::span<Sequence* const> sequences) {
     }
     parts_.push_back({sequence, cached, rows, {}, {}});
   }
+}
+
+void SpeculativeDecoder::recycle_drafts() {
+  for (size_t i = 0; i < drafts_.size(); ++i) {
+    drafts_[i] = std::move(requested_by_[i]->draft);
+  }
+  requested_by_.clear();
+  if (!drafts_.empty()) drafter_.recycle(std::exchange(drafts_, {}));
 }
 
 // nullopt: the drafter is left out. `batch`: how many sequences emit in this
@@ -219,7 +228,6 @@ std::optional<DraftRequest> SpeculativeDecoder::request_for(
 
 void SpeculativeDecoder::draft() {
   requests_.clear();
-  requested_by_.clear();
   const std::int64_t batch = std::ranges::count_if(parts_, &Part::emits);
   for (Part& part : parts_) {
     const auto request = request_for(*part.sequence, batch);
@@ -228,15 +236,15 @@ void SpeculativeDecoder::draft() {
     requested_by_.push_back(&part);
   }
   if (requests_.empty()) return;
-  std::vector<Draft> drafts = drafter_.propose(requests_);
-  assert(drafts.size() == requests_.size());
-  for (size_t i = 0; i < drafts.size(); ++i) {
-    assert(drafts[i].is_tree()
-               ? tree_depth(drafts[i]) <= requests_[i].length &&
-                     std::ssize(drafts[i].tokens) <= requests_[i].tree_size &&
+  drafts_ = drafter_.propose(requests_);
+  assert(drafts_.size() == requests_.size());
+  for (size_t i = 0; i < drafts_.size(); ++i) {
+    assert(drafts_[i].is_tree()
+               ? tree_depth(drafts_[i]) <= requests_[i].length &&
+                     std::ssize(drafts_[i].tokens) <= requests_[i].tree_size &&
                      acceptor_->takes_trees()
-               : std::ssize(drafts[i].tokens) <= requests_[i].length);
-    requested_by_[i]->draft = std::move(drafts[i]);
+               : std::ssize(drafts_[i].tokens) <= requests_[i].length);
+    requested_by_[i]->draft = std::move(drafts_[i]);
   }
 }
 
@@ -270,6 +278,7 @@ Logits SpeculativeDecoder::score() {
 void SpeculativeDecoder::judge(Part& part, const Logits& logits,
                                std::int64_t first_row) {
   Sequence& sequence = *part.sequence;
+  for (Distribution& row : rows_) processor_.recycle(std::move(row));
   rows_.clear();
   {
     const HistoryRollback rollback(sequence.history());

@@ -70,6 +70,7 @@ class SpeculativeDecoder {
   };
 
   void plan(std::span<Sequence* const> sequences);
+  void recycle_drafts();
   std::optional<DraftRequest> request_for(Sequence& sequence,
                                           std::int64_t batch);
   void draft();
@@ -91,6 +92,7 @@ class SpeculativeDecoder {
   std::vector<DraftRequest> requests_;
   std::vector<Part*> requested_by_;
   std::vector<WindowOutcome> outcomes_;
+  std::vector<Draft> drafts_;  // of the requests, while no part has them
   std::vector<Distribution> rows_;
   std::vector<Token> tokens_;
   std::vector<std::int32_t> tree_;

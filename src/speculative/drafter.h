@@ -56,6 +56,10 @@ class Drafter {
   virtual std::vector<Draft> propose(
       std::span<const DraftRequest> requests) = 0;
 
+  // Takes back what it proposed once nobody needs it, for the memory of later
+  // drafts.
+  virtual void recycle(std::vector<Draft>&& /*drafts*/) {}
+
   // The sequence has grown by what survived of the latest draft and one more
   // token.
   virtual void commit(const Sequence& sequence) = 0;

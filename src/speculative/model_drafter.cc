@@ -7,9 +7,9 @@ namespace pilotfish {
 
 std::vector<Draft> ModelDrafter::propose(
     std::span<const DraftRequest> requests) {
-  std::vector<Draft> drafts(requests.size());
-  std::vector<Runner> runners;
-  runners.reserve(requests.size());
+  std::vector<Draft> drafts = pool_.take(requests.size());
+  const Emptied emptied(runners_);  // which takes back what is drafted
+  runners_.reserve(requests.size());
   for (size_t i = 0; i < requests.size(); ++i) {
     Sequence& sequence = *requests[i].sequence;
     Follower& follower = follow(requests[i]);
@@ -20,13 +20,13 @@ std::vector<Draft> ModelDrafter::propose(
       continue;
     }
     encode(sequence, follower, sequence.size());
-    runners.push_back(
+    runners_.push_back(
         {&follower,
          SampledDraft(requests[i], std::min(requests[i].length, reachable),
                       drafts[i])});
   }
-  run(runners);
-  for (const Runner& runner : runners) {
+  run();
+  for (const Runner& runner : runners_) {
     const Draft& draft = runner.draft.draft();
     Follower& follower = *find(runner.draft.sequence());
     follower.proposed.tokens = draft.tokens;
@@ -52,19 +52,19 @@ void ModelDrafter::commit(const Sequence& sequence) {
 }
 
 // One pass a drafted token, for all that have not come to their end.
-void ModelDrafter::run(std::span<Runner> runners) {
-  std::vector<Runner*> running;
-  for (Runner& runner : runners) running.push_back(&runner);
-  while (!running.empty()) {
+void ModelDrafter::run() {
+  running_.clear();
+  for (Runner& runner : runners_) running_.push_back(&runner);
+  while (!running_.empty()) {
     batch_.clear();
-    for (const Runner* runner : running) {
+    for (const Runner* runner : running_) {
       const auto first = static_cast<size_t>(next(*runner->follower));
       batch_.add(runner->follower->id,
                  runner->draft.history().tokens().subspan(first), 1);
     }
     const Logits logits = draft_.forward(batch_);
     std::int64_t row = 0;
-    std::erase_if(running, [&](Runner* runner) {
+    std::erase_if(running_, [&](Runner* runner) {
       return !runner->draft.extend(shared(logits.row(row++)), processor_);
     });
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sampling/processors.h"
+#include "speculative/draft_pool.h"
 #include "speculative/following_drafter.h"
 #include "speculative/sampled_draft.h"
 
@@ -21,6 +22,9 @@ class ModelDrafter final : public FollowingDrafter {
       : FollowingDrafter(draft, target_vocab_size, prefill_chunk) {}
 
   std::vector<Draft> propose(std::span<const DraftRequest> requests) override;
+  void recycle(std::vector<Draft>&& drafts) override {
+    pool_.recycle(std::move(drafts), processor_);
+  }
   void commit(const Sequence& sequence) override;
 
  private:
@@ -30,9 +34,14 @@ class ModelDrafter final : public FollowingDrafter {
     SampledDraft draft;
   };
 
-  void run(std::span<Runner> runners);
+  void run();
 
   LogitsProcessor processor_;
+  DraftPool pool_;
+
+  // Scratch, kept for its memory.
+  std::vector<Runner> runners_;
+  std::vector<Runner*> running_;
 };
 
 }  // namespace pilotfish

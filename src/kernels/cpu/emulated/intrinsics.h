@@ -66,6 +66,14 @@ __m256i cvtps_ph(simde__m512 x) {
                           _mm256_cvtps_ph(halves.low, 8));
 }
 
+simde__m512d cvtps_pd(__m256 x) {
+  const __m256d halves[] = {_mm256_cvtps_pd(_mm256_castps256_ps128(x)),
+                            _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1))};
+  simde__m512d result;
+  std::memcpy(&result, halves, sizeof result);
+  return result;
+}
+
 simde__m512i cvtepu16_epi32(__m256i x) {
   return Integers(_mm256_cvtepu16_epi32(_mm256_castsi256_si128(x)),
                   _mm256_cvtepu16_epi32(_mm256_extracti128_si256(x, 1)))
@@ -123,6 +131,7 @@ __m256i cvtepi32_epi16(simde__m512i x) {
 #undef _mm512_mask_storeu_ps
 #undef _mm512_cvtph_ps
 #undef _mm512_cvtps_ph
+#undef _mm512_cvtps_pd
 #undef _mm512_cvtepu16_epi32
 #undef _mm512_cvtepi8_epi32
 #undef _mm512_cvtepu8_epi32
@@ -134,6 +143,7 @@ __m256i cvtepi32_epi16(simde__m512i x) {
 #define _mm512_mask_storeu_ps pilotfish::emulated::mask_storeu_ps
 #define _mm512_cvtph_ps pilotfish::emulated::cvtph_ps
 #define _mm512_cvtps_ph(x, rounding) pilotfish::emulated::cvtps_ph(x)
+#define _mm512_cvtps_pd pilotfish::emulated::cvtps_pd
 #define _mm512_cvtepu16_epi32 pilotfish::emulated::cvtepu16_epi32
 #define _mm512_cvtepi8_epi32 pilotfish::emulated::cvtepi8_epi32
 #define _mm512_cvtepu8_epi32 pilotfish::emulated::cvtepu8_epi32

@@ -4,7 +4,7 @@
 
 namespace pilotfish::scalar {
 
-const Kernels kKernels = {
+constinit const Kernels kKernels = {
     .name = "scalar",
     .activation_bytes = activation_bytes,
     .pack_activations = pack_activations,
@@ -18,6 +18,13 @@ const Kernels kKernels = {
     .silu_multiply = silu_multiply,
     .add = add,
     .attention = attention,
+    .logits =
+        {
+            .block_maxima = block_maxima,
+            .select = select,
+            .approximate_mass = approximate_mass,
+            .weigh = weigh,
+        },
 };
 
 }  // namespace pilotfish::scalar

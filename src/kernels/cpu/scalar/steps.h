@@ -26,6 +26,15 @@ void silu_multiply(const float* gate, const float* up, float* out,
 void add(const float* x, float* inout, std::int64_t n);
 void attention(const AttentionArgs& args);
 
+void block_maxima(const float* logits, std::int64_t size, std::int64_t block,
+                  float* maxima);
+std::int64_t select(const LogitRow& row, float low, float high,
+                    std::int32_t* out);
+double approximate_mass(const LogitRow& row, float largest,
+                        float inverse_temperature);
+LogitMass weigh(const float* logits, std::int64_t size, float largest,
+                double inverse_temperature, double* out);
+
 }  // namespace pilotfish::scalar
 
 #endif  // PILOTFISH_KERNELS_CPU_SCALAR_STEPS_H_

@@ -3,6 +3,7 @@
 
 #include "kernels/cpu/simd/attention.h"
 #include "kernels/cpu/simd/elementwise.h"
+#include "kernels/cpu/simd/logits.h"
 #include "kernels/cpu/simd/matmul.h"
 #include "kernels/cpu/simd/packed_256.h"
 #include "kernels/cpu/simd/unpack.h"
@@ -25,6 +26,7 @@ constexpr Kernels make_kernels(const char* name) {
       .silu_multiply = silu_multiply<V>,
       .add = add<V>,
       .attention = attention<V>,
+      .logits = make_logit_kernels<V>(),
   };
 }
 
