@@ -16,6 +16,7 @@ void add_tokenize(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_plan(CLI::App& app);
 void add_sweep(CLI::App& app);
+void add_trace(CLI::App& app);
 void add_convert(CLI::App& app);
 
 }  // namespace pilotfish::cli

@@ -54,6 +54,7 @@ int run(int argc, char** argv) {
   add_inspect(app);
   add_plan(app);
   add_sweep(app);
+  add_trace(app);
   add_convert(app);
   app.footer("pilotfish COMMAND --help explains a command.");
 

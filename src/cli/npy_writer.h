@@ -2,10 +2,10 @@
 #define PILOTFISH_CLI_NPY_WRITER_H_
 
 #include <cstdint>
-#include <cstdio>
-#include <memory>
 #include <span>
 #include <string>
+
+#include "cli/partial_file.h"
 
 namespace pilotfish::cli {
 
@@ -17,23 +17,12 @@ class NpyWriter {
  public:
   // These throw Error where the file cannot be written.
   NpyWriter(std::string path, std::int64_t rows, std::int64_t columns);
-  ~NpyWriter();
-  NpyWriter(const NpyWriter&) = delete;
-  NpyWriter& operator=(const NpyWriter&) = delete;
 
   void write_row(std::span<const float> row);
   void commit();
 
  private:
-  void write(const void* data, size_t bytes);
-  [[noreturn]] void fail() const;
-
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-  std::string path_;
-  std::string temporary_;
-  std::unique_ptr<std::FILE, Close> file_;
+  PartialFile file_;
 };
 
 }  // namespace pilotfish::cli
