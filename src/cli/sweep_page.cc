@@ -51,7 +51,7 @@ Markup table(const SweepRun& run) {
   }
   for (const char* name : {"temperature", "window", "tokens a pass", "accepted",
                            "TPOT", "plain TPOT", "verify", "draft", "speed-up",
-                           "of prompts", "predicted", "α", "formula"}) {
+                           "middle half", "predicted", "α", "formula"}) {
     head += element("th", {{"scope", "col"}, {"class", "number"}}, name);
   }
   const Comparison* best = best_of(run.comparisons);
@@ -62,20 +62,20 @@ Markup table(const SweepRun& run) {
       rows += table_row(one, acceptance, &one == best);
     }
   }
-  const Markup caption = element(
-      "caption", {},
+  const Markup note = element(
+      "p", {{"class", "soft"}},
       "verify, draft: median times a pass, in plain passes. predicted: tokens "
       "a pass over their sum. α: acceptance of a drafted token, one for all "
-      "windows. formula: what α promises. of prompts: the middle half.");
-  return element(
-      "div",
-      {{"class", "wide"},
-       {"tabindex", "0"},
-       {"role", "region"},
-       {"aria-label", "All figures"}},
-      element("table", {{"class", "numbers"}},
-              caption + element("thead", {}, element("tr", {}, head)) +
-                  element("tbody", {}, rows)));
+      "windows. formula: what α promises. middle half: of the speed-ups of "
+      "single prompts.");
+  return note + element("div",
+                        {{"class", "wide"},
+                         {"tabindex", "0"},
+                         {"role", "region"},
+                         {"aria-label", "All figures"}},
+                        element("table", {{"class", "numbers"}},
+                                element("thead", {}, element("tr", {}, head)) +
+                                    element("tbody", {}, rows)));
 }
 
 std::string setting_text(const Setting& setting) {
@@ -127,8 +127,7 @@ std::string sweep_page(const SweepRun& run) {
   Markup content;
   if (!run.comparisons.empty()) {
     const auto groups = setting_groups(run.comparisons);
-    content += section("plots", "By window", sweep_line_plots(groups));
-    content += section("time", "Where the time goes", sweep_time_plots(groups));
+    content += section("plots", "By window", sweep_plots(groups));
     content += section("figures", "All figures", table(run));
   }
   content +=

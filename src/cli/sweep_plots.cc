@@ -82,13 +82,16 @@ Panels panels_of(const Groups& groups) {
 }
 
 // What a panel's groups share and those of others do not.
-std::string panel_title(const Groups& panel, const Groups& all) {
+std::string panel_name(const Groups& panel, const Groups& all) {
   Differences by = differences(all);
   const Differences inside = differences(panel);
   by.drafters &= !inside.drafters;
   by.acceptor &= !inside.acceptor;
   by.temperature &= !inside.temperature;
-  const std::string name = name_by(setting_of(panel.front()), by);
+  return name_by(setting_of(panel.front()), by);
+}
+
+std::string in_brackets(const std::string& name) {
   return name.empty() ? "" : " (" + name + ")";
 }
 
@@ -146,7 +149,7 @@ LinePlot formula_plot(const Groups& panel) {
   LinePlot plot;
   plot.title = "Measured against the formula";
   plot.note =
-      "Dashed: (1 − αᵏ) / (1 − α) tokens over v(k) + c(k − 1), with one α a "
+      "Dashed: (1 − αᵏ) / (1 − α) tokens over v(k) + c (k − 1), with one α a "
       "line.";
   plot.x_title = kWindow;
   plot.y_title = "times plain decoding";
@@ -222,41 +225,41 @@ Totals::Split plain_split(SettingGroup group) {
   return all.split();
 }
 
+BarPlot time_plot(SettingGroup group) {
+  BarPlot plot;
+  plot.title = "Where the time goes";
+  plot.note = "Means; the parts add up to TPOT.";
+  plot.x_title = kWindow;
+  plot.y_title = "ms a token";
+  plot.part_names = {"verify", "draft", "sampling and bookkeeping"};
+  plot.bars.push_back(time_bar("plain", plain_split(group)));
+  for (const Comparison& one : group) {
+    plot.bars.push_back(
+        time_bar(std::to_string(one.setting.window), one.speculative.split()));
+  }
+  return plot;
+}
+
 }  // namespace
 
 std::string group_name(SettingGroup group, const Groups& among) {
   return name_by(setting_of(group), differences(among));
 }
 
-Markup sweep_line_plots(const Groups& groups) {
+Markup sweep_plots(const Groups& groups) {
   const Panels panels = panels_of(groups);
   Markup plots;
   for (const auto make :
        {speedup_plot, formula_plot, tokens_plot, acceptance_plot}) {
     for (const Groups& panel : panels) {
       LinePlot plot = make(panel);
-      plot.title += panel_title(panel, groups);
+      plot.title += in_brackets(panel_name(panel, groups));
       plots += line_plot(plot);
     }
   }
-  return element("div", {{"class", "plots"}}, plots);
-}
-
-Markup sweep_time_plots(const Groups& groups) {
-  Markup plots;
   for (const SettingGroup group : groups) {
-    const std::string name = group_name(group, groups);
-    BarPlot plot;
-    plot.title = name.empty() ? "Time of a token" : name;
-    plot.note = "The mean; the bars add up to TPOT.";
-    plot.x_title = kWindow;
-    plot.y_title = "ms a token";
-    plot.part_names = {"verify", "draft", "sampling and bookkeeping"};
-    plot.bars.push_back(time_bar("plain", plain_split(group)));
-    for (const Comparison& one : group) {
-      plot.bars.push_back(time_bar(std::to_string(one.setting.window),
-                                   one.speculative.split()));
-    }
+    BarPlot plot = time_plot(group);
+    plot.title += in_brackets(group_name(group, groups));
     plots += bar_plot(plot);
   }
   return element("div", {{"class", "plots"}}, plots);

@@ -14,13 +14,11 @@ namespace pilotfish::cli {
 std::string group_name(SettingGroup group,
                        const std::vector<SettingGroup>& among);
 
-// Speed-up, measured against formula, tokens a pass and acceptance by place. A
+// Speed-up, measured against formula, tokens a pass and acceptance by place, a
 // line for each group; more groups than lines can be told apart are drawn a
-// plot for each temperature, and then for each drafter too.
-Markup sweep_line_plots(const std::vector<SettingGroup>& groups);
-
-// Where the time of a token goes, a plot for each group.
-Markup sweep_time_plots(const std::vector<SettingGroup>& groups);
+// plot for each temperature, and then for each drafter too. And where the time
+// of a token goes, a plot for each group.
+Markup sweep_plots(const std::vector<SettingGroup>& groups);
 
 }  // namespace pilotfish::cli
 

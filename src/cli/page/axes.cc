@@ -29,7 +29,7 @@ std::vector<double> nice_ticks(double from, double to, int count) {
   std::vector<double> ticks;
   for (double i = std::ceil(from / step - 1e-9); i * step <= to + 1e-9 * step;
        ++i) {
-    ticks.push_back(i * step);
+    ticks.push_back(i * step + 0.0);  // not "-0"
   }
   return ticks;
 }
