@@ -93,7 +93,7 @@ inline std::string html_fault(const std::string& page) {
       continue;
     }
     static const std::regex kTag(
-        R"re(([a-z][a-z0-9]*)(?: ([a-zA-Z:-]+="[^"<>]*"))*)re");
+        R"re(([a-z][a-z0-9]*)(?: ([a-zA-Z0-9:-]+="[^"<>]*"))*)re");
     std::smatch match;
     if (!std::regex_match(tag, match, kTag)) return "odd tag <" + tag + ">";
     const std::string name = match[1];

@@ -11,14 +11,13 @@
 #include "pilotfish/error.h"
 
 namespace pilotfish::cli {
-
 namespace {
 
 namespace fs = std::filesystem;
 
-bool is_device(const std::string& path) {
+bool is_no_plain_file(const std::string& path) {
   std::error_code ignored;
-  const fs::file_status status = fs::status(path, ignored);
+  const fs::file_status status = fs::symlink_status(path, ignored);
   return fs::exists(status) && !fs::is_regular_file(status);
 }
 
@@ -26,7 +25,7 @@ bool is_device(const std::string& path) {
 
 PartialFile::PartialFile(std::string path)
     : path_(std::move(path)),
-      temporary_(is_device(path_) ? path_ : path_ + ".partial") {
+      temporary_(is_no_plain_file(path_) ? path_ : path_ + ".partial") {
   // A folder cannot be opened for writing, which is found here as well.
   file_.reset(std::fopen(temporary_.c_str(), "wb"));
   if (file_ == nullptr) fail();

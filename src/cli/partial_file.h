@@ -10,8 +10,8 @@
 namespace pilotfish::cli {
 
 // A file that appears under its name when it is complete; until then, and for
-// good if it never is, nothing changes there. What is no file and no folder, a
-// pipe or /dev/null, is written to as it is.
+// good if it never is, nothing changes there. What is no plain file, a pipe,
+// /dev/stdout or a link, is written to as it is.
 class PartialFile {
  public:
   // These throw Error where the file cannot be written.

@@ -68,11 +68,10 @@ Markup table(const SweepRun& run) {
       "a pass over their sum. α: acceptance of a drafted token, one for all "
       "windows. formula: what α promises. middle half: of the speed-ups of "
       "single prompts.");
-  return note + element("div",
+  return note + element("section",
                         {{"class", "wide"},
-                         {"tabindex", "0"},
-                         {"role", "region"},
-                         {"aria-label", "All figures"}},
+                         {"tabindex", "0"},  // to scroll it by keyboard
+                         {"aria-label", "The table, which may scroll"}},
                         element("table", {{"class", "numbers"}},
                                 element("thead", {}, element("tr", {}, head)) +
                                     element("tbody", {}, rows)));

@@ -16,14 +16,15 @@ namespace {
 
 // What keeps the page small.
 constexpr size_t kMostPasses = 2000;
-constexpr size_t kMostRejected = 6000;  // shown on the whole page
+constexpr size_t kMostRejectedBytes = 240'000;  // shown on the whole page
 constexpr size_t kMostPromptBytes = 20000;
+constexpr size_t kContext = 16;  // tokens that the text of the next depends on
 
 struct View {
   const Trace& trace;
   std::vector<TracePass> passes;
   std::vector<std::string> texts;  // one a token generated
-  size_t rejected_a_pass = 0;      // shown
+  size_t rejected_bytes = 0;       // shown in a pass, and one token more
 
   bool has_row(size_t pass) const { return pass < kMostPasses; }
 };
@@ -33,7 +34,7 @@ View view_of(const Trace& trace) {
   View view{trace, trace_passes(generation),
             token_texts(trace.tokenizer, trace.prompt, generation.tokens)};
   const size_t rows = std::clamp<size_t>(view.passes.size(), 1, kMostPasses);
-  view.rejected_a_pass = kMostRejected / rows;
+  view.rejected_bytes = kMostRejectedBytes / rows;
   return view;
 }
 
@@ -92,12 +93,16 @@ Markup generated_text(const View& view) {
   for (size_t i = 0; i < view.passes.size(); ++i) {
     tokens += text_of_pass(view, i);
   }
+  Markup skip;
+  if (!view.passes.empty()) {
+    skip = element("a", {{"class", "skip"}, {"href", "#passes"}},
+                   "Skip to the passes");
+  }
   return origin_key() +
          element("p", {{"class", "soft"}},
                  "A pass shows what it drafted and rejected under the pointer "
                  "or in focus; its link leads to its line below.") +
-         element("a", {{"class", "skip"}, {"href", "#passes"}},
-                 "Skip to the passes") +
+         skip +
          element("div", {{"class", "text passes-linked"}, {"dir", "auto"}},
                  tokens);
 }
@@ -140,18 +145,19 @@ Guesses guesses_of(const View& view, const TracePass& pass) {
   const std::vector<Proposal>& proposals = pass.stats.proposals;
   std::vector<Token> drafted;
   for (const Proposal& proposal : proposals) drafted.push_back(proposal.token);
-  const std::vector<Token>& generated = view.trace.generation.tokens;
-  const std::span<const Token> context =
-      pass.first == 0 ? std::span<const Token>(view.trace.prompt)
-                      : std::span(generated).first(pass.first);
+  const std::span<const Token> before =
+      pass.first == 0
+          ? std::span(view.trace.prompt)
+          : std::span(view.trace.generation.tokens).first(pass.first);
   const std::vector<std::string> labels =
-      token_texts(view.trace.tokenizer, context, drafted);
+      token_texts(view.trace.tokenizer,
+                  before.last(std::min(before.size(), kContext)), drafted);
   const auto accepted = static_cast<size_t>(pass.stats.accepted);
   Guesses guesses;
   for (size_t i = 0; i < proposals.size(); ++i) {
     if (i < accepted) {
       guesses.accepted += guess(labels[i], proposals[i], true);
-    } else if (i < accepted + view.rejected_a_pass) {
+    } else if (guesses.rejected.source().size() < view.rejected_bytes) {
       guesses.rejected += guess(labels[i], proposals[i], false);
     } else {
       guesses.rejected +=

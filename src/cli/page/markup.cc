@@ -11,6 +11,8 @@ namespace {
 
 // With U+FFFD for what is not UTF-8.
 std::string valid_utf8(std::string_view bytes) {
+  const auto is_ascii = [](char c) { return (c & 0x80) == 0; };
+  if (std::ranges::all_of(bytes, is_ascii)) return std::string(bytes);
   using Json = nlohmann::json;
   const Json any = std::string(bytes);
   return Json::parse(any.dump(-1, ' ', false, Json::error_handler_t::replace))
