@@ -19,6 +19,7 @@ void add_sweep(CLI::App& app);
 void add_selfcheck(CLI::App& app);
 void add_synth(CLI::App& app);
 void add_bench(CLI::App& app);
+void add_trace(CLI::App& app);
 void add_convert(CLI::App& app);
 
 }  // namespace pilotfish::cli

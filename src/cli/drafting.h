@@ -11,6 +11,10 @@
 
 namespace pilotfish::cli {
 
+// A list of names in order of preference, "suffix,model", or "none". Throws
+// UsageError.
+std::vector<DrafterKind> parse_drafters(const std::string& list);
+
 // What --drafter asks for, or follows from the other flags where it is not
 // there. Empty: plain decoding. Throws UsageError for an unknown name, or one
 // whose flags are missing or belong to another.

@@ -57,6 +57,7 @@ int run(int argc, char** argv) {
   add_selfcheck(app);
   add_bench(app);
   add_synth(app);
+  add_trace(app);
   add_convert(app);
   app.footer("pilotfish COMMAND --help explains a command.");
 

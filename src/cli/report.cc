@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <utility>
 
@@ -28,12 +29,6 @@ PassTimes pass_times(const GenerationStats& stats) {
     verify.push_back(stats.iterations[i].verify_seconds);
   }
   return {median(std::move(draft)), median(std::move(verify))};
-}
-
-std::string acceptor_text(const Session& session) {
-  const std::string name(session.acceptor->name());
-  if (session.synthetic) return name + " (synthetic: not a model's text)";
-  return name + (session.acceptor->lossless() ? " (lossless)" : " (lossy)");
 }
 
 // Mean of the windows drafted, and the share of passes without a draft. The
@@ -119,6 +114,16 @@ Json logprobs_json(const Generation& generation) {
   return tokens;
 }
 
+Json proposals_json(const std::vector<Proposal>& proposals) {
+  Json all = Json::array();
+  for (const Proposal& proposal : proposals) {
+    all.push_back({{"token", proposal.token},
+                   {"draft_probability", proposal.draft_probability},
+                   {"target_probability", proposal.target_probability}});
+  }
+  return all;
+}
+
 Json iterations_json(const GenerationStats& stats) {
   Json iterations = Json::array();
   for (const IterationStats& iteration : stats.iterations) {
@@ -130,6 +135,9 @@ Json iterations_json(const GenerationStats& stats) {
                           {"draft_seconds", iteration.draft_seconds},
                           {"verify_seconds", iteration.verify_seconds},
                           {"total_seconds", iteration.total_seconds}});
+    if (!iteration.proposals.empty()) {
+      iterations.back()["proposals"] = proposals_json(iteration.proposals);
+    }
   }
   return iterations;
 }
@@ -155,6 +163,16 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
+double quantile(std::vector<double> values, double share) {
+  if (values.empty()) return 0;
+  std::ranges::sort(values);
+  const double place = share * static_cast<double>(values.size() - 1);
+  const auto below = static_cast<size_t>(place);
+  const size_t above = std::min(below + 1, values.size() - 1);
+  return std::lerp(values[below], values[above],
+                   place - static_cast<double>(below));
+}
+
 std::string format_bytes(std::int64_t bytes) {
   constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
   double value = static_cast<double>(bytes);
@@ -171,6 +189,12 @@ std::string format_seconds(double seconds) {
   if (seconds < 1e-3) return fmt::format("{:.0f} us", seconds * 1e6);
   if (seconds < 1) return fmt::format("{:.3g} ms", seconds * 1e3);
   return fmt::format("{:.3g} s", seconds);
+}
+
+std::string acceptor_text(const Session& session) {
+  const std::string name(session.acceptor->name());
+  if (session.synthetic) return name + " (synthetic: not a model's text)";
+  return name + (session.acceptor->lossless() ? " (lossless)" : " (lossy)");
 }
 
 std::string statistics_text(const Session& session, const Engine& engine,

@@ -152,6 +152,18 @@ Session open_session(DecodingOptions options) {
   return session;
 }
 
+std::int64_t positions_for(const DecodingOptions& options,
+                           const Session& session,
+                           const std::vector<std::vector<Token>>& prompts) {
+  if (options.compute.n_positions != 0) return options.compute.n_positions;
+  const std::int64_t most = session.target->config().n_positions;
+  if (options.max_tokens < 0 || options.max_tokens > most) return most;
+  size_t longest = 0;
+  for (const auto& prompt : prompts) longest = std::max(longest, prompt.size());
+  return std::min(most,
+                  options.max_tokens + static_cast<std::int64_t>(longest));
+}
+
 EngineOptions engine_options(const Session& session, std::int64_t n_positions,
                              std::int64_t max_sequences) {
   EngineOptions engine;

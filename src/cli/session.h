@@ -46,6 +46,12 @@ struct Session {
 // tokenizer differs is refused. Throws UsageError, Error.
 Session open_session(DecodingOptions options);
 
+// Positions a sequence needs: what the prompts and the longest text take, if
+// the user did not say, and at most what the model was made for.
+std::int64_t positions_for(const DecodingOptions& options,
+                           const Session& session,
+                           const std::vector<std::vector<Token>>& prompts);
+
 EngineOptions engine_options(const Session& session, std::int64_t n_positions,
                              std::int64_t max_sequences = 1);
 // All but the prompt.
