@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "speculative/block_rule.h"
 #include "speculative/rejection_rule.h"
 #include "speculative/testing/outcome_tree.h"
 #include "speculative/testing/toy_chain.h"
@@ -329,6 +330,40 @@ TEST(ExhaustiveTreeControl, EveryWrongRuleIsCaught) {
   expect_caught("last alone", [](W& w) { w.residual_of_last_alone = true; });
   expect_caught("from target", [](W& w) { w.recovers_from_target = true; });
   expect_caught("scale", [](W& w) { w.residual_not_renormalised = true; });
+}
+
+// Drafts that come out as chains judged as blocks, the others as trees: a block
+// weighs a token by those drawn after it, and here they decide about the shape.
+TEST(ExhaustiveTreeControl, ARuleChosenByTheShapeIsCaught) {
+  const Rule by_shape = [](const Draft& draft,
+                           std::span<const Distribution> target,
+                           const OutcomeTree& chance) {
+    for (size_t i = 0; i < draft.size(); ++i) {
+      if (draft.parents[i] != static_cast<std::int32_t>(i) - 1) {
+        return verify_by_rejection(draft, target, chance);
+      }
+    }
+    const Draft chain = {draft.tokens, draft.probs};
+    return verify_block(chain, target, chance);
+  };
+  const Shape shape = [](const Draft& draft) -> std::int32_t {
+    if (draft.size() == 3) return kNoMore;
+    const bool sibling = draft.size() == 2 && draft.tokens[1] % 2 == 0;
+    return sibling ? -1 : static_cast<std::int32_t>(draft.size()) - 1;
+  };
+  double right = 0;
+  double wrong = 0;
+  for (unsigned i = 0; i < 10; ++i) {
+    RowMaker rows(3, i);
+    const Chain chain(3, 4, [&] { return rows.make(Pair::kIndependent); });
+    const auto error = [&](const Rule& rule) {
+      return largest_error(chain, shape, Siblings::kWithoutReplacement, rule);
+    };
+    right = std::max(right, error(kRule));
+    wrong = std::max(wrong, error(by_shape));
+  }
+  EXPECT_LT(right, kTolerance);
+  EXPECT_GT(wrong, kCaught);
 }
 
 // The probability that one of `width` siblings is accepted.
