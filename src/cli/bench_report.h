@@ -12,9 +12,9 @@ namespace pilotfish::cli {
 // What was measured, and what of it.
 struct BenchSubject {
   std::string model;
-  std::string dtype;  // of most of its weights
-  std::string draft;  // empty: none
-  std::string draft_dtype;
+  std::string dtype = {};  // of most of its weights
+  std::string draft = {};  // empty: none
+  std::string draft_dtype = {};
   BenchOptions options;
 };
 

@@ -14,7 +14,7 @@ struct PeakKernel {
   std::string_view instruction;
   std::int64_t products_per_round = 0;  // each multiplied and added
   // Multiplies ones and returns the sum, products_per_round * rounds. Requires:
-  // rounds < 2^24, where sums of floats stay exact.
+  // rounds <= 2^20, where sums of floats stay exact.
   double (*run)(std::int64_t rounds) = nullptr;
 };
 

@@ -15,12 +15,12 @@ double run_fma(std::int64_t rounds) {
     for (__m256& sum : sums) sum = _mm256_fmadd_ps(a, a, sum);
     for (__m256& sum : sums) PILOTFISH_OPAQUE(sum);
   }
+  __m256 all = sums[0];
+  for (int i = 1; i < kPeakSums; ++i) all = _mm256_add_ps(all, sums[i]);
+  float lanes[8];
+  _mm256_storeu_ps(lanes, all);
   double total = 0;
-  for (const __m256& sum : sums) {
-    float lanes[8];
-    _mm256_storeu_ps(lanes, sum);
-    for (const float lane : lanes) total += lane;
-  }
+  for (const float lane : lanes) total += lane;
   return total;
 }
 
@@ -37,12 +37,12 @@ double run_int8(std::int64_t rounds) {
     }
     for (__m256i& sum : sums) PILOTFISH_OPAQUE(sum);
   }
+  __m256i all = sums[0];
+  for (int i = 1; i < kPeakSums; ++i) all = _mm256_add_epi32(all, sums[i]);
+  std::int32_t lanes[8];
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(lanes), all);
   double total = 0;
-  for (const __m256i& sum : sums) {
-    std::int32_t lanes[8];
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(lanes), sum);
-    for (const std::int32_t lane : lanes) total += lane;
-  }
+  for (const std::int32_t lane : lanes) total += lane;
   return total;
 }
 

@@ -15,22 +15,20 @@ double run_fma(std::int64_t rounds) {
     for (__m512& sum : sums) sum = _mm512_fmadd_ps(a, a, sum);
     for (__m512& sum : sums) PILOTFISH_OPAQUE(sum);
   }
+  __m512 all = sums[0];
+  for (int i = 1; i < kPeakSums; ++i) all = _mm512_add_ps(all, sums[i]);
+  float lanes[16];
+  _mm512_storeu_ps(lanes, all);
   double total = 0;
-  for (const __m512& sum : sums) {
-    float lanes[16];
-    _mm512_storeu_ps(lanes, sum);
-    for (const float lane : lanes) total += lane;
-  }
+  for (const float lane : lanes) total += lane;
   return total;
 }
 
-double total_of(const __m512i (&sums)[kPeakSums]) {
+double total_of(__m512i sums) {
+  std::int32_t lanes[16];
+  _mm512_storeu_si512(lanes, sums);
   double total = 0;
-  for (const __m512i& sum : sums) {
-    std::int32_t lanes[16];
-    _mm512_storeu_si512(lanes, sum);
-    for (const std::int32_t lane : lanes) total += lane;
-  }
+  for (const std::int32_t lane : lanes) total += lane;
   return total;
 }
 
@@ -47,7 +45,9 @@ double run_int8(std::int64_t rounds) {
     }
     for (__m512i& sum : sums) PILOTFISH_OPAQUE(sum);
   }
-  return total_of(sums);
+  __m512i all = sums[0];
+  for (int i = 1; i < kPeakSums; ++i) all = _mm512_add_epi32(all, sums[i]);
+  return total_of(all);
 }
 
 __attribute__((target("avx512vnni"))) double run_vnni(std::int64_t rounds) {
@@ -58,7 +58,9 @@ __attribute__((target("avx512vnni"))) double run_vnni(std::int64_t rounds) {
     for (__m512i& sum : sums) sum = _mm512_dpbusd_epi32(sum, a, a);
     for (__m512i& sum : sums) PILOTFISH_OPAQUE(sum);
   }
-  return total_of(sums);
+  __m512i all = sums[0];
+  for (int i = 1; i < kPeakSums; ++i) all = _mm512_add_epi32(all, sums[i]);
+  return total_of(all);
 }
 
 }  // namespace
