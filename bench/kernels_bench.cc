@@ -6,14 +6,19 @@
 // `bytes/s` counts each weight once whatever the batch, so that a batch whose
 // time is that of one row shows the same figure; `read_bandwidth` is what plain
 // reading by as many threads gives. Names end in /set/threads/rows.
+//
+// `verification` runs a pass over one row and one over m by turns, so that what
+// else the machine does falls on both, and gives the ratio of the medians.
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <functional>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +26,7 @@
 #include "base/thread_team.h"
 #include "kernels/kernels.h"
 #include "kernels/linear.h"
+#include "kernels/packed_matrix.h"
 #include "tensor/testing.h"
 
 namespace pilotfish {
@@ -30,9 +36,14 @@ constexpr std::int64_t kColumns = 2048;
 constexpr std::int64_t kWeightBytes = std::int64_t{256} << 20;
 
 // Every page written, so that none is the kernel's shared page of zeros.
-AlignedBuffer<std::byte> weights_of(DType dtype) {
+constexpr std::int64_t kPatternRows = 64;
+std::vector<std::byte> pattern_of(DType dtype) {
   std::mt19937 random(1);
-  const auto pattern = test::random_weights(dtype, 64 * kColumns, random);
+  return test::random_weights(dtype, kPatternRows * kColumns, random);
+}
+
+AlignedBuffer<std::byte> weights_of(DType dtype) {
+  const auto pattern = pattern_of(dtype);
   AlignedBuffer<std::byte> bytes(kWeightBytes);
   for (size_t at = 0; at < kWeightBytes; at += pattern.size()) {
     std::memcpy(bytes.data() + at, pattern.data(),
@@ -72,23 +83,85 @@ void read_bandwidth(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * kWeightBytes);
 }
 
+// A layer of kWeightBytes as the model loads it: packed where its dtype has a
+// packed form.
+class Layer {
+ public:
+  explicit Layer(DType dtype) {
+    const std::int64_t rows =
+        kWeightBytes / row_bytes(dtype, kColumns) / kPackedRows * kPackedRows;
+    if (!PackedMatrix::supports(dtype, rows)) {
+      bytes_ = weights_of(dtype);
+      weights_ = {dtype, bytes_.data(), rows, kColumns};
+      return;
+    }
+    const auto pattern = pattern_of(dtype);
+    packed_.emplace(dtype, rows, kColumns);
+    for (std::int64_t group = 0; group < packed_->groups(); ++group) {
+      const std::int64_t row = group * kPackedRows % kPatternRows;
+      packed_->pack(group, pattern.data() + row * row_bytes(dtype, kColumns));
+    }
+    weights_ = packed_->weights();
+  }
+
+  const WeightMatrix& weights() const { return weights_; }
+
+  // One pass over m rows.
+  void apply(const Kernels& kernels, ThreadTeam& team, std::int64_t m) {
+    x_.resize(static_cast<size_t>(m * kColumns), 0.5f);
+    out_.resize(static_cast<size_t>(m * weights_.rows));
+    linear(kernels, team, weights_, x_.data(), m, out_.data(), weights_.rows,
+           scratch_);
+    benchmark::ClobberMemory();
+  }
+
+ private:
+  AlignedBuffer<std::byte> bytes_;
+  std::optional<PackedMatrix> packed_;
+  WeightMatrix weights_;
+  std::vector<float> x_;
+  std::vector<float> out_;
+  AlignedBuffer<std::byte> scratch_;
+};
+
 void linear_layer(benchmark::State& state, const Kernels& kernels, DType dtype,
                   int threads, std::int64_t m) {
   ThreadTeam team(threads);
-  const auto bytes = weights_of(dtype);
-  const std::int64_t rows = kWeightBytes / row_bytes(dtype, kColumns);
-  const WeightMatrix weights{dtype, bytes.data(), rows, kColumns};
-  const std::vector<float> x(static_cast<size_t>(m * kColumns), 0.5f);
-  std::vector<float> out(static_cast<size_t>(m * rows));
-  AlignedBuffer<std::byte> scratch;
-  for (auto _ : state) {
-    linear(kernels, team, weights, x.data(), m, out.data(), rows, scratch);
-    benchmark::ClobberMemory();
-  }
+  Layer layer(dtype);
+  layer.apply(kernels, team, m);
+  for (auto _ : state) layer.apply(kernels, team, m);
   state.SetBytesProcessed(state.iterations() * kWeightBytes);
-  state.counters["flop/s"] =
-      benchmark::Counter(static_cast<double>(2 * m * rows * kColumns),
-                         benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["flop/s"] = benchmark::Counter(
+      static_cast<double>(2 * m * layer.weights().rows * kColumns),
+      benchmark::Counter::kIsIterationInvariantRate);
+}
+
+double median(std::vector<double> values) {
+  const auto middle =
+      values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+void verification(benchmark::State& state, const Kernels& kernels, DType dtype,
+                  int threads, std::int64_t m) {
+  using Clock = std::chrono::steady_clock;
+  ThreadTeam team(threads);
+  Layer layer(dtype);
+  layer.apply(kernels, team, m);
+  std::vector<double> of_one, of_many;
+  const auto seconds = [&](std::int64_t rows) {
+    const auto start = Clock::now();
+    layer.apply(kernels, team, rows);
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
+  for (auto _ : state) {
+    of_one.push_back(seconds(1));
+    of_many.push_back(seconds(m));
+    state.SetIterationTime(of_many.back());
+  }
+  state.counters["T(m)/T(1)"] = median(of_many) / median(of_one);
+  state.counters["GB/s(1)"] = 1e-9 * kWeightBytes / median(of_one);
 }
 
 // One key/value head, `m` new rows after `context` positions, bf16.
@@ -155,6 +228,18 @@ void register_set(const Kernels& kernels) {
               linear_layer(state, kernels, dtype, threads, m);
             })
             ->UseRealTime()
+            ->Unit(benchmark::kMillisecond);
+      }
+      for (std::int64_t m = 2; m <= 16; ++m) {
+        benchmark::RegisterBenchmark(
+            fmt::format("verification/{}/{}/{}/{}", dtype_name(dtype), set,
+                        threads, m)
+                .c_str(),
+            [&kernels, dtype, threads, m](benchmark::State& state) {
+              verification(state, kernels, dtype, threads, m);
+            })
+            ->UseManualTime()
+            ->Iterations(15)
             ->Unit(benchmark::kMillisecond);
       }
     }

@@ -12,7 +12,7 @@ int main(int argc, char** argv) try {
   const auto draft = pilotfish::Model::load(argv[2], load);
   const auto tokenizer = pilotfish::Tokenizer::load(argv[1]);
 
-  pilotfish::Engine engine(target, draft, tokenizer, {.window = 5});
+  pilotfish::Engine engine(target, draft, tokenizer);
   pilotfish::Request request;
   request.prompt = tokenizer->encode(argv[3]);
   request.sampling.temperature = 0.8;

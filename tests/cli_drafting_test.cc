@@ -76,6 +76,32 @@ TEST_F(DraftingTest, ReproducibleTextDependsOnTheSeedAlone) {
   expect_refused({"--reproducible", "--acceptor", "block"}, "excludes");
 }
 
+TEST_F(DraftingTest, TreesChangeNoTextAndAreReported) {
+  const std::vector<std::string> greedy = {"-d", draft(), "-k", "6"};
+  const std::vector<std::string> sampled = {
+      "-d", draft(), "-k", "6", "--reproducible", "--temperature", "0.9"};
+  for (std::vector<std::string> flags : {greedy, sampled}) {
+    const Json chain = generate_json(flags);
+    EXPECT_EQ(chain["settings"]["tree_width"], 1);
+    flags.insert(flags.end(), {"--tree-width", "3"});
+    const Json tree = generate_json(flags);
+    EXPECT_EQ(tree["tokens"], chain["tokens"]);
+    EXPECT_EQ(tree["settings"]["tree_width"], 3);
+    int branched = 0;
+    for (const Json& iteration : tree["iterations"]) {
+      EXPECT_LE(iteration["places"], iteration["drafted"]);
+      branched += iteration["places"] < iteration["drafted"];
+    }
+    EXPECT_GT(branched, 0);
+    const ProgramResult text = generate(flags);
+    EXPECT_THAT(text.err, HasSubstr("up to 3 candidates a place"));
+  }
+  expect_refused({"-d", draft(), "--tree-width", "0"}, "--tree-width: found 0");
+  expect_refused({"--tree-width", "2"}, "--tree-width is for --drafter model");
+  expect_refused({"-d", draft(), "--tree-width", "2", "--acceptor", "typical"},
+                 "the acceptor typical judges one candidate a place");
+}
+
 TEST_F(DraftingTest, EveryAcceptorSaysWhetherItIsLossy) {
   for (const std::string name : {"rejection", "block", "coupled", "typical"}) {
     const std::vector<std::string> flags = {"-d", draft(),         "--acceptor",
@@ -151,8 +177,8 @@ TEST_F(DraftingTest, ConstraintsHoldInsideWindows) {
 }
 
 TEST_F(DraftingTest, LogprobsComeWithTheJson) {
-  const std::vector<std::string> flags = {"-d", draft(),      "--temperature",
-                                          "1",  "--logprobs", "2"};
+  const std::vector<std::string> flags = {
+      "-d", draft(), "-k", "5", "--temperature", "1", "--logprobs", "2"};
   const Json json = generate_json(flags);
   ASSERT_EQ(json["logprobs"].size(), json["tokens"].size());
   for (const Json& token : json["logprobs"]) {

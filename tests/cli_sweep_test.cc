@@ -13,6 +13,7 @@ namespace {
 using test::ProgramResult;
 using test::run_program;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using Json = nlohmann::json;
 
 class SweepTest : public ::testing::Test {
@@ -60,6 +61,17 @@ TEST_F(SweepTest, CountsWhatItRan) {
   }
 }
 
+TEST_F(SweepTest, MeasuresTheAutomaticWindowToo) {
+  const ProgramResult table = sweep({"--windows", "auto,3"});
+  ASSERT_EQ(table.exit_code, 0) << table.err;
+  EXPECT_THAT(table.out, HasSubstr("\n  auto "));
+  const ProgramResult result = sweep({"--json", "--windows", "auto"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const Json setting = Json::parse(result.out)["settings"][0];
+  EXPECT_EQ(setting["window"], "auto");
+  EXPECT_GE(setting["tokens"], setting["passes"]);
+}
+
 TEST_F(SweepTest, EndsWithACommandToCopy) {
   const ProgramResult result = sweep({"--windows", "3"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
@@ -71,12 +83,32 @@ TEST_F(SweepTest, EndsWithACommandToCopy) {
   EXPECT_EQ(result.out.find('\n', last), result.out.size() - 1);
 }
 
+TEST_F(SweepTest, TheCommandRunsWithWhatTheSweepWasTold) {
+  const ProgramResult result =
+      sweep({"--windows", "3", "--drafters", "skip+ngram", "--stop", "it's $1",
+             "--top-k", "40", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const std::string best = Json::parse(result.out)["best"];
+  EXPECT_THAT(best, HasSubstr(" --stop 'it'\\''s $1'"));
+  EXPECT_THAT(best, HasSubstr(" --top-k 40"));
+  EXPECT_THAT(best, Not(HasSubstr("prompts")));
+  const std::string name = "pilotfish";
+  ASSERT_TRUE(best.starts_with(name));
+  const std::string command = PILOTFISH_PROGRAM + best.substr(name.size()) +
+                              " -p Once > /dev/null 2>&1";
+  EXPECT_EQ(std::system(command.c_str()), 0) << best;
+}
+
 TEST_F(SweepTest, RefusesWhatItCannotMeasure) {
   const std::pair<std::vector<std::string>, const char*> cases[] = {
       {{"--windows", "1"}, "--windows: found 1"},
       {{"--windows", "2,x"}, "--windows"},
       {{"--temperatures", "-1"}, "--temperatures: found -1"},
       {{"--acceptors", "none_such"}, "none_such"},
+      {{"--drafters", "none"}, "--drafters: found none"},
+      {{"--drafters", "model,magic"}, "magic"},
+      {{"--drafters", "model", "--drafter", "ngram"}, "--drafter"},
+      {{"--synthetic-acceptance", "0.8"}, "--synthetic-acceptance"},
       {{"-n", "-1"}, "--max-tokens"},
   };
   for (const auto& [arguments, message] : cases) {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <set>
 
 #include "program.h"
 #include "random_model.h"
@@ -93,6 +94,9 @@ TEST_F(CliTest, UsageErrorsExitWithTwoAndOneLine) {
       {{"generate", "-m", target(), "-d", draft(), "--tokens", "1", "-k", "0"},
        "window"},
       {{"generate", "-m", target(), "--tokens", "1", "-k", "0"}, "--window"},
+      {{"generate", "-m", target(), "--tokens", "1", "-k", "2x"}, "\"2x\""},
+      {{"generate", "-m", target(), "--tokens", "1", "--draft-max", "-1"},
+       "--draft-max"},
       {{"generate", "-m", target(), "--tokens", "1", "-n", "0"},
        "--max-tokens"},
       {{"generate", "-m", target(), "--tokens", "1", "-t", "-2"}, "-2"},
@@ -183,6 +187,27 @@ TEST_F(CliTest, JsonTellsEverything) {
   EXPECT_GT(json["kv_cache_bytes"], 0);
 }
 
+TEST_F(CliTest, WindowsAreAutomaticUnlessFixed) {
+  const Json json = generate_json({"-d", draft(), "-k", "auto"});
+  EXPECT_EQ(json["settings"]["window"], "auto");
+  EXPECT_EQ(json["tokens"], generate_json({})["tokens"]);
+  EXPECT_EQ(generate_json({"-d", draft()})["settings"]["window"], "auto");
+  double sum = 0;
+  std::set<std::int64_t> windows;
+  for (size_t i = 1; i < json["iterations"].size(); ++i) {
+    const std::int64_t window = json["iterations"][i]["window"];
+    windows.insert(window);
+    sum += static_cast<double>(window);
+  }
+  EXPECT_GT(windows.size(), 1u);
+  EXPECT_NEAR(json["mean_window"],
+              sum / static_cast<double>(json["iterations"].size() - 1), 1e-9);
+  const ProgramResult text =
+      run_program({"generate", "-m", target(), "-d", draft(), "--tokens",
+                   "1 5 9 33", "-n", "40"});
+  EXPECT_THAT(text.err, HasSubstr("window      auto, "));
+}
+
 TEST_F(CliTest, SpeculationDoesNotChangeGreedyText) {
   const Json plain = generate_json({});
   for (const std::string window : {"1", "2", "5", "16"}) {
@@ -199,8 +224,8 @@ TEST_F(CliTest, SpeculationDoesNotChangeGreedyText) {
 }
 
 TEST_F(CliTest, SameSeedSameText) {
-  const std::vector<std::string> flags = {"-d", draft(), "--temperature", "1",
-                                          "--seed"};
+  const std::vector<std::string> flags = {
+      "-d", draft(), "-k", "5", "--temperature", "1", "--seed"};
   const auto with_seed = [&](const std::string& seed) {
     std::vector<std::string> more = flags;
     more.push_back(seed);

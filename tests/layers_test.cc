@@ -23,7 +23,7 @@ const std::map<std::string, Names> kBelow = {
     {"kernels", {"base", "tensor"}},
     {"formats", {"base", "tensor"}},
     {"model", {"base", "tensor", "kernels", "formats"}},
-    {"sampling", {"base"}},
+    {"sampling", {"base", "kernels"}},
     {"text", {"base", "formats", "tensor"}},
     {"speculative",
      {"base", "tensor", "kernels", "formats", "model", "sampling"}},
@@ -46,6 +46,8 @@ const std::map<std::string, std::string> kPublic = {
     {"engine.h", "engine"},        {"convert.h", "engine"},
     {"plan.h", "engine"},          {"speedup.h", "engine"},
     {"machine.h", "engine"},       {"selfcheck.h", "engine"},
+    {"bench.h", "engine"},         {"spread.h", "engine"},
+    {"synth.h", "engine"},
 };
 
 const fs::path kRoot = pilotfish::test::source_dir();

@@ -18,13 +18,28 @@
 
 namespace pilotfish {
 
-// A drafter's guess. Empty `probs` marks a deterministic drafter: each token
-// was proposed with probability one.
+// A drafter's guess: a chain of tokens or a tree, in which several compete for
+// a place. Empty `probs` marks a deterministic drafter: each token was proposed
+// with probability one.
 struct Draft {
   std::vector<Token> tokens;
-  std::vector<Distribution> probs;  // what each token was really drawn from
+  // What each token was really drawn from; in a tree, after its earlier
+  // siblings.
+  std::vector<Distribution> probs;
+  // Of a tree: the index of the token that each one follows, below its own, or
+  // -1 for the first place. Siblings differ and are tried in their order.
+  // Empty: a chain.
+  std::vector<std::int32_t> parents = {};
 
   size_t size() const { return tokens.size(); }
+  bool is_tree() const { return !parents.empty(); }
+  std::int32_t parent(size_t i) const {
+    return is_tree() ? parents[i] : static_cast<std::int32_t>(i) - 1;
+  }
+  // The first token from index `from` on that follows `parent`; -1: none.
+  std::int32_t next_child(std::int32_t parent, size_t from) const;
+  // The one that is this token; -1: none.
+  std::int32_t child_with(std::int32_t parent, Token token) const;
   // The probability with which token i was proposed.
   double proposed(size_t i) const {
     return probs.empty() ? 1.0 : probs[i].probability(tokens[i]);
@@ -34,8 +49,9 @@ struct Draft {
 // What one acceptor call decides about.
 struct Verification {
   const Draft& draft;
-  // The target's distribution at each drafted token, and one row further: what
-  // follows when all are accepted. draft.size() + 1 rows; processors applied.
+  // The target's distribution of the first drafted token, then of what follows
+  // each of them: draft.size() + 1 rows, processors applied. So a chain's row i
+  // is that of token i, and what follows token i is row i + 1 always.
   std::span<const Distribution> target;
   const Random& random;    // of the request
   std::uint64_t position;  // in the sequence, of the first drafted token
@@ -75,6 +91,9 @@ class TokenAcceptor {
   // What makes drafts that this rule accepts most of. A rule that weighs p
   // against q needs kOwn.
   virtual DraftNoise draft_noise() const { return DraftNoise::kOwn; }
+  // Whether drafts may be trees. If so, the accepted tokens are a path from the
+  // first place down.
+  virtual bool takes_trees() const { return false; }
 };
 
 // An acceptor by name ("block"; see acceptor_names), or one of a user's own
@@ -91,7 +110,23 @@ std::shared_ptr<const TokenAcceptor> make_synthetic_acceptor(double rate);
 
 // Raised with every change of this header that a compiled acceptor would
 // notice.
-inline constexpr int kAcceptorInterfaceVersion = 2;
+inline constexpr int kAcceptorInterfaceVersion = 3;
+
+inline std::int32_t Draft::next_child(std::int32_t parent, size_t from) const {
+  for (size_t i = from; i < size(); ++i) {
+    if (this->parent(i) == parent) return static_cast<std::int32_t>(i);
+  }
+  return -1;
+}
+
+inline std::int32_t Draft::child_with(std::int32_t parent, Token token) const {
+  for (size_t i = static_cast<size_t>(parent + 1); i < size(); ++i) {
+    if (this->parent(i) == parent && tokens[i] == token) {
+      return static_cast<std::int32_t>(i);
+    }
+  }
+  return -1;
+}
 
 // With g = -log(e) for an exponential e, the argmax of log p + g is the argmin
 // of e / p. e = -log(1 - u) is at least u, which spares most logarithms.

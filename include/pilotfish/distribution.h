@@ -30,6 +30,8 @@ class Distribution {
   }
 
   std::span<const Entry> entries() const { return entries_; }
+  // Gives the entries away, for their memory. Leaves an empty distribution.
+  std::vector<Entry> take_entries() && { return std::exchange(entries_, {}); }
   bool empty() const { return entries_.empty(); }
 
   // 0 for a token that is not among the entries. O(log n), O(1) where every
@@ -45,6 +47,13 @@ class Distribution {
   Token argmax() const;
 
  private:
+  // Sums are taken of groups, since each of a chain of additions waits for the
+  // one before.
+  static constexpr size_t kGroup = 8;
+  // Requires: first + kGroup <= entries().size().
+  double group_mass(size_t first) const;
+  double mass() const;
+
   std::vector<Entry> entries_;
 };
 
@@ -80,19 +89,39 @@ inline double Distribution::probability(Token token) const {
              : 0;
 }
 
-inline Token Distribution::sample(double u) const {
-  double mass = 0;
-  for (const Entry& entry : entries_) mass += entry.probability;
-  const double goal = u * mass;
+inline double Distribution::group_mass(size_t first) const {
+  const Entry* e = entries_.data() + first;
+  return ((e[0].probability + e[1].probability) +
+          (e[2].probability + e[3].probability)) +
+         ((e[4].probability + e[5].probability) +
+          (e[6].probability + e[7].probability));
+}
+
+inline double Distribution::mass() const {
   double sum = 0;
-  Token last = entries_.front().token;
-  for (const Entry& entry : entries_) {
-    if (entry.probability <= 0) continue;
-    last = entry.token;
-    sum += entry.probability;
-    if (sum > goal) break;
+  size_t i = 0;
+  for (; i + kGroup <= entries_.size(); i += kGroup) sum += group_mass(i);
+  for (; i < entries_.size(); ++i) sum += entries_[i].probability;
+  return sum;
+}
+
+inline Token Distribution::sample(double u) const {
+  const double goal = u * mass();
+  double sum = 0;
+  size_t i = 0;
+  while (i + kGroup <= entries_.size()) {
+    const double after = sum + group_mass(i);
+    if (after > goal) break;
+    sum = after;
+    i += kGroup;
   }
-  return last;
+  for (; i < entries_.size(); ++i) {
+    sum += entries_[i].probability;
+    if (sum > goal && entries_[i].probability > 0) return entries_[i].token;
+  }
+  // Rounding keeps the sums from the goal: the last that can come.
+  while (i > 1 && entries_[i - 1].probability <= 0) --i;
+  return entries_[i - 1].token;
 }
 
 inline Token Distribution::argmax() const {
@@ -106,6 +135,7 @@ inline Token Distribution::argmax() const {
 inline Distribution residual(const Distribution& p, const Distribution& q,
                              double scale) {
   std::vector<Distribution::Entry> left;
+  left.reserve(p.entries().size());
   double mass = 0;
   for_each_excess(p, q, scale, [&](Token token, double excess) {
     left.push_back({token, excess});

@@ -16,6 +16,7 @@
 #include "pilotfish/sampling.h"
 #include "pilotfish/token.h"
 #include "pilotfish/tokenizer.h"
+#include "pilotfish/window.h"
 
 namespace pilotfish {
 
@@ -30,7 +31,7 @@ struct Request {
   std::vector<Token> stop_ids;  // beside the model's own end tokens
   bool ignore_eos = false;  // the model's own end tokens do not end the text
   // The window k: tokens one iteration may emit, k - 1 of them drafted. 1 is
-  // plain decoding; nullopt: the engine's.
+  // plain decoding, kAutoWindow chooses while decoding; nullopt: the engine's.
   std::optional<std::int64_t> window;
   bool keep_proposals = false;  // in IterationStats, for traces
   // For DrafterKind::kPrediction: how you think the text goes on. A wrong guess
@@ -99,16 +100,20 @@ std::string_view drafter_name(DrafterKind kind);
 std::optional<DrafterKind> parse_drafter(std::string_view name);
 
 struct EngineOptions {
-  std::int64_t n_positions = 0;      // a sequence's bound; 0: the target's own
-  std::int64_t max_sequences = 1;    // decoded together
-  std::int64_t window = 5;           // the default k
-  std::int64_t prefill_chunk = 512;  // prompt rows in one pass
+  std::int64_t n_positions = 0;       // a sequence's bound; 0: the target's own
+  std::int64_t max_sequences = 1;     // decoded together
+  std::int64_t window = kAutoWindow;  // the default k
+  std::int64_t prefill_chunk = 512;   // prompt rows in one pass
   DType kv_dtype = DType::kF16;
   std::shared_ptr<const TokenAcceptor> acceptor = nullptr;  // "block"
   // In order of preference: for each sequence and window the first that has a
   // guess drafts. Empty: the draft model, where there is one.
   std::vector<DrafterKind> drafters = {};
-  std::int64_t skip_layers = 0;    // of kSkip; 0: half of the target's
+  std::int64_t skip_layers = 0;  // of kSkip; 0: half of the target's
+  // Of kModel: the most tokens that may compete for a place. Above 1 the k - 1
+  // drafted tokens form a tree, which is wide where the draft model is unsure.
+  // Needs an acceptor that takes trees.
+  std::int64_t tree_width = 1;
   std::vector<Token> corpus = {};  // for kSuffix, beside the text itself
 };
 

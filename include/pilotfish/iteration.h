@@ -31,6 +31,7 @@ struct Proposal {
   Token token = -1;
   double draft_probability = 0;   // q, with which it was proposed
   double target_probability = 0;  // p, after the tokens drafted before it
+  std::int32_t parent = -1;  // the proposal it follows; -1: the first place
 };
 
 // The target's own log-probabilities at an emitted token's place: natural log,
@@ -48,12 +49,16 @@ struct TokenLogprobs {
 struct IterationStats {
   std::int64_t drafted = 0;
   std::int64_t accepted = 0;
-  std::int64_t emitted = 0;   // after the cut at a stop token
-  double draft_seconds = 0;   // of the whole batch
-  double verify_seconds = 0;  // the target's pass, of the whole batch
-  double total_seconds = 0;   // of the whole iteration, bookkeeping included
+  std::int64_t emitted = 0;     // after the cut at a stop token
+  std::int64_t tree_depth = 0;  // places drafted for, of a tree; 0: a chain
+  double draft_seconds = 0;     // of the whole batch
+  double verify_seconds = 0;    // the target's pass, of the whole batch
+  double total_seconds = 0;     // of the whole iteration, bookkeeping included
   // [drafted], of a request that keeps them; else empty.
   std::vector<Proposal> proposals = {};
+
+  // Places of the window that were drafted for.
+  std::int64_t places() const { return tree_depth > 0 ? tree_depth : drafted; }
 };
 
 }  // namespace pilotfish

@@ -50,17 +50,30 @@ class KvCache {
 
   std::int64_t length(SequenceId sequence) const;
   std::int64_t n_positions() const;
-  // Positions that `append` can add to the sequence now.
+  // Positions that `append`, or rows that `append_tree`, can add now.
   std::int64_t room(SequenceId sequence) const;
 
   // Adds `rows` positions, not yet written. Throws Error, changing nothing,
   // when the sequence would pass n_positions or the pool is out of blocks
   // (which forks alone can bring about: the pool holds max_sequences full
-  // ones).
+  // ones). Throws UsageError for a sequence with a tree.
   void append(SequenceId sequence, std::int64_t rows);
-  // Forgets the positions from `length` on. Requires: length <=
+  // Forgets the positions from `length` on, and the tree. Requires: length <=
   // length(sequence).
   void truncate(SequenceId sequence, std::int64_t length);
+
+  // A draft that is a tree: rows that branch off behind the last position, not
+  // yet written. They take room as positions do, but length() does not count
+  // them. Row i of the tree, counted from its first append, follows the tree's
+  // row parents[i], or, where that is -1, the last position. Throws as `append`
+  // does, and UsageError for a parent that is not an earlier row.
+  void append_tree(SequenceId sequence, std::span<const std::int32_t> parents);
+  std::int64_t tree_rows(SequenceId sequence) const;
+  // Makes these rows of the tree the next positions and forgets its others.
+  // Throws UsageError unless each follows the one before, the first the last
+  // position; Error when a block that a fork shares would have to be copied and
+  // none is free. Both change nothing.
+  void keep(SequenceId sequence, std::span<const std::int32_t> path);
 
   DType dtype() const;
   std::int64_t bytes() const;  // of the pool

@@ -3,6 +3,9 @@
 
 #include <cstdint>
 #include <map>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "pilotfish/dtype.h"
 #include "pilotfish/model.h"
@@ -16,6 +19,19 @@ namespace pilotfish {
 // Memory of the machine, or of the control group that the process runs in
 // where that allows less.
 std::int64_t machine_memory_bytes();
+
+// As the system calls it; "unknown" where it does not say.
+std::string processor_name();
+
+struct InstructionPeak {
+  std::string instruction;
+  double operations_per_second = 0;  // multiplications and additions
+};
+// What the dot-product instructions of a set (see LoadOptions) do at best, on
+// registers alone and with all threads. Empty for "scalar". Takes about a tenth
+// of a second each. Throws UsageError for a set that this processor lacks.
+std::vector<InstructionPeak> measure_peaks(ThreadTeam& threads,
+                                           std::string_view instruction_set);
 
 struct MatrixSpeed {
   double read_bytes_per_second = 0;    // plain reading

@@ -28,15 +28,25 @@ class Batch {
     std::int64_t first_row;  // of this entry in the batch
     std::int64_t rows;
     std::int64_t logits_rows;  // the last ones of `rows`
+    bool is_tree = false;
   };
 
   // A sequence may appear once. Requires: 0 <= logits_rows <= tokens.size().
   void add(SequenceId sequence, std::span<const Token> tokens,
            std::int64_t logits_rows);
+  // Rows of a tree behind the last position (KvCache::append_tree). Each sees
+  // the positions before the tree, its ancestors and itself, and its logits are
+  // the same bits as if these had come one after another. Requires also:
+  // parents.size() == tokens.size().
+  void add_tree(SequenceId sequence, std::span<const Token> tokens,
+                std::span<const std::int32_t> parents,
+                std::int64_t logits_rows);
   void clear();
 
   std::span<const Entry> entries() const { return entries_; }
   std::span<const Token> tokens() const { return tokens_; }  // [rows]
+  // [entry.rows] of a tree, none of a line.
+  std::span<const std::int32_t> parents(const Entry& entry) const;
   std::int64_t rows() const {
     return static_cast<std::int64_t>(tokens_.size());
   }
@@ -45,6 +55,7 @@ class Batch {
  private:
   std::vector<Entry> entries_;
   std::vector<Token> tokens_;
+  std::vector<std::int32_t> parents_;  // [rows]; only those of trees count
   std::int64_t logits_rows_ = 0;
 };
 
@@ -67,12 +78,12 @@ class Logits {
 };
 
 struct LoadOptions {
-  // The type the linear layers and the embedding are multiplied in; nullopt:
-  // as they are stored, mapped and used in place. bf16, f16, f32, q8_0 or q4_0.
+  // The type of the linear layers and the embedding; nullopt: as they are
+  // stored. bf16, f16, f32, q8_0 or q4_0.
   std::optional<DType> dtype = std::nullopt;
   // nullptr: a team of its own with one thread a processor.
   std::shared_ptr<ThreadTeam> threads = nullptr;
-  // "scalar", "avx2", "avx512"; empty: the fastest, or what PILOTFISH_ISA says.
+  // "scalar", "avx2", ...; empty: the fastest, or what PILOTFISH_ISA says.
   std::string instruction_set = {};
   // Only the first layers, then the final norm and output (a truncated model,
   // as a draft); 0: all.
@@ -80,7 +91,7 @@ struct LoadOptions {
   // Positions that RoPE tables cover; 0: the model's own n_positions. Scaling
   // of kind dynamic is computed for this length.
   std::int64_t n_positions = 0;
-  // Called with the fraction done while weights are converted; may be empty.
+  // Called with the fraction done while weights are copied; may be empty.
   std::function<void(double)> progress = {};
 };
 

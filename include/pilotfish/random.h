@@ -9,7 +9,8 @@ namespace pilotfish {
 // What a random number is for. Two uses that must be independent have different
 // roles (or indices). A window that gives up a position is followed by one that
 // visits it again, at an earlier place; what a verdict may see before it gives
-// up therefore has its place in the window as index.
+// up therefore has its place in the window as index. Where a draft is a tree,
+// several tokens are drawn or judged at a place: draft_index tells them apart.
 enum class RandomRole : std::uint32_t {
   kDraft = 1,      // the draft model draws a token; index: its place
   kAccept = 2,     // the acceptor decides about one; index: its place

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 
 #include "pilotfish/error.h"
@@ -70,6 +71,20 @@ void MappedFile::prefetch() const {
   if (mapping_ == nullptr) return;
   ::madvise(const_cast<std::byte*>(bytes_.data()), bytes_.size(),
             MADV_WILLNEED);
+}
+
+void MappedFile::release(std::span<const std::byte> bytes) const {
+  if (mapping_ == nullptr || bytes.data() < bytes_.data() ||
+      bytes.data() + bytes.size() > bytes_.data() + bytes_.size()) {
+    return;
+  }
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto first = reinterpret_cast<std::uintptr_t>(bytes.data());
+  const std::uintptr_t begin = (first + page - 1) / page * page;
+  const std::uintptr_t end = (first + bytes.size()) / page * page;
+  if (begin < end) {
+    ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  }
 }
 
 }  // namespace pilotfish

@@ -31,6 +31,11 @@ class MappedFile {
   // Starts reading the file into the page cache without waiting for it.
   void prefetch() const;
 
+  // Says that these bytes, if they are this file's, will not be read again
+  // soon: their pages stop counting as this process's memory. They stay
+  // readable.
+  void release(std::span<const std::byte> bytes) const;
+
  private:
   MappedFile() = default;
 

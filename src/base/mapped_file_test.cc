@@ -36,6 +36,24 @@ TEST(MappedFile, AnEmptyFileIsEmpty) {
   EXPECT_TRUE(MappedFile::open(path).bytes().empty());
 }
 
+// From a mapping the bytes come back; memory that is not a mapping of a file
+// would lose them, and is left alone.
+TEST(MappedFile, ReleasedBytesStayReadable) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "file";
+  const std::string text(100000, 'x');
+  std::ofstream(path) << text;
+  const MappedFile mapped = MappedFile::open(path);
+  const MappedFile wrapped =
+      MappedFile::from_memory(std::as_bytes(std::span(text)), path);
+  for (const MappedFile& file : {mapped, wrapped}) {
+    mapped.release(file.bytes());
+    wrapped.release(file.bytes());
+    mapped.release(file.bytes().subspan(10, 20));
+    EXPECT_EQ(file.text(), text);
+  }
+}
+
 TEST(MappedFile, MissingFileAndFolderAreErrorsThatNameThem) {
   const test::TemporaryFolder folder;
   for (const auto& path : {folder.path() / "missing", folder.path()}) {

@@ -97,7 +97,8 @@ class Chat {
       system_ = line.substr(std::min(space + 1, line.size()));
       reset();
     } else if (command == "/stats") {
-      print_note(last_ ? statistics_text(session_, engine_, *last_)
+      print_note(last_ ? statistics_text(session_, engine_,
+                                         options_.decoding.window, *last_)
                        : "no answer yet");
     } else {
       if (command != "/help") print_note(command + " is not a command");

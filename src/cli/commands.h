@@ -17,6 +17,9 @@ void add_inspect(CLI::App& app);
 void add_plan(CLI::App& app);
 void add_sweep(CLI::App& app);
 void add_selfcheck(CLI::App& app);
+void add_synth(CLI::App& app);
+void add_bench(CLI::App& app);
+void add_trace(CLI::App& app);
 void add_convert(CLI::App& app);
 
 }  // namespace pilotfish::cli

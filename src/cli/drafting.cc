@@ -14,7 +14,23 @@ bool contains(const std::vector<DrafterKind>& drafters, DrafterKind kind) {
   return std::find(drafters.begin(), drafters.end(), kind) != drafters.end();
 }
 
-std::vector<DrafterKind> parse(const std::string& list) {
+bool has_draft_model(const DecodingOptions& options) {
+  return !options.draft.empty() && options.draft != "none";
+}
+
+std::vector<DrafterKind> implied(const DecodingOptions& options) {
+  std::vector<DrafterKind> drafters;
+  if (!options.prediction.empty()) {
+    drafters.push_back(DrafterKind::kPrediction);
+  }
+  if (!options.corpus.empty()) drafters.push_back(DrafterKind::kSuffix);
+  if (has_draft_model(options)) drafters.push_back(DrafterKind::kModel);
+  return drafters;
+}
+
+}  // namespace
+
+std::vector<DrafterKind> parse_drafters(const std::string& list) {
   std::vector<DrafterKind> drafters;
   if (list == "none") return drafters;
   std::istringstream names(list);
@@ -34,25 +50,28 @@ std::vector<DrafterKind> parse(const std::string& list) {
   return drafters;
 }
 
-bool has_draft_model(const DecodingOptions& options) {
-  return !options.draft.empty() && options.draft != "none";
-}
-
-std::vector<DrafterKind> implied(const DecodingOptions& options) {
-  std::vector<DrafterKind> drafters;
-  if (!options.prediction.empty()) {
-    drafters.push_back(DrafterKind::kPrediction);
+void check_tree(const DecodingOptions& options, const TokenAcceptor& acceptor) {
+  if (options.tree_width < 1) {
+    throw UsageError(
+        fmt::format("--tree-width: found {}, expected 1 (a chain) or more",
+                    options.tree_width));
   }
-  if (!options.corpus.empty()) drafters.push_back(DrafterKind::kSuffix);
-  if (has_draft_model(options)) drafters.push_back(DrafterKind::kModel);
-  return drafters;
+  if (options.tree_width == 1) return;
+  if (!contains(drafters_of(options), DrafterKind::kModel)) {
+    throw UsageError("--tree-width is for --drafter model");
+  }
+  if (!acceptor.takes_trees()) {
+    throw UsageError(
+        fmt::format("--tree-width: the acceptor {} judges one candidate a "
+                    "place; rejection, "
+                    "block and coupled judge several",
+                    acceptor.name()));
+  }
 }
-
-}  // namespace
 
 std::vector<DrafterKind> drafters_of(const DecodingOptions& options) {
   if (options.drafter.empty()) return implied(options);
-  const std::vector<DrafterKind> drafters = parse(options.drafter);
+  const std::vector<DrafterKind> drafters = parse_drafters(options.drafter);
   const auto require = [&](DrafterKind kind, bool given, const char* flag) {
     if (contains(drafters, kind) && !given) {
       throw UsageError(

@@ -27,21 +27,6 @@ struct GenerateOptions {
   bool json = false;
 };
 
-// Positions a sequence needs: what the prompts and the longest text take, if
-// the user did not say, and at most what the model was made for.
-std::int64_t positions(const GenerateOptions& options, const Session& session,
-                       const std::vector<std::vector<Token>>& prompts) {
-  if (options.decoding.compute.n_positions != 0) {
-    return options.decoding.compute.n_positions;
-  }
-  const std::int64_t most = session.target->config().n_positions;
-  const std::int64_t wanted = options.decoding.max_tokens;
-  if (wanted < 0 || wanted > most) return most;
-  size_t longest = 0;
-  for (const auto& prompt : prompts) longest = std::max(longest, prompt.size());
-  return std::min(most, wanted + static_cast<std::int64_t>(longest));
-}
-
 // One prompt: its text as it comes, or one object at the end. False if Ctrl-C
 // ended it.
 bool generate_one(const GenerateOptions& options, const Session& session,
@@ -63,7 +48,8 @@ bool generate_one(const GenerateOptions& options, const Session& session,
     write_out(dump(generation_json(session, engine, request, generation)));
   } else {
     if (options.show_draft) print_note(writer.legend());
-    print_note("\n" + statistics_text(session, engine, generation));
+    print_note("\n" + statistics_text(session, engine,
+                                      request.window.value_or(1), generation));
   }
   return !interrupt.raised();
 }
@@ -101,9 +87,10 @@ void run(const GenerateOptions& options) {
     request.prompt = prompt;
     requests.push_back(std::move(request));
   }
-  Engine engine(session.target, session.draft, session.tokenizer,
-                engine_options(session, positions(options, session, prompts),
-                               batch ? options.parallel : 1));
+  Engine engine(
+      session.target, session.draft, session.tokenizer,
+      engine_options(session, positions_for(options.decoding, session, prompts),
+                     batch ? options.parallel : 1));
   if (batch) {
     generate_many(session, engine, requests);
   } else if (!generate_one(options, session, engine, requests.front())) {

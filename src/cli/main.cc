@@ -55,6 +55,9 @@ int run(int argc, char** argv) {
   add_plan(app);
   add_sweep(app);
   add_selfcheck(app);
+  add_bench(app);
+  add_synth(app);
+  add_trace(app);
   add_convert(app);
   app.footer("pilotfish COMMAND --help explains a command.");
 

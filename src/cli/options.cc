@@ -162,9 +162,19 @@ void add_model_pair_options(CLI::App& app, DecodingOptions& options) {
 void add_decoding_options(CLI::App& app, DecodingOptions& options) {
   add_model_pair_options(app, options);
   const std::string speculation = "Speculation";
-  add(app, "-k,--window", options.window, "K",
-      "Most tokens a pass may yield, K - 1 of them drafted; 1 is plain "
-      "decoding (default 5)",
+  app.add_option_function<std::string>(
+         "-k,--window",
+         [&options](const std::string& text) {
+           options.window = parse_window("--window", text);
+         },
+         "Most tokens a pass may yield, K - 1 of them drafted; 1 is plain "
+         "decoding; auto (the default) chooses pass by pass, by what passes "
+         "cost and how often drafts are right")
+      ->option_text("K")
+      ->group(speculation);
+  add(app, "--tree-width", options.tree_width, "N",
+      "Let up to N tokens compete for a place: the K - 1 drafted ones form a "
+      "tree, wide where the draft model is unsure (default 1: a chain)",
       speculation);
   add(app, "--drafter", options.drafter, "NAMES",
       "What guesses: model (-d), ngram (repeats in the text), suffix (the "
@@ -196,7 +206,13 @@ void add_decoding_options(CLI::App& app, DecodingOptions& options) {
       ->excludes(acceptor);
   app.add_option_function<std::int64_t>(
          "--draft-max,--spec-draft-n-max",
-         [&options](std::int64_t drafted) { options.window = drafted + 1; },
+         [&options](std::int64_t drafted) {
+           if (drafted < 0) {
+             throw UsageError(fmt::format(
+                 "--draft-max: found {}, expected 0 or more", drafted));
+           }
+           options.window = drafted + 1;
+         },
          "The same by drafted tokens, as llama.cpp counts: K - 1")
       ->option_text("N")
       ->group(speculation);
@@ -235,6 +251,19 @@ DType kv_dtype_of(const std::string& name) {
   }
   throw UsageError(
       fmt::format("--kv-dtype: found \"{}\", expected f16, bf16 or f32", name));
+}
+
+std::int64_t parse_window(std::string_view flag, const std::string& text) {
+  if (text == "auto") return kAutoWindow;
+  const auto window = parse_number<std::int64_t>(text);
+  if (window && *window >= 1) return *window;
+  throw UsageError(fmt::format(
+      "{}: found \"{}\", expected auto, or a number from 1 (plain decoding)",
+      flag, text));
+}
+
+std::string window_text(std::int64_t window) {
+  return window == kAutoWindow ? "auto" : fmt::format("{}", window);
 }
 
 std::vector<Token> parse_tokens(std::string_view flag, std::string_view text) {

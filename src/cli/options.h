@@ -10,6 +10,7 @@
 #include "pilotfish/dtype.h"
 #include "pilotfish/sampling.h"
 #include "pilotfish/token.h"
+#include "pilotfish/window.h"
 
 namespace CLI {
 class App;
@@ -50,7 +51,8 @@ struct DecodingOptions {
   std::string drafter;            // names in order; empty: by the other flags
   std::string prediction;         // file
   std::string corpus;             // file
-  std::int64_t window = 5;
+  std::int64_t window = kAutoWindow;
+  std::int64_t tree_width = 1;
   std::string acceptor = "block";
   std::optional<double> synthetic_acceptance;
   std::string kv_dtype = "f16";
@@ -71,6 +73,10 @@ std::optional<DType> dtype_of(std::string_view flag, const std::string& name);
 
 // For --kv-dtype. Throws UsageError.
 DType kv_dtype_of(const std::string& name);
+
+// "auto", or a number from 1. Throws UsageError, naming the flag.
+std::int64_t parse_window(std::string_view flag, const std::string& text);
+std::string window_text(std::int64_t window);
 
 // Ids separated by spaces or commas. Throws UsageError, naming the flag.
 std::vector<Token> parse_tokens(std::string_view flag, std::string_view text);

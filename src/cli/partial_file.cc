@@ -5,20 +5,34 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 #include "pilotfish/error.h"
 
 namespace pilotfish::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_no_plain_file(const std::string& path) {
+  std::error_code ignored;
+  const fs::file_status status = fs::symlink_status(path, ignored);
+  return fs::exists(status) && !fs::is_regular_file(status);
+}
+
+}  // namespace
 
 PartialFile::PartialFile(std::string path)
-    : path_(std::move(path)), temporary_(path_ + ".partial") {
+    : path_(std::move(path)),
+      temporary_(is_no_plain_file(path_) ? path_ : path_ + ".partial") {
+  // A folder cannot be opened for writing, which is found here as well.
   file_.reset(std::fopen(temporary_.c_str(), "wb"));
   if (file_ == nullptr) fail();
 }
 
 PartialFile::~PartialFile() {
-  if (file_ != nullptr) ::unlink(temporary_.c_str());
+  if (file_ != nullptr && temporary_ != path_) ::unlink(temporary_.c_str());
 }
 
 void PartialFile::write(const void* data, std::size_t bytes) {
@@ -27,7 +41,8 @@ void PartialFile::write(const void* data, std::size_t bytes) {
 
 void PartialFile::commit() {
   if (std::fflush(file_.get()) != 0 ||
-      std::rename(temporary_.c_str(), path_.c_str()) != 0) {
+      (temporary_ != path_ &&
+       std::rename(temporary_.c_str(), path_.c_str()) != 0)) {
     fail();
   }
   file_.reset();

@@ -5,11 +5,13 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace pilotfish::cli {
 
 // A file that appears under its name when it is complete; until then, and for
-// good if it never is, nothing changes there.
+// good if it never is, nothing changes there. What is no plain file, a pipe,
+// /dev/stdout or a link, is written to as it is.
 class PartialFile {
  public:
   // These throw Error where the file cannot be written.
@@ -19,6 +21,7 @@ class PartialFile {
   PartialFile& operator=(const PartialFile&) = delete;
 
   void write(const void* data, std::size_t bytes);
+  void write(std::string_view text) { write(text.data(), text.size()); }
   void commit();
 
  private:
@@ -28,7 +31,7 @@ class PartialFile {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
   std::string path_;
-  std::string temporary_;
+  std::string temporary_;  // path_ where it is written to as it is
   std::unique_ptr<std::FILE, Close> file_;
 };
 

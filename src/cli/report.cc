@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <utility>
 
@@ -30,10 +31,28 @@ PassTimes pass_times(const GenerationStats& stats) {
   return {median(std::move(draft)), median(std::move(verify))};
 }
 
-std::string acceptor_text(const Session& session) {
-  const std::string name(session.acceptor->name());
-  if (session.synthetic) return name + " (synthetic: not a model's text)";
-  return name + (session.acceptor->lossless() ? " (lossless)" : " (lossy)");
+// Mean of the windows drafted, and the share of passes without a draft. The
+// first iteration encodes the prompt, and drafts nothing.
+struct Windows {
+  double mean = 1;
+  double plain = 0;
+};
+Windows windows_of(const GenerationStats& stats) {
+  const auto all = static_cast<double>(stats.iterations.size()) - 1;
+  if (all < 1) return {};
+  Windows windows;
+  for (size_t i = 1; i < stats.iterations.size(); ++i) {
+    const std::int64_t drafted = stats.iterations[i].drafted;
+    windows.mean += static_cast<double>(drafted) / all;
+    windows.plain += (drafted == 0 ? 1 : 0) / all;
+  }
+  return windows;
+}
+
+std::string windows_text(std::int64_t window, const GenerationStats& stats) {
+  const Windows windows = windows_of(stats);
+  return fmt::format("{}, {:.2f} in the mean, {:.0f} % of the passes plain",
+                     window_text(window), windows.mean, 100 * windows.plain);
 }
 
 Json model_json(const Model& model) {
@@ -55,7 +74,8 @@ Json settings_json(const Session& session, const Engine& engine,
   for (const auto& [token, value] : sampling.logit_bias) {
     bias[std::to_string(token)] = value;
   }
-  return {{"window", request.window.value_or(1)},
+  const std::int64_t window = request.window.value_or(1);
+  return {{"window", window == kAutoWindow ? Json("auto") : Json(window)},
           {"max_tokens", request.max_tokens},
           {"min_tokens", sampling.min_tokens},
           {"n_positions", engine.n_positions()},
@@ -75,6 +95,7 @@ Json settings_json(const Session& session, const Engine& engine,
           {"stop_strings", request.stop_strings},
           {"stop_ids", request.stop_ids},
           {"ignore_eos", request.ignore_eos},
+          {"tree_width", session.tree_width},
           {"kv_dtype", dtype_name(session.kv_dtype)},
           {"threads", session.threads}};
 }
@@ -93,16 +114,30 @@ Json logprobs_json(const Generation& generation) {
   return tokens;
 }
 
+Json proposals_json(const std::vector<Proposal>& proposals) {
+  Json all = Json::array();
+  for (const Proposal& proposal : proposals) {
+    all.push_back({{"token", proposal.token},
+                   {"draft_probability", proposal.draft_probability},
+                   {"target_probability", proposal.target_probability}});
+  }
+  return all;
+}
+
 Json iterations_json(const GenerationStats& stats) {
   Json iterations = Json::array();
   for (const IterationStats& iteration : stats.iterations) {
     iterations.push_back({{"window", iteration.drafted + 1},
                           {"drafted", iteration.drafted},
+                          {"places", iteration.places()},
                           {"accepted", iteration.accepted},
                           {"emitted", iteration.emitted},
                           {"draft_seconds", iteration.draft_seconds},
                           {"verify_seconds", iteration.verify_seconds},
                           {"total_seconds", iteration.total_seconds}});
+    if (!iteration.proposals.empty()) {
+      iterations.back()["proposals"] = proposals_json(iteration.proposals);
+    }
   }
   return iterations;
 }
@@ -128,6 +163,16 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
+double quantile(std::vector<double> values, double share) {
+  if (values.empty()) return 0;
+  std::ranges::sort(values);
+  const double place = share * static_cast<double>(values.size() - 1);
+  const auto below = static_cast<size_t>(place);
+  const size_t above = std::min(below + 1, values.size() - 1);
+  return std::lerp(values[below], values[above],
+                   place - static_cast<double>(below));
+}
+
 std::string format_bytes(std::int64_t bytes) {
   constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
   double value = static_cast<double>(bytes);
@@ -146,8 +191,14 @@ std::string format_seconds(double seconds) {
   return fmt::format("{:.3g} s", seconds);
 }
 
+std::string acceptor_text(const Session& session) {
+  const std::string name(session.acceptor->name());
+  if (session.synthetic) return name + " (synthetic: not a model's text)";
+  return name + (session.acceptor->lossless() ? " (lossless)" : " (lossy)");
+}
+
 std::string statistics_text(const Session& session, const Engine& engine,
-                            const Generation& generation) {
+                            std::int64_t window, const Generation& generation) {
   const GenerationStats& stats = generation.stats;
   const PassTimes times = pass_times(stats);
   std::string text;
@@ -178,7 +229,12 @@ std::string statistics_text(const Session& session, const Engine& engine,
          fmt::format("{}, each {} to draft and {} to verify",
                      stats.iterations.size(), format_seconds(times.draft),
                      format_seconds(times.verify)));
+    line("window", windows_text(window, stats));
     line("drafter", drafters_text(session.drafters));
+    if (session.tree_width > 1) {
+      line("  tree",
+           fmt::format("up to {} candidates a place", session.tree_width));
+    }
     line("acceptor", acceptor_text(session));
   } else {
     line("passes",
@@ -218,6 +274,7 @@ nlohmann::ordered_json generation_json(const Session& session,
   json["synthetic"] = session.synthetic;
   json["seed"] = request.sampling.seed;
   json["settings"] = settings_json(session, engine, request);
+  json["mean_window"] = windows_of(stats).mean;
   json["iterations"] = iterations_json(stats);
   json["timings"] = timings_json(stats);
   json["acceptance"] = {{"mean_length", stats.mean_acceptance_length},

@@ -17,10 +17,15 @@ std::string format_bytes(std::int64_t bytes);
 std::string format_seconds(double seconds);
 // The upper one of an even number; 0 for none.
 double median(std::vector<double> values);
+// Between the two nearest values; 0 for none. Requires: 0 <= share <= 1.
+double quantile(std::vector<double> values, double share);
 
-// The block of statistics that follows a text.
+// "block (lossless)"
+std::string acceptor_text(const Session& session);
+
+// The block of statistics that follows a text. `window`: as it was asked for.
 std::string statistics_text(const Session& session, const Engine& engine,
-                            const Generation& generation);
+                            std::int64_t window, const Generation& generation);
 
 // Everything about one generation, as `generate --json` prints it.
 nlohmann::ordered_json generation_json(const Session& session,

@@ -9,27 +9,15 @@
 #include <cmath>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
 #include <utility>
 
-#include "cli/report.h"
+#include "cli/processor.h"
 
 namespace pilotfish::cli {
 namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
-
-std::string processor_name() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    const size_t colon = line.find(": ");
-    if (line.starts_with("model name") && colon != line.npos) {
-      return line.substr(colon + 2);
-    }
-  }
-  return "unknown";
-}
 
 std::vector<CertifiedModel::File> files_of(const fs::path& path) {
   std::vector<CertifiedModel::File> files;

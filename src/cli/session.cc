@@ -112,11 +112,6 @@ Session open_session(DecodingOptions options) {
         "--max-tokens: found {}, expected 1 or more, or -1 for as many as fit",
         options.max_tokens));
   }
-  if (options.window < 1) {
-    throw UsageError(
-        fmt::format("--window: found {}, expected 1 (plain decoding) or more",
-                    options.window));
-  }
   Session session;
   session.drafters = drafters_of(options);
   session.sampling = sampling_params(options.sampling);
@@ -125,6 +120,8 @@ Session open_session(DecodingOptions options) {
   session.acceptor =
       session.synthetic ? make_synthetic_acceptor(*options.synthetic_acceptance)
                         : make_acceptor(options.acceptor);
+  check_tree(options, *session.acceptor);
+  session.tree_width = options.tree_width;
   if (!session.acceptor->lossless() && !session.synthetic) {
     print_note(fmt::format(
         "acceptor {} is lossy: the text's distribution is not the target's",
@@ -155,6 +152,18 @@ Session open_session(DecodingOptions options) {
   return session;
 }
 
+std::int64_t positions_for(const DecodingOptions& options,
+                           const Session& session,
+                           const std::vector<std::vector<Token>>& prompts) {
+  if (options.compute.n_positions != 0) return options.compute.n_positions;
+  const std::int64_t most = session.target->config().n_positions;
+  if (options.max_tokens < 0 || options.max_tokens > most) return most;
+  size_t longest = 0;
+  for (const auto& prompt : prompts) longest = std::max(longest, prompt.size());
+  return std::min(most,
+                  options.max_tokens + static_cast<std::int64_t>(longest));
+}
+
 EngineOptions engine_options(const Session& session, std::int64_t n_positions,
                              std::int64_t max_sequences) {
   EngineOptions engine;
@@ -164,6 +173,7 @@ EngineOptions engine_options(const Session& session, std::int64_t n_positions,
   engine.acceptor = session.acceptor;
   engine.drafters = session.drafters;
   engine.skip_layers = session.skip_layers;
+  engine.tree_width = session.tree_width;
   engine.corpus = session.corpus;
   return engine;
 }

@@ -29,6 +29,7 @@ struct Session {
   std::shared_ptr<const TokenAcceptor> acceptor;
   std::vector<DrafterKind> drafters;  // empty: plain decoding
   std::int64_t skip_layers = 0;
+  std::int64_t tree_width = 1;
   std::vector<Token> corpus;
   std::vector<Token> prediction;
   SamplingParams sampling;
@@ -44,6 +45,12 @@ struct Session {
 // Checks the options, finds the default models, and loads both; a draft whose
 // tokenizer differs is refused. Throws UsageError, Error.
 Session open_session(DecodingOptions options);
+
+// Positions a sequence needs: what the prompts and the longest text take, if
+// the user did not say, and at most what the model was made for.
+std::int64_t positions_for(const DecodingOptions& options,
+                           const Session& session,
+                           const std::vector<std::vector<Token>>& prompts);
 
 EngineOptions engine_options(const Session& session, std::int64_t n_positions,
                              std::int64_t max_sequences = 1);

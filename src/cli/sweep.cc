@@ -1,19 +1,25 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/drafting.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
+#include "cli/partial_file.h"
 #include "cli/prompt.h"
 #include "cli/report.h"
 #include "cli/session.h"
+#include "cli/sweep_command.h"
 #include "cli/sweep_measure.h"
+#include "cli/sweep_page.h"
 #include "cli/sweep_report.h"
 #include "cli/terminal.h"
 #include "pilotfish/error.h"
@@ -24,14 +30,42 @@ namespace {
 struct SweepOptions {
   DecodingOptions decoding;
   std::string prompts_file;
-  std::vector<std::int64_t> windows = {2, 3, 4, 5, 6, 7, 8};
+  std::vector<std::string> windows = {"2", "3", "4", "5", "6", "7", "8"};
   std::vector<double> temperatures;    // empty: --temperature's
   std::vector<std::string> acceptors;  // empty: --acceptor's
+  std::vector<std::string> drafters;   // "suffix+model"; empty: --drafter's
   std::int64_t most_prompts = 0;       // 0: all
   bool json = false;
+  std::string report;  // file; empty: none
 };
 
-std::vector<Setting> settings_of(const SweepOptions& options) {
+std::vector<DrafterKind> drafters_named(std::string name) {
+  std::ranges::replace(name, '+', ',');
+  return parse_drafters(name);
+}
+
+// Flags to open a session with: all that any setting needs.
+DecodingOptions decoding_of(const SweepOptions& options) {
+  DecodingOptions decoding = options.decoding;
+  std::vector<std::string_view> all;
+  for (const std::string& name : options.drafters) {
+    for (const DrafterKind kind : drafters_named(name)) {
+      if (std::ranges::count(all, drafter_name(kind)) == 0) {
+        all.push_back(drafter_name(kind));
+      }
+    }
+  }
+  if (!all.empty()) decoding.drafter = fmt::format("{}", fmt::join(all, ","));
+  return decoding;
+}
+
+std::vector<Setting> settings_of(const SweepOptions& options,
+                                 const Session& session) {
+  std::vector<std::vector<DrafterKind>> drafters;
+  for (const std::string& name : options.drafters) {
+    drafters.push_back(drafters_named(name));
+  }
+  if (drafters.empty()) drafters = {session.drafters};
   std::vector<std::string> acceptors = options.acceptors;
   if (acceptors.empty()) acceptors = {options.decoding.acceptor};
   std::vector<double> temperatures = options.temperatures;
@@ -39,10 +73,17 @@ std::vector<Setting> settings_of(const SweepOptions& options) {
     temperatures = {options.decoding.sampling.params.temperature};
   }
   std::vector<Setting> settings;
-  for (const std::string& acceptor : acceptors) {
-    for (const double temperature : temperatures) {
-      for (const std::int64_t window : options.windows) {
-        settings.push_back({acceptor, temperature, window});
+  std::vector<std::int64_t> windows;
+  for (const std::string& text : options.windows) {
+    windows.push_back(parse_window("--windows", text));
+  }
+  std::ranges::sort(windows);  // kAutoWindow first, as SettingGroup wants it
+  for (const auto& drafter : drafters) {
+    for (const std::string& acceptor : acceptors) {
+      for (const double temperature : temperatures) {
+        for (const std::int64_t window : windows) {
+          settings.push_back({drafter, acceptor, temperature, window});
+        }
       }
     }
   }
@@ -50,17 +91,27 @@ std::vector<Setting> settings_of(const SweepOptions& options) {
 }
 
 void check(const SweepOptions& options) {
-  for (const std::int64_t window : options.windows) {
-    if (window >= 2 && window <= 64) continue;
+  for (const std::string& text : options.windows) {
+    const std::int64_t window = parse_window("--windows", text);
+    if (window == kAutoWindow || (window >= 2 && window <= 64)) continue;
     throw UsageError(fmt::format(
-        "--windows: found {}, expected 2 to 64 (plain decoding, 1, is always "
-        "measured beside them)",
+        "--windows: found {}, expected auto or 2 to 64 (plain decoding, 1, is "
+        "always measured beside them)",
         window));
   }
   for (const double temperature : options.temperatures) {
     if (temperature >= 0) continue;
     throw UsageError(fmt::format("--temperatures: found {}, expected 0 or more",
                                  temperature));
+  }
+  for (const std::string& name : options.drafters) {
+    if (!drafters_named(name).empty()) continue;
+    throw UsageError(
+        "--drafters: found none, which is plain decoding and always measured");
+  }
+  if (options.decoding.synthetic_acceptance) {
+    throw UsageError(
+        "--synthetic-acceptance: a sweep measures what is really accepted");
   }
   if (options.decoding.max_tokens == -1) {
     throw UsageError("--max-tokens: a sweep needs a number of tokens");
@@ -75,8 +126,7 @@ std::string prompts_file(const SweepOptions& options, const Session& session) {
   if (std::filesystem::exists(shipped, ignored)) return shipped.string();
   throw UsageError(
       "--prompts is missing: name a file with a prompt a line (the model "
-      "brings "
-      "no prompts.txt)");
+      "brings no prompts.txt)");
 }
 
 std::vector<std::vector<Token>> prompts_of(const SweepOptions& options,
@@ -91,82 +141,85 @@ std::vector<std::vector<Token>> prompts_of(const SweepOptions& options,
   return prompts;
 }
 
-std::int64_t positions(const SweepOptions& options, const Session& session,
-                       const std::vector<std::vector<Token>>& prompts) {
-  if (options.decoding.compute.n_positions != 0) {
-    return options.decoding.compute.n_positions;
-  }
-  size_t longest = 0;
-  for (const auto& prompt : prompts) longest = std::max(longest, prompt.size());
-  return std::min(
-      session.target->config().n_positions,
-      options.decoding.max_tokens + static_cast<std::int64_t>(longest));
-}
-
-std::string command_line(const Session& session, const Comparison* best) {
-  std::string text =
-      fmt::format("pilotfish generate -m {}", session.target->path().string());
-  if (!best) return text + " -d none";
-  text +=
-      fmt::format(" -d {} -k {} --acceptor {}", session.draft->path().string(),
-                  best->setting.window, best->setting.acceptor);
-  if (best->setting.temperature > 0) {
-    text += fmt::format(" --temperature {}", best->setting.temperature);
-  }
-  return text;
-}
-
-void run(const SweepOptions& options) {
-  check(options);
-  const Session session = open_session(options.decoding);
-  if (!session.draft) {
-    throw UsageError(
-        "-d is missing: a sweep compares windows, and without a "
-        "draft model there is only plain decoding");
-  }
-  const auto prompts = prompts_of(options, session);
-  InterruptFlag interrupt;
-  std::vector<Comparison> comparisons;
-  {
-    Progress progress("measuring");
-    comparisons = measure(session, make_request(session, options.decoding),
-                          positions(options, session, prompts), prompts,
-                          settings_of(options), [&](double done) {
-                            progress.update(done);
-                            return !interrupt.raised();
-                          });
-  }
-  const Comparison* best = best_of(comparisons);
-  if (options.json) {
-    nlohmann::ordered_json json;
-    json["model"] = session.target->path().string();
-    json["draft"] = session.draft->path().string();
-    json["threads"] = session.threads;
-    json["prompts"] = prompts.size();
-    json["max_tokens"] = options.decoding.max_tokens;
-    json["settings"] = sweep_json(comparisons);
-    json["best"] = command_line(session, best);
-    write_out(dump(json));
-    return;
-  }
-  write_out(sweep_table(comparisons, stdout_has_colours()));
-  write_out(fmt::format(
-      "\n{} prompts, {} tokens each, {} threads; every run next to a plain "
-      "one. "
+// What the table says in numbers, for the page too.
+std::string how_measured(const SweepRun& run) {
+  return fmt::format(
+      "{} prompts, {} tokens each, {} threads; every run next to a plain one. "
       "verify and\ndraft: medians a pass, in plain passes; predicted: tokens a "
-      "pass over their sum.\n",
-      prompts.size(), options.decoding.max_tokens, session.threads));
+      "pass over their sum.",
+      run.prompts, run.max_tokens, run.session.threads);
+}
+
+void print_table(const SweepRun& run) {
+  write_out(sweep_table(run.comparisons, stdout_has_colours()));
+  write_out(fmt::format("\n{}\n", how_measured(run)));
+}
+
+void print_best(const SweepRun& run) {
+  const Comparison* best = best_of(run.comparisons);
   write_out(fmt::format(
       "\nbest{}\n  {}\n",
       best ? fmt::format(" ({:.2f}x)", best->speedup()) : ": plain decoding",
-      command_line(session, best)));
+      run.command));
+}
+
+void print_json(const SweepRun& run) {
+  nlohmann::ordered_json json;
+  json["model"] = run.session.target->path().string();
+  json["draft"] =
+      run.session.draft
+          ? nlohmann::ordered_json(run.session.draft->path().string())
+          : nlohmann::ordered_json(nullptr);
+  json["threads"] = run.session.threads;
+  json["prompts"] = run.prompts;
+  json["max_tokens"] = run.max_tokens;
+  json["settings"] = sweep_json(run.comparisons);
+  json["best"] = run.command;
+  write_out(dump(json));
+}
+
+void run(const SweepOptions& options, const CLI::App& command) {
+  check(options);
+  std::optional<PartialFile> report;  // what cannot be written fails here
+  if (!options.report.empty()) report.emplace(options.report);
+  const Session session = open_session(decoding_of(options));
+  if (session.drafters.empty()) {
+    throw UsageError(
+        "-d is missing: a sweep compares windows, and without a draft model or "
+        "another drafter (--drafters) there is only plain decoding");
+  }
+  const auto prompts = prompts_of(options, session);
+  SweepRun run{session, {}, prompts.size(), options.decoding.max_tokens};
+  {
+    InterruptFlag interrupt;
+    Progress progress("measuring");
+    run.comparisons =
+        measure(session, make_request(session, options.decoding),
+                positions_for(options.decoding, session, prompts), prompts,
+                settings_of(options, session), [&](double done) {
+                  progress.update(done);
+                  return !interrupt.raised();
+                });
+  }
+  run.command = best_command(command, session, best_of(run.comparisons));
+  if (options.json) {
+    print_json(run);
+  } else {
+    print_table(run);
+  }
+  if (report) {
+    report->write(sweep_page(run));
+    report->commit();
+  }
+  if (!options.json) print_best(run);
 }
 
 }  // namespace
 
 void add_sweep(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
-      "sweep", "Measure what windows, acceptors and temperatures buy");
+      "sweep",
+      "Measure what windows, drafters, acceptors and temperatures buy");
   const auto options = std::make_shared<SweepOptions>();
   options->decoding.max_tokens = 128;
   const std::string group = "Sweep";
@@ -188,14 +241,23 @@ void add_sweep(CLI::App& app) {
       ->option_text("N")
       ->group(group);
   list("--windows", options->windows, "K,K,...",
-       "Windows to measure (default 2,3,4,5,6,7,8)");
+       "Windows to measure, numbers or auto (default 2,3,4,5,6,7,8)");
   list("--temperatures", options->temperatures, "T,T,...",
        "Temperatures (default: --temperature's)");
   list("--acceptors", options->acceptors, "NAME,NAME,...",
        "Acceptors (default: --acceptor's)");
+  list("--drafters", options->drafters, "NAMES,NAMES,...",
+       "Drafters, with + for preference: model,suffix+model (default: "
+       "--drafter's)");
+  command
+      ->add_option("--html,--report", options->report,
+                   "Write a report with plots, one HTML page")
+      ->option_text("FILE")
+      ->group(group);
   command->add_flag("--json", options->json, "One JSON object")->group(group);
   add_decoding_options(*command, options->decoding);
-  command->callback([options] { run(*options); });
+  command->get_option("--drafters")->excludes(command->get_option("--drafter"));
+  command->callback([options, command] { run(*options, *command); });
 }
 
 }  // namespace pilotfish::cli

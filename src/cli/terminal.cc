@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -27,6 +28,20 @@ std::string read_all(std::FILE* file, const std::string& name) {
         fmt::format("{}: cannot be read: {}", name, std::strerror(errno)));
   }
   return text;
+}
+
+std::string bar(double fraction) {
+  constexpr int kWidth = 24;
+  const int filled = static_cast<int>(kWidth * std::clamp(fraction, 0.0, 1.0));
+  return fmt::format("[{:=<{}}{: <{}}]", "", filled, "", kWidth - filled);
+}
+
+// Once there is something to go by; as if what is left went as fast.
+std::string time_left(std::chrono::duration<double> spent, double fraction) {
+  if (fraction < 0.02 || spent.count() < 3) return "";
+  const double left = spent.count() * (1 - fraction) / fraction;
+  if (left < 90) return fmt::format(", {:.0f} s left", left);
+  return fmt::format(", {:.0f} min left", left / 60);
 }
 
 }  // namespace
@@ -79,7 +94,8 @@ void Progress::update(double fraction) {
   }
   drawn_ = now;
   visible_ = true;
-  fmt::print(stderr, "\r\033[K{} {:3.0f} %", label_, 100 * fraction);
+  fmt::print(stderr, "\r\033[K{} {} {:3.0f} %{}", label_, bar(fraction),
+             100 * fraction, time_left(now - start_, fraction));
   std::fflush(stderr);
 }
 

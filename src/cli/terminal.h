@@ -26,8 +26,9 @@ void print_note(std::string_view text);
 std::string read_stdin();
 std::string read_file(const std::string& path);
 
-// "loading target  42 %" on standard error, for what takes more than a second,
-// and only on a terminal. Erased at the end.
+// "loading target [==========              ]  42 %, 7 s left" on standard
+// error, for what takes more than a second, and only on a terminal. Erased at
+// the end.
 class Progress {
  public:
   explicit Progress(std::string label);

@@ -13,6 +13,7 @@
 #include "speculative/preference_drafter.h"
 #include "speculative/skip_drafter.h"
 #include "speculative/suffix_drafter.h"
+#include "speculative/tree_drafter.h"
 
 namespace pilotfish {
 namespace {
@@ -23,8 +24,17 @@ std::unique_ptr<Drafter> make_model_drafter(const EngineOptions& options,
   if (draft == nullptr) {
     throw UsageError("drafter model: there is no draft model");
   }
-  return std::make_unique<ModelDrafter>(*draft, target.vocab_size(),
-                                        options.prefill_chunk);
+  if (options.tree_width == 1) {
+    return std::make_unique<ModelDrafter>(*draft, target.vocab_size(),
+                                          options.prefill_chunk);
+  }
+  if (options.acceptor != nullptr && !options.acceptor->takes_trees()) {
+    throw UsageError(fmt::format(
+        "acceptor {}: it judges one candidate a place, and tree_width is {}",
+        options.acceptor->name(), options.tree_width));
+  }
+  return std::make_unique<TreeDrafter>(
+      *draft, target.vocab_size(), options.tree_width, options.prefill_chunk);
 }
 
 std::unique_ptr<Drafter> make_suffix_drafter(const EngineOptions& options,

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <numeric>
+#include <set>
 #include <stdexcept>
 
 #include "engine/testing/toy_tokenizer.h"
@@ -200,8 +201,40 @@ TEST_F(EngineTest, TokensOutOfRangeInRequestsAreRefused) {
   expect_refused([](Request& r) { r.logprobs = -1; });
 }
 
+// Greedy text is the same with windows that are chosen by the clock; a request
+// may fix its own.
+TEST_F(EngineTest, WindowsAreChosenUnlessFixed) {
+  Engine plain(target(), nullptr, tokenizer());
+  Engine engine(target(), draft(), tokenizer(), {.max_sequences = 3});
+  const Request job = request({1, 5, 9}, 100);
+  const std::vector<Token> expected = plain.generate(job).tokens;
+  Request fixed = job;
+  fixed.window = 3;
+  const RequestId automatic = engine.submit(job);
+  const RequestId three = engine.submit(fixed);
+  Request open = job;
+  open.window = kAutoWindow;
+  const RequestId asked = engine.submit(open);
+  while (engine.step()) {
+  }
+  for (const RequestId id : {automatic, asked}) {
+    const Generation found = engine.take(id).value();
+    EXPECT_EQ(found.tokens, expected);
+    std::set<std::int64_t> drafted;
+    for (const IterationStats& iteration : found.stats.iterations) {
+      drafted.insert(iteration.drafted);
+    }
+    EXPECT_GT(drafted.size(), 2u);
+  }
+  const Generation found = engine.take(three).value();
+  EXPECT_EQ(found.tokens, expected);
+  for (const IterationStats& iteration : found.stats.iterations) {
+    EXPECT_LE(iteration.drafted, 2);
+  }
+}
+
 TEST_F(EngineTest, TheStreamIsTheText) {
-  Engine engine(target(), draft(), tokenizer());
+  Engine engine(target(), draft(), tokenizer(), {.window = 5});
   std::string streamed;
   std::vector<Token> tokens;
   Request job = request({1}, 80);
@@ -486,7 +519,7 @@ TEST_F(EngineTest, RefusesOptionsOutOfRange) {
                UsageError);
   EXPECT_THROW(Engine(target(), nullptr, nullptr, {.max_sequences = 0}),
                UsageError);
-  EXPECT_THROW(Engine(target(), nullptr, nullptr, {.window = 0}), UsageError);
+  EXPECT_THROW(Engine(target(), nullptr, nullptr, {.window = -1}), UsageError);
 }
 
 TEST_F(EngineTest, GoesPastTheModelsOwnPositionsIfAsked) {

@@ -39,7 +39,7 @@ void count_acceptance(GenerationStats& stats) {
   std::int64_t all_drafted = 0;
   std::int64_t all_accepted = 0;
   for (const IterationStats& iteration : stats.iterations) {
-    const auto places = static_cast<size_t>(iteration.drafted);
+    const auto places = static_cast<size_t>(iteration.places());
     if (places > drafted.size()) {
       drafted.resize(places);
       accepted.resize(places);

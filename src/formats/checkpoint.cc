@@ -43,6 +43,12 @@ const TensorView* Checkpoint::find(std::string_view name) const {
   return nullptr;
 }
 
+void Checkpoint::release(const TensorView& tensor) const {
+  for (const MappedFile& file : files_) {
+    file.release({tensor.data, static_cast<size_t>(tensor.bytes)});
+  }
+}
+
 const nlohmann::json& Checkpoint::config() const {
   throw std::logic_error("only a Hugging Face folder has a config");
 }

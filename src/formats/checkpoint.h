@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/mapped_file.h"
 #include "formats/gguf.h"
 #include "tensor/tensor.h"
 
@@ -42,6 +43,10 @@ class Checkpoint {
   // such a tensor is not among tensors() and does no harm unless asked for.
   const TensorView* find(std::string_view name) const;
 
+  // Says that the tensor's data will not be read again soon; see
+  // MappedFile::release.
+  void release(const TensorView& tensor) const;
+
   // kHuggingFace only: config.json, and generation_config.json (an empty object
   // where the folder has none). Asking a checkpoint of the other kind throws
   // std::logic_error.
@@ -53,6 +58,7 @@ class Checkpoint {
  protected:
   std::filesystem::path path_;
   std::vector<TensorView> tensors_;
+  std::vector<MappedFile> files_;  // where they lie
   // Name to what is wrong with it, with the file's name.
   std::map<std::string, std::string, std::less<>> unreadable_;
 };

@@ -123,7 +123,6 @@ class GgufCheckpoint final : public Checkpoint {
     }
   }
 
-  std::vector<MappedFile> files_;
   GgufMetadata metadata_;
 };
 

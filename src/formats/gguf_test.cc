@@ -328,8 +328,9 @@ TEST(Gguf, RefusesOddValues) {
 
 TEST(Gguf, MessagesStayOnOneLine) {
   Bytes b;
-  b.start(1, 0).tensor("two\nlines\x01\xff" + std::string(500, 'x'), {256}, 16,
-                       0);
+  const std::string name =
+      std::string("two\nlines\x01\xff").append(500, 'x');
+  b.start(1, 0).tensor(name, {256}, 16, 0);
   EXPECT_THAT(parse_error(b.str(), parse),
               Optional(HasSubstr("\"two\\x0alines\\x01\\xffxxx")));
 }

@@ -148,7 +148,6 @@ class HuggingFaceCheckpoint final : public Checkpoint {
                           in_quotes(dtype)));
   }
 
-  std::vector<MappedFile> files_;
   json config_;
   json generation_config_;
 };

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "kernels/logits.h"
 #include "tensor/dtype.h"
 
 namespace pilotfish {
@@ -17,6 +18,7 @@ struct WeightMatrix {
   const std::byte* data = nullptr;
   std::int64_t rows = 0;
   std::int64_t columns = 0;
+  bool packed = false;  // instead, as PackedMatrix lays them out
 };
 
 struct MatmulArgs {
@@ -50,6 +52,19 @@ struct AttentionArgs {
   const std::byte* const* values = nullptr;
 };
 
+// Products with packed weights (see PackedMatrix). Activations are rounded to
+// int8 with a scale for each block of 32 columns.
+struct PackedKernels {
+  // Bytes of a row of activations for weights of this dtype. A batch of m rows
+  // takes m times as many; its rows are interleaved, and `pack_activations`
+  // fills in one of them.
+  std::int64_t (*activation_bytes)(DType weights, std::int64_t columns);
+  void (*pack_activations)(DType weights, const float* x, std::int64_t columns,
+                           std::int64_t row, std::int64_t m, std::byte* out);
+  // As Kernels::matmul. Requires: begin and end are multiples of 16.
+  void (*matmul)(const MatmulArgs& args, std::int64_t begin, std::int64_t end);
+};
+
 // The compute steps of a forward pass, for one instruction set. All are pure
 // functions of their arguments and run in the calling thread.
 //
@@ -58,8 +73,9 @@ struct AttentionArgs {
 // the sequence), never on m, on the range asked for, or on its neighbours. The
 // same bits come out in any batch and under any split over threads.
 struct Kernels {
-  // "scalar", "avx2", "avx512" (F, BW, VL, DQ) or "avx512_bf16", which rounds
-  // the activations that bf16 weights multiply to bf16.
+  // "scalar", "avx2", "avx512" (F, BW, VL, DQ), "avx512_vnni", or
+  // "avx512_bf16" (and VNNI), which rounds the activations that bf16 weights
+  // multiply to bf16.
   std::string_view name;
 
   // Bytes of one row of `columns` activations in the form that `matmul` wants
@@ -71,6 +87,8 @@ struct Kernels {
   // Computes output columns [begin, end), that is, weight rows, for all m
   // activation rows. Reads each weight once for every few rows of activations.
   void (*matmul)(const MatmulArgs& args, std::int64_t begin, std::int64_t end);
+
+  PackedKernels packed;
 
   // Any dtype; source may be unaligned. Used for embeddings.
   void (*dequantise)(DType dtype, const std::byte* source, float* out,
@@ -96,6 +114,8 @@ struct Kernels {
   // Exact soft-max attention in one pass over the blocks, in ascending order of
   // position. Needs no scratch from the caller.
   void (*attention)(const AttentionArgs& args);
+
+  LogitKernels logits;  // for sampling
 };
 
 // The fastest set this processor runs, or the one that PILOTFISH_ISA names.

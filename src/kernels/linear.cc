@@ -5,30 +5,34 @@
 #include <cassert>
 #include <cstdint>
 
+#include "kernels/packed_matrix.h"
+
 namespace pilotfish {
 namespace {
 
 // Threads take weight rows in whole grains, so that the kernels' tiles of rows
-// are cut at few places.
-constexpr std::int64_t kGrainRows = 24;
+// are cut at few places, and groups of packed rows at none.
+std::int64_t grain_rows(const LinearTask& task) {
+  return task.weights.packed ? kPackedRows : 24;
+}
 // Fewer rows than this are packed by the caller alone: waking the team would
 // take longer.
 constexpr std::int64_t kParallelPackingRows = 8;
 
-// Where the input lies in the form that each dtype's kernel reads.
+// Where the input lies in the form that the kernel for each dtype reads, packed
+// or not.
 class PackedInput {
  public:
   PackedInput(const Kernels& kernels, std::span<const LinearTask> tasks,
               std::int64_t m, AlignedBuffer<std::byte>& scratch)
-      : kernels_(kernels) {
+      : kernels_(kernels), m_(m) {
     offsets_.fill(kAbsent);
     std::int64_t total = 0;
     for (const LinearTask& task : tasks) {
-      std::int64_t& offset = offsets_[index(task.weights.dtype)];
+      std::int64_t& offset = offsets_[index(task.weights)];
       if (offset != kAbsent) continue;
       offset = total;
-      total += m * kernels.activation_bytes(task.weights.dtype,
-                                            task.weights.columns);
+      total += (m * activation_bytes(kernels, task.weights) + 63) / 64 * 64;
     }
     scratch.reserve(static_cast<size_t>(total));
     data_ = scratch.data();
@@ -37,24 +41,31 @@ class PackedInput {
   void pack_row(std::int64_t row, const float* x, std::int64_t columns) const {
     for (size_t i = 0; i < offsets_.size(); ++i) {
       if (offsets_[i] == kAbsent) continue;
-      const auto dtype = static_cast<DType>(i);
+      const auto dtype = static_cast<DType>(i / 2);
+      std::byte* out = data_ + offsets_[i];
+      if (i % 2 == 1) {
+        kernels_.packed.pack_activations(dtype, x, columns, row, m_, out);
+        continue;
+      }
       const std::int64_t bytes = kernels_.activation_bytes(dtype, columns);
-      kernels_.pack_activations(dtype, x, columns,
-                                data_ + offsets_[i] + row * bytes);
+      kernels_.pack_activations(dtype, x, columns, out + row * bytes);
     }
   }
 
-  const std::byte* rows(DType dtype) const {
-    assert(offsets_[index(dtype)] != kAbsent);
-    return data_ + offsets_[index(dtype)];
+  const std::byte* rows(const WeightMatrix& weights) const {
+    assert(offsets_[index(weights)] != kAbsent);
+    return data_ + offsets_[index(weights)];
   }
 
  private:
   static constexpr std::int64_t kAbsent = -1;
-  static size_t index(DType dtype) { return static_cast<size_t>(dtype); }
+  static size_t index(const WeightMatrix& weights) {
+    return 2 * static_cast<size_t>(weights.dtype) + (weights.packed ? 1 : 0);
+  }
 
   const Kernels& kernels_;
-  std::array<std::int64_t, kDTypeCount> offsets_;  // bytes into data_
+  const std::int64_t m_;
+  std::array<std::int64_t, 2 * kDTypeCount> offsets_;  // bytes into data_
   std::byte* data_ = nullptr;
 };
 
@@ -68,10 +79,18 @@ void add_bias(const LinearTask& task, std::int64_t m, std::int64_t begin,
 }
 
 std::int64_t grains(const LinearTask& task) {
-  return (task.weights.rows + kGrainRows - 1) / kGrainRows;
+  const std::int64_t grain = grain_rows(task);
+  return (task.weights.rows + grain - 1) / grain;
 }
 
 }  // namespace
+
+std::int64_t activation_bytes(const Kernels& kernels,
+                              const WeightMatrix& weights) {
+  const auto bytes = weights.packed ? kernels.packed.activation_bytes
+                                    : kernels.activation_bytes;
+  return bytes(weights.dtype, weights.columns);
+}
 
 void linear_many(const Kernels& kernels, ThreadTeam& team,
                  std::span<const LinearTask> tasks, const float* x,
@@ -100,20 +119,22 @@ void linear_many(const Kernels& kernels, ThreadTeam& team,
   team.parallel_for(total, 1, [&](std::int64_t first, std::int64_t last) {
     for (const LinearTask& task : tasks) {
       const std::int64_t count = grains(task);
+      const std::int64_t grain = grain_rows(task);
       const std::int64_t begin =
-          std::clamp<std::int64_t>(first, 0, count) * kGrainRows;
-      const std::int64_t end =
-          std::min(std::clamp<std::int64_t>(last, 0, count) * kGrainRows,
-                   task.weights.rows);
+          std::clamp<std::int64_t>(first, 0, count) * grain;
+      const std::int64_t end = std::min(
+          std::clamp<std::int64_t>(last, 0, count) * grain, task.weights.rows);
       if (begin < end) {
         const MatmulArgs args{
             .weights = task.weights,
-            .activations = input.rows(task.weights.dtype),
+            .activations = input.rows(task.weights),
             .m = m,
             .out = task.out,
             .out_stride = task.out_stride,
         };
-        kernels.matmul(args, begin, end);
+        const auto matmul =
+            task.weights.packed ? kernels.packed.matmul : kernels.matmul;
+        matmul(args, begin, end);
         add_bias(task, m, begin, end);
       }
       first -= count;

@@ -19,6 +19,11 @@ struct LinearTask {
   const float* bias = nullptr;  // [rows], or null for none
 };
 
+// Bytes of scratch that linear_many takes for each row of input of these
+// weights (and up to 63 more in all).
+std::int64_t activation_bytes(const Kernels& kernels,
+                              const WeightMatrix& weights);
+
 // Applies every task to the m rows of x [m, x_stride], whose first `columns`
 // floats count; all tasks have the same number of columns. The input is packed
 // once for each dtype among the tasks, and the team meets once for all of them

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <cstring>
 #include <new>
 #include <utility>
 
 #include "kernels/linear.h"
+#include "kernels/packed_matrix.h"
 #include "pilotfish/error.h"
 
 namespace pilotfish {
@@ -37,7 +39,7 @@ Forward::Forward(const ModelConfig& config, const Weights& weights, Rope rope,
 Logits Forward::run(const Batch& batch, KvCache& cache, std::int64_t layers) {
   KvCacheAccess access(cache);
   check(batch, access);
-  reserve(batch, cache);
+  reserve(batch, cache, access);
   append(batch, cache, access);
 
   float* logits = logits_.data();
@@ -90,14 +92,15 @@ void Forward::check(const Batch& batch, const KvCacheAccess& cache) {
   }
 }
 
-void Forward::reserve(const Batch& batch, const KvCache& cache) {
+void Forward::reserve(const Batch& batch, const KvCache& cache,
+                      const KvCacheAccess& access) {
   const std::int64_t rows = std::min(kTileRows, batch.rows());
   const auto floats = [&](AlignedBuffer<float>& buffer, std::int64_t n,
                           std::int64_t columns) {
     buffer.reserve(static_cast<size_t>(n * columns));
   };
   const auto packed_bytes = [&](const WeightMatrix& weights) {
-    return kernels_.activation_bytes(weights.dtype, weights.columns);
+    return activation_bytes(kernels_, weights);
   };
   // A call packs its input once for each dtype: for three layers at most.
   std::int64_t packed = packed_bytes(weights_.output());
@@ -109,10 +112,6 @@ void Forward::reserve(const Batch& batch, const KvCache& cache) {
          packed_bytes(layer.attention_output.weights),
          packed_bytes(layer.gate.weights) + packed_bytes(layer.up.weights),
          packed_bytes(layer.down.weights)});
-  }
-  std::int64_t longest = 0;
-  for (const Batch::Entry& entry : batch.entries()) {
-    longest = std::max(longest, cache.length(entry.sequence) + entry.rows);
   }
   try {
     floats(x_, rows, config_.hidden_size);
@@ -127,17 +126,11 @@ void Forward::reserve(const Batch& batch, const KvCache& cache) {
     floats(cosines_, rows, config_.rotary_dim / 2);
     floats(sines_, rows, config_.rotary_dim / 2);
     floats(logits_, batch.logits_rows(), config_.vocab_size);
-    packed_.reserve(static_cast<size_t>(rows * packed));
+    packed_.reserve(static_cast<size_t>(rows * packed + 3 * 64));
     segments_.reserve(batch.entries().size());
     places_.reserve(static_cast<size_t>(rows));
-    attention_tiles_.reserve(batch.entries().size() +
-                             static_cast<size_t>(rows / kAttentionRows));
-    for (BlockTable& table : tables_) {
-      const auto blocks =
-          static_cast<size_t>(longest / KvCache::kBlockSize + 1);
-      if (table.keys.size() < blocks) table.keys.resize(2 * blocks);
-      if (table.values.size() < blocks) table.values.resize(2 * blocks);
-    }
+    attention_tiles_.reserve(static_cast<size_t>(rows));
+    reserve_tables(batch, cache, access);
   } catch (const std::bad_alloc&) {
     throw Error(fmt::format(
         "forward: not enough memory for {} rows with {} rows of logits; bring "
@@ -146,22 +139,48 @@ void Forward::reserve(const Batch& batch, const KvCache& cache) {
   }
 }
 
+void Forward::reserve_tables(const Batch& batch, const KvCache& cache,
+                             const KvCacheAccess& access) {
+  std::int64_t slots = 0;      // of the longest sequence
+  std::int64_t tree_rows = 0;  // of the largest tree
+  for (const Batch::Entry& entry : batch.entries()) {
+    const std::int64_t tree =
+        cache.tree_rows(entry.sequence) + (entry.is_tree ? entry.rows : 0);
+    const std::int64_t line = entry.is_tree ? 0 : entry.rows;
+    slots = std::max(slots, cache.length(entry.sequence) + line + tree);
+    tree_rows = std::max(tree_rows, tree);
+  }
+  const auto blocks = static_cast<size_t>(slots / KvCache::kBlockSize + 1);
+  const std::int64_t copies =
+      tree_rows > 0 ? tree_rows / KvCache::kBlockSize + 2 : 0;
+  for (BlockTable& table : tables_) {
+    if (table.keys.size() < blocks) table.keys.resize(2 * blocks);
+    if (table.values.size() < blocks) table.values.resize(2 * blocks);
+    table.path.reserve(static_cast<size_t>(tree_rows));
+    table.copies.reserve(static_cast<size_t>(copies * 2 * KvCache::kBlockSize *
+                                             access.row_bytes()));
+  }
+}
+
 void Forward::append(const Batch& batch, KvCache& cache,
                      KvCacheAccess& access) {
   growths_.clear();
   for (const Batch::Entry& entry : batch.entries()) {
-    growths_.push_back({entry.sequence, entry.rows});
+    growths_.push_back({entry.sequence, entry.rows, batch.parents(entry)});
   }
   batch_segments_.clear();
   batch_segments_.reserve(growths_.size());
   access.append(growths_);
   for (const Batch::Entry& entry : batch.entries()) {
+    const std::int64_t length = cache.length(entry.sequence);
+    const TreeSlots tree = {length, access.tree(entry.sequence)};
     batch_segments_.push_back(
         {.blocks = access.blocks(entry.sequence),
          .first_row = entry.first_row,
          .rows = entry.rows,
-         .first_position = cache.length(entry.sequence) - entry.rows,
-         .logits_rows = entry.logits_rows});
+         .first_slot = length + cache.tree_rows(entry.sequence) - entry.rows,
+         .logits_rows = entry.logits_rows,
+         .tree = tree});
   }
 }
 
@@ -185,9 +204,10 @@ Forward::Segment Forward::part(const Segment& segment, std::int64_t begin,
   return {.blocks = segment.blocks,
           .first_row = segment.first_row + begin,
           .rows = end - begin,
-          .first_position = segment.first_position + begin,
+          .first_slot = segment.first_slot + begin,
           .logits_rows =
-              std::max<std::int64_t>(0, end - std::max(begin, first_logits))};
+              std::max<std::int64_t>(0, end - std::max(begin, first_logits)),
+          .tree = segment.tree};
 }
 
 void Forward::begin_tile(std::int64_t first_row, std::int64_t rows) {
@@ -203,9 +223,10 @@ void Forward::begin_tile(std::int64_t first_row, std::int64_t rows) {
     segments_.push_back(part(segment, begin, end));
     segments_.back().first_row -= first_row;
     for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t position = segment.first_position + i;
-      const auto block = static_cast<size_t>(position / KvCache::kBlockSize);
-      places_.push_back({position, segment.blocks[block]});
+      const std::int64_t slot = segment.first_slot + i;
+      const auto block = static_cast<size_t>(slot / KvCache::kBlockSize);
+      places_.push_back({segment.tree.position(slot),
+                         slot % KvCache::kBlockSize, segment.blocks[block]});
     }
   }
 }
@@ -222,13 +243,10 @@ void Forward::for_each_row(const Function& function) {
 }
 
 void Forward::embed(std::span<const Token> tokens) {
-  const WeightMatrix& embedding = weights_.embedding();
-  const std::int64_t bytes = row_bytes(embedding.dtype, embedding.columns);
   for_each_row([&](std::int64_t row) {
-    const Token token = tokens[static_cast<size_t>(row)];
-    kernels_.dequantise(embedding.dtype, embedding.data + token * bytes,
-                        x_.data() + row * config_.hidden_size,
-                        config_.hidden_size);
+    dequantise_weights(kernels_, weights_.embedding(),
+                       tokens[static_cast<size_t>(row)],
+                       x_.data() + row * config_.hidden_size);
   });
 }
 
@@ -278,9 +296,9 @@ void Forward::rotate_and_cache(const LayerWeights& weights, std::int64_t layer,
       prepare_head(q_.data() + row * q_size_ + head * head_dim,
                    weights.query_norm, row);
     }
-    const auto& [position, block] = places_[static_cast<size_t>(row)];
-    const std::int64_t offset =
-        position % KvCache::kBlockSize * cache.row_bytes();
+    const RowPlace& place = places_[static_cast<size_t>(row)];
+    const KvCacheAccess::BlockIndex block = place.block;
+    const std::int64_t offset = place.row_in_block * cache.row_bytes();
     for (std::int64_t head = 0; head < config_.n_kv_heads; ++head) {
       float* key = k_.data() + row * kv_size_ + head * head_dim;
       const float* value = v_.data() + row * kv_size_ + head * head_dim;
@@ -317,9 +335,10 @@ void Forward::keep_logits_rows() {
 void Forward::attend(std::int64_t layer, const KvCacheAccess& cache) {
   attention_tiles_.clear();
   for (const Segment& segment : segments_) {
-    for (std::int64_t i = 0; i < segment.rows; i += kAttentionRows) {
-      attention_tiles_.push_back(
-          part(segment, i, std::min(i + kAttentionRows, segment.rows)));
+    for (std::int64_t i = 0; i < segment.rows;) {
+      const std::int64_t end = i + attention_rows(segment, i);
+      attention_tiles_.push_back(part(segment, i, end));
+      i = end;
     }
   }
   // The query heads of one key/value head go together, so that its cache is
@@ -350,6 +369,19 @@ void Forward::attend(std::int64_t layer, const KvCacheAccess& cache) {
   }
 }
 
+// How many rows from `begin` on go into one call of the kernel: of a tree,
+// those of which each follows the one before.
+std::int64_t Forward::attention_rows(const Segment& segment,
+                                     std::int64_t begin) {
+  const std::int64_t most = std::min(kAttentionRows, segment.rows - begin);
+  std::int64_t rows = 1;
+  while (rows < most &&
+         segment.tree.follows(segment.first_slot + begin + rows)) {
+    ++rows;
+  }
+  return rows;
+}
+
 void Forward::attend_tile(const Segment& rows, std::int64_t first_head,
                           std::int64_t heads, std::int64_t layer,
                           const KvCacheAccess& cache, BlockTable& table) {
@@ -358,15 +390,17 @@ void Forward::attend_tile(const Segment& rows, std::int64_t first_head,
   const bool slides =
       config_.sliding_window > 0 && layer >= config_.sliding_window_from_layer;
   const std::int64_t window = slides ? config_.sliding_window : 0;
+  const std::int64_t first_position = rows.tree.position(rows.first_slot);
   const std::int64_t first_seen =
-      slides ? std::max<std::int64_t>(0, rows.first_position + 1 - window) : 0;
-  const std::int64_t last_seen = rows.first_position + rows.rows - 1;
+      slides ? std::max<std::int64_t>(0, first_position + 1 - window) : 0;
+  const std::int64_t last_seen = first_position + rows.rows - 1;
   for (std::int64_t b = first_seen / KvCache::kBlockSize;
        b <= last_seen / KvCache::kBlockSize; ++b) {
     const auto i = static_cast<size_t>(b);
     table.keys[i] = cache.keys(rows.blocks[i], layer, kv_head);
     table.values[i] = cache.values(rows.blocks[i], layer, kv_head);
   }
+  gather_path(rows, layer, kv_head, cache, table);
   const std::int64_t offset =
       rows.first_row * q_size_ + first_head * config_.head_dim;
   kernels_.attention({
@@ -377,7 +411,7 @@ void Forward::attend_tile(const Segment& rows, std::int64_t first_head,
       .m = rows.rows,
       .group = heads,
       .head_dim = config_.head_dim,
-      .first_position = rows.first_position,
+      .first_position = first_position,
       .window = window,
       .scale = static_cast<float>(
           1 / std::sqrt(static_cast<double>(config_.head_dim))),
@@ -386,6 +420,48 @@ void Forward::attend_tile(const Segment& rows, std::int64_t first_head,
       .keys = table.keys.data(),
       .values = table.values.data(),
   });
+}
+
+// A kernel reads keys and values in order of position. Where the rows on a path
+// through a tree do not lie at their positions, the table gets copies of the
+// blocks in which they would: what the kernel then computes is what it would
+// without a tree, to the bit.
+void Forward::gather_path(const Segment& rows, std::int64_t layer,
+                          std::int64_t kv_head, const KvCacheAccess& cache,
+                          BlockTable& table) {
+  const std::int64_t last_slot = rows.first_slot + rows.rows - 1;
+  rows.tree.find_path(last_slot, table.path);
+  const std::int64_t length = rows.tree.length;
+  const std::int64_t end = length + std::ssize(table.path);
+  std::int64_t moved = length;
+  const auto slot_of = [&](std::int64_t position) {
+    return position < length
+               ? position
+               : table.path[static_cast<size_t>(position - length)];
+  };
+  while (moved < end && slot_of(moved) == moved) ++moved;
+  if (moved == end) return;
+
+  constexpr std::int64_t kSize = KvCache::kBlockSize;
+  const auto row_bytes = static_cast<size_t>(cache.row_bytes());
+  std::byte* keys = table.copies.data();
+  for (std::int64_t first = moved / kSize * kSize; first < end;
+       first += kSize) {
+    std::byte* const values = keys + kSize * cache.row_bytes();
+    for (std::int64_t i = 0; i < std::min(kSize, end - first); ++i) {
+      const std::int64_t slot = slot_of(first + i);
+      const auto block = rows.blocks[static_cast<size_t>(slot / kSize)];
+      const std::int64_t from = slot % kSize * cache.row_bytes();
+      const std::int64_t to = i * cache.row_bytes();
+      std::memcpy(keys + to, cache.keys(block, layer, kv_head) + from,
+                  row_bytes);
+      std::memcpy(values + to, cache.values(block, layer, kv_head) + from,
+                  row_bytes);
+    }
+    table.keys[static_cast<size_t>(first / kSize)] = keys;
+    table.values[static_cast<size_t>(first / kSize)] = values;
+    keys = values + kSize * cache.row_bytes();
+  }
 }
 
 // x += linear(in), in [rows, linear.weights.columns]

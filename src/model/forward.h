@@ -9,6 +9,7 @@
 #include "kernels/kernels.h"
 #include "model/kv_cache_access.h"
 #include "model/rope.h"
+#include "model/tree_slots.h"
 #include "model/weights.h"
 #include "pilotfish/model.h"
 
@@ -39,18 +40,23 @@ class Forward {
     std::span<const KvCacheAccess::BlockIndex> blocks;
     std::int64_t first_row;  // in the tile
     std::int64_t rows;
-    std::int64_t first_position;
+    std::int64_t first_slot;   // in the cache; outside a tree, its position
     std::int64_t logits_rows;  // the last ones of `rows`
+    TreeSlots tree;            // none: the rows are positions
   };
   // Where one row of the tile goes.
   struct RowPlace {
     std::int64_t position;
+    std::int64_t row_in_block;
     KvCacheAccess::BlockIndex block;
   };
   // What one thread needs to point a kernel at the cache.
   struct BlockTable {
     std::vector<const std::byte*> keys;
     std::vector<const std::byte*> values;
+    // For paths through trees.
+    std::vector<std::int64_t> path;
+    AlignedBuffer<std::byte> copies;  // [blocks, 2, kBlockSize, head_dim]
   };
 
   // Rows [begin, end) of a segment.
@@ -59,7 +65,10 @@ class Forward {
 
   // What can fail comes first: these, then the cache grows, then nothing.
   void check(const Batch& batch, const KvCacheAccess& cache);
-  void reserve(const Batch& batch, const KvCache& cache);
+  void reserve(const Batch& batch, const KvCache& cache,
+               const KvCacheAccess& access);
+  void reserve_tables(const Batch& batch, const KvCache& cache,
+                      const KvCacheAccess& access);
   void append(const Batch& batch, KvCache& cache, KvCacheAccess& access);
 
   void begin_tile(std::int64_t first_row, std::int64_t rows);
@@ -78,6 +87,11 @@ class Forward {
   void attend_tile(const Segment& rows, std::int64_t first_head,
                    std::int64_t heads, std::int64_t layer,
                    const KvCacheAccess& cache, BlockTable& table);
+  static std::int64_t attention_rows(const Segment& segment,
+                                     std::int64_t begin);
+  static void gather_path(const Segment& rows, std::int64_t layer,
+                          std::int64_t kv_head, const KvCacheAccess& cache,
+                          BlockTable& table);
   void feed_forward(const LayerWeights& weights);
 
   void prepare_head(float* head, const float* norm, std::int64_t row);

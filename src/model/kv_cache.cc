@@ -114,8 +114,14 @@ struct KvCache::Impl {
   struct Sequence {
     std::vector<BlockIndex> blocks;
     std::int64_t length = 0;
+    std::vector<std::int32_t> tree;  // the parent of each of its rows
     bool in_use = false;
     bool forked = false;
+
+    // Of positions and the tree's rows behind them.
+    std::int64_t slots() const {
+      return length + static_cast<std::int64_t>(tree.size());
+    }
   };
 
   Impl(const ModelConfig& config, const KvCacheOptions& opts)
@@ -172,20 +178,42 @@ struct KvCache::Impl {
 
   // Whether an append has to copy the last block before it can write to it.
   bool tail_is_shared(const Sequence& sequence) {
-    return sequence.length % kBlockSize != 0 &&
+    return sequence.slots() % kBlockSize != 0 &&
            references_to(sequence.blocks.back()) > 1;
   }
 
   // Throws Error unless all of these can grow; see blocks_needed for the rest.
   void check_positions(std::span<const KvCacheAccess::Growth> growths) {
-    for (const auto& [id, rows] : growths) {
+    for (const auto& [id, rows, parents] : growths) {
       const Sequence& sequence = at(id);
-      if (rows < 0 || rows > layout.n_positions - sequence.length) {
+      if (rows < 0 || rows > layout.n_positions - sequence.slots()) {
         throw Error(fmt::format(
             "KV cache: sequence {} holds {} of {} positions, no room for {} "
             "more; raise n_positions",
-            id, sequence.length, layout.n_positions, rows));
+            id, sequence.slots(), layout.n_positions, rows));
       }
+      check_tree(id, rows, parents);
+    }
+  }
+
+  void check_tree(SequenceId id, std::int64_t rows,
+                  std::span<const std::int32_t> parents) {
+    const Sequence& sequence = at(id);
+    if (rows > 0 && parents.empty() && !sequence.tree.empty()) {
+      throw UsageError(fmt::format(
+          "KV cache: sequence {} ends in a tree of {} rows; keep some of them, "
+          "or truncate, before it goes on",
+          id, sequence.tree.size()));
+    }
+    auto row = static_cast<std::int64_t>(sequence.tree.size());
+    for (const std::int32_t parent : parents) {
+      if (parent < -1 || parent >= row) {
+        throw UsageError(
+            fmt::format("KV cache: row {} of a tree follows row {}: expected "
+                        "an earlier one, or -1",
+                        row, parent));
+      }
+      ++row;
     }
   }
 
@@ -194,14 +222,14 @@ struct KvCache::Impl {
     std::int64_t copied = 0;
     // When all who share a block copy it, the last keeps the original: so count
     // references down as the copying would, then up again.
-    for (const auto& [id, rows] : growths) {
+    for (const auto& [id, rows, parents] : growths) {
       Sequence& sequence = at(id);
       if (rows > 0 && tail_is_shared(sequence)) {
         --references_to(sequence.blocks.back());
         copies.push_back(sequence.blocks.back());
         ++copied;
       }
-      needed += blocks_for(sequence.length + rows) -
+      needed += blocks_for(sequence.slots() + rows) -
                 static_cast<std::int64_t>(sequence.blocks.size());
     }
     for (const BlockIndex block : copies) ++references_to(block);
@@ -218,24 +246,75 @@ struct KvCache::Impl {
                       "forked sequence",
                       needed, free_blocks.size(), layout.blocks));
     }
-    for (const auto& [id, rows] : growths) grow(at(id), rows);
+    for (const KvCacheAccess::Growth& growth : growths) grow(growth);
   }
 
-  void grow(Sequence& sequence, std::int64_t rows) {
-    if (rows == 0) return;
-    if (tail_is_shared(sequence)) {
-      const BlockIndex copy = take_block();
-      std::memcpy(pool.data() + copy * layout.block,
-                  pool.data() + sequence.blocks.back() * layout.block,
-                  static_cast<size_t>(layout.block));
-      drop_block(sequence.blocks.back());
-      sequence.blocks.back() = copy;
+  void grow(const KvCacheAccess::Growth& growth) {
+    if (growth.rows == 0) return;
+    Sequence& sequence = at(growth.sequence);
+    if (tail_is_shared(sequence)) copy_block(sequence.blocks.back());
+    if (growth.parents.empty()) {
+      sequence.length += growth.rows;
+    } else {
+      sequence.tree.insert(sequence.tree.end(), growth.parents.begin(),
+                           growth.parents.end());
     }
-    sequence.length += rows;
-    const auto blocks = static_cast<size_t>(blocks_for(sequence.length));
+    const auto blocks = static_cast<size_t>(blocks_for(sequence.slots()));
     while (sequence.blocks.size() < blocks) {
       sequence.blocks.push_back(take_block());
     }
+  }
+
+  // Puts a copy that is the sequence's own in place of a shared block.
+  void copy_block(BlockIndex& block) {
+    const BlockIndex copy = take_block();
+    std::memcpy(pool.data() + copy * layout.block,
+                pool.data() + block * layout.block,
+                static_cast<size_t>(layout.block));
+    drop_block(block);
+    block = copy;
+  }
+
+  // The keys and values of all layers.
+  void copy_slot(const Sequence& sequence, std::int64_t from, std::int64_t to) {
+    const auto first_head = [&](std::int64_t slot) {
+      const auto block = static_cast<size_t>(slot / kBlockSize);
+      return pool.data() + sequence.blocks[block] * layout.block +
+             slot % kBlockSize * layout.row;
+    };
+    const std::byte* const source = first_head(from);
+    std::byte* const target = first_head(to);
+    for (std::int64_t i = 0; i < layout.block; i += layout.head) {
+      std::memcpy(target + i, source + i, static_cast<size_t>(layout.row));
+    }
+  }
+
+  // Requires: `path` runs down the tree from its root. Parents come before
+  // their children, so a row never moves to a later slot.
+  void keep(Sequence& sequence, std::span<const std::int32_t> path) {
+    std::int64_t i = 0;
+    const auto end = static_cast<std::int64_t>(path.size());
+    const auto row = [&] { return path[static_cast<size_t>(i)]; };
+    while (i < end && row() == i) ++i;
+    // Only the block of the last position can be shared, with a fork that was
+    // made while the tree was there.
+    BlockIndex* const tail =
+        sequence.length % kBlockSize == 0
+            ? nullptr
+            : &sequence
+                   .blocks[static_cast<size_t>(sequence.length / kBlockSize)];
+    if (i < end && tail != nullptr && references_to(*tail) > 1) {
+      if (free_blocks.empty()) {
+        throw Error(
+            "KV cache: no block is free to copy one that a fork shares; "
+            "release a forked sequence");
+      }
+      copy_block(*tail);
+    }
+    for (; i < end; ++i) {
+      copy_slot(sequence, sequence.length + row(), sequence.length + i);
+    }
+    truncate(sequence, sequence.length + end);
   }
 
   void truncate(Sequence& sequence, std::int64_t length) {
@@ -245,6 +324,7 @@ struct KvCache::Impl {
       sequence.blocks.pop_back();
     }
     sequence.length = length;
+    sequence.tree.clear();
   }
 
   KvCacheOptions options;
@@ -320,7 +400,7 @@ std::int64_t KvCache::room(SequenceId id) const {
   const std::int64_t reachable =
       (static_cast<std::int64_t>(sequence.blocks.size()) + free - copy) *
       kBlockSize;
-  return std::min(reachable, n_positions()) - sequence.length;
+  return std::min(reachable, n_positions()) - sequence.slots();
 }
 
 void KvCache::append(SequenceId sequence, std::int64_t rows) {
@@ -336,6 +416,33 @@ void KvCache::truncate(SequenceId id, std::int64_t length) {
                     id, sequence.length, length));
   }
   impl_->truncate(sequence, length);
+}
+
+void KvCache::append_tree(SequenceId sequence,
+                          std::span<const std::int32_t> parents) {
+  const KvCacheAccess::Growth growth{
+      sequence, static_cast<std::int64_t>(parents.size()), parents};
+  impl_->append({&growth, 1});
+}
+
+std::int64_t KvCache::tree_rows(SequenceId sequence) const {
+  return static_cast<std::int64_t>(impl_->at(sequence).tree.size());
+}
+
+void KvCache::keep(SequenceId id, std::span<const std::int32_t> path) {
+  Impl::Sequence& sequence = impl_->at(id);
+  std::int32_t parent = -1;
+  for (const std::int32_t row : path) {
+    const auto rows = static_cast<std::int64_t>(sequence.tree.size());
+    if (row < 0 || row >= rows ||
+        sequence.tree[static_cast<size_t>(row)] != parent) {
+      throw UsageError(fmt::format(
+          "KV cache: row {} of the tree of sequence {} does not follow row {}",
+          row, id, parent));
+    }
+    parent = row;
+  }
+  impl_->keep(sequence, path);
 }
 
 DType KvCache::dtype() const { return impl_->options.dtype; }
@@ -367,6 +474,10 @@ void KvCacheAccess::append(std::span<const Growth> growths) {
 
 std::span<const BlockIndex> KvCacheAccess::blocks(SequenceId sequence) const {
   return impl_.at(sequence).blocks;
+}
+
+std::span<const std::int32_t> KvCacheAccess::tree(SequenceId sequence) const {
+  return impl_.at(sequence).tree;
 }
 
 }  // namespace pilotfish

@@ -23,14 +23,19 @@ class KvCacheAccess {
   struct Growth {
     SequenceId sequence;
     std::int64_t rows;
+    // [rows] of rows of the sequence's tree; empty: of its line.
+    std::span<const std::int32_t> parents = {};
   };
   // Appends to several different sequences at once, or, throwing Error, to
   // none.
   void append(std::span<const Growth> growths);
 
-  // The blocks of a sequence in order of position. Valid until the cache is
-  // next changed.
+  // The blocks of a sequence. Slot i of a sequence lies in row i % kBlockSize of
+  // its block i / kBlockSize: the positions first, then the rows of its tree.
+  // Valid until the cache is next changed, as is the next.
   std::span<const BlockIndex> blocks(SequenceId sequence) const;
+  // The parents of the rows of its tree.
+  std::span<const std::int32_t> tree(SequenceId sequence) const;
 
   // [kBlockSize, head_dim] of one key/value head.
   std::byte* keys(BlockIndex block, std::int64_t layer,

@@ -32,7 +32,14 @@ class NaiveCache {
   struct Sequence {
     std::vector<std::shared_ptr<Block>> blocks;
     std::int64_t length = 0;
+    std::vector<std::int32_t> tree;  // parents
     bool forked = false;
+
+    std::int64_t slots() const { return length + std::ssize(tree); }
+    std::uint32_t& stamp(std::int64_t slot) const {
+      return (*blocks[static_cast<size_t>(slot / 32)])[static_cast<size_t>(
+          slot % 32)];
+    }
   };
 
   size_t blocks_in_use() const {
@@ -46,12 +53,42 @@ class NaiveCache {
   void truncate(SequenceId id, std::int64_t length) {
     Sequence& sequence = sequences.at(id);
     sequence.length = length;
+    sequence.tree.clear();
     sequence.blocks.resize(static_cast<size_t>((length + 31) / 32));
   }
 
   void push(SequenceId id, std::uint32_t stamp) {
     Sequence& sequence = sequences.at(id);
-    const auto row = static_cast<size_t>(sequence.length++ % 32);
+    write_next(sequence, stamp);
+    ++sequence.length;
+  }
+
+  void push_tree(SequenceId id, std::uint32_t stamp, std::int32_t parent) {
+    Sequence& sequence = sequences.at(id);
+    write_next(sequence, stamp);
+    sequence.tree.push_back(parent);
+  }
+
+  // Whether a block had to be copied.
+  bool keep(SequenceId id, const std::vector<std::int32_t>& path) {
+    Sequence& sequence = sequences.at(id);
+    bool copied = false;
+    for (size_t i = 0; i < path.size(); ++i) {
+      if (path[i] == static_cast<std::int32_t>(i)) continue;
+      const auto to = sequence.length + static_cast<std::int64_t>(i);
+      auto& block = sequence.blocks[static_cast<size_t>(to / 32)];
+      if (block.use_count() > 1) {
+        block = std::make_shared<Block>(*block);
+        copied = true;
+      }
+      sequence.stamp(to) = sequence.stamp(sequence.length + path[i]);
+    }
+    truncate(id, sequence.length + std::ssize(path));
+    return copied;
+  }
+
+  static void write_next(Sequence& sequence, std::uint32_t stamp) {
+    const auto row = static_cast<size_t>(sequence.slots() % 32);
     if (row == 0) {
       sequence.blocks.push_back(std::make_shared<Block>());
     } else if (sequence.blocks.back().use_count() > 1) {
@@ -91,13 +128,25 @@ class Pair {
   void write_appended(SequenceId id, std::int64_t rows) {
     const std::int64_t first = cache_.length(id) - rows;
     for (std::int64_t i = 0; i < rows; ++i) {
-      const std::uint32_t stamp = ++stamp_ * 64;
-      naive_.push(id, stamp);
-      for_each_place(id, first + i, [&](std::byte* row, std::uint32_t place) {
-        const std::uint32_t value = stamp + place;
-        std::memcpy(row, &value, sizeof(value));
-      });
+      naive_.push(id, write(id, first + i));
     }
+  }
+
+  void append_tree(SequenceId id, const std::vector<std::int32_t>& parents) {
+    cache_.append_tree(id, parents);
+    for (const std::int32_t parent : parents) {
+      const std::int64_t slot = naive_.sequences.at(id).slots();
+      naive_.push_tree(id, write(id, slot), parent);
+    }
+  }
+
+  std::uint32_t write(SequenceId id, std::int64_t slot) {
+    const std::uint32_t stamp = ++stamp_ * 64;
+    for_each_place(id, slot, [&](std::byte* row, std::uint32_t place) {
+      const std::uint32_t value = stamp + place;
+      std::memcpy(row, &value, sizeof(value));
+    });
+    return stamp;
   }
 
   void check() {
@@ -106,9 +155,9 @@ class Pair {
       const SequenceId id = entry.first;
       const NaiveCache::Sequence& sequence = entry.second;
       ASSERT_EQ(cache_.length(id), sequence.length);
-      for (std::int64_t position = 0; position < sequence.length; ++position) {
-        const std::uint32_t stamp = (*sequence.blocks[static_cast<size_t>(
-            position / 32)])[static_cast<size_t>(position % 32)];
+      ASSERT_EQ(cache_.tree_rows(id), std::ssize(sequence.tree));
+      for (std::int64_t position = 0; position < sequence.slots(); ++position) {
+        const std::uint32_t stamp = sequence.stamp(position);
         for_each_place(id, position, [&](std::byte* row, std::uint32_t place) {
           std::uint32_t value;
           std::memcpy(&value, row, sizeof(value));
@@ -133,7 +182,8 @@ class Pair {
 
 class RandomOperations : public testing::TestWithParam<DType> {};
 
-// Random appends (alone and several at once), forks, truncations and releases,
+// Random appends (alone and several at once), trees of which a path is kept,
+// forks, truncations and releases,
 // in a pool small enough to run out often.
 TEST_P(RandomOperations, AgreeWithANaiveCache) {
   std::mt19937 random(7);
@@ -149,8 +199,10 @@ TEST_P(RandomOperations, AgreeWithANaiveCache) {
   };
   int exhausted = 0;
   int copied = 0;
-  for (int step = 0; step < 6000; ++step) {
-    const std::int64_t action = below(12);
+  int kept = 0;
+  int copied_to_keep = 0;
+  for (int step = 0; step < 8000; ++step) {
+    const std::int64_t action = below(16);
     if (sequences.empty() || action == 0) {
       const auto created =
           std::count_if(sequences.begin(), sequences.end(),
@@ -184,7 +236,9 @@ TEST_P(RandomOperations, AgreeWithANaiveCache) {
       const std::int64_t room = cache.room(id);
       const std::int64_t rows = below(80);
       const auto before = cache.blocks_in_use();
-      if (rows > room) {
+      if (rows > 0 && cache.tree_rows(id) > 0) {
+        EXPECT_THROW(cache.append(id, rows), Error);
+      } else if (rows > room) {
         ++exhausted;
         EXPECT_THROW(cache.append(id, rows), Error);
         ASSERT_EQ(cache.blocks_in_use(), before);
@@ -194,16 +248,44 @@ TEST_P(RandomOperations, AgreeWithANaiveCache) {
                   before + (rows + 31) / 32 * (rows > 0 ? 1 : 0);
         pair.write_appended(id, rows);
       }
+    } else if (action <= 11) {
+      const auto& [id, sequence] = *any();
+      auto rows = static_cast<std::int32_t>(cache.tree_rows(id));
+      std::vector<std::int32_t> parents(
+          static_cast<size_t>(std::min(below(40), cache.room(id))));
+      for (std::int32_t& parent : parents) {
+        parent = static_cast<std::int32_t>(below(++rows)) - 1;
+        if (below(2) == 0) parent = std::max(parent, rows - 2);
+      }
+      pair.append_tree(id, parents);
+    } else if (action == 12) {
+      const auto& [id, sequence] = *any();
+      std::vector<std::int32_t> path;
+      for (auto row = static_cast<std::int32_t>(
+               below(std::ssize(sequence.tree) + 1) - 1);
+           row >= 0; row = sequence.tree[static_cast<size_t>(row)]) {
+        path.insert(path.begin(), row);
+      }
+      const auto free = cache.blocks() - cache.blocks_in_use();
+      try {
+        cache.keep(id, path);
+        kept += path.size() > 1;
+        copied_to_keep += pair.naive().keep(id, path);
+      } catch (const Error&) {
+        ASSERT_EQ(free, 0);
+      }
     } else {
       // All or none; whether it must succeed is for the blocks to say.
       std::vector<KvCacheAccess::Growth> growths;
       for (const auto& [id, sequence] : sequences) {
-        if (below(2) == 0) growths.push_back({id, below(20)});
+        if (sequence.tree.empty() && below(2) == 0)
+          growths.push_back({id, below(20)});
       }
       const auto before = cache.blocks_in_use();
       try {
         pair.access().append(growths);
-        for (const auto& [id, rows] : growths) pair.write_appended(id, rows);
+        for (const auto& [id, rows, parents] : growths)
+          pair.write_appended(id, rows);
       } catch (const Error&) {
         ASSERT_EQ(cache.blocks_in_use(), before);
       }
@@ -212,6 +294,8 @@ TEST_P(RandomOperations, AgreeWithANaiveCache) {
   }
   EXPECT_GT(exhausted, 100);
   EXPECT_GT(copied, 0);
+  EXPECT_GT(kept, 100);
+  EXPECT_GT(copied_to_keep, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryType, RandomOperations,
@@ -288,6 +372,39 @@ TEST(KvCache, RefusesIdsAndLengthsThatCannotBe) {
   cache.release(id);
   EXPECT_THROW(cache.release(id), UsageError);
   EXPECT_THROW(cache.append(id, 1), UsageError);
+}
+
+TEST(KvCache, RefusesTreesThatCannotBe) {
+  KvCache cache(small_config(), {});
+  const SequenceId id = cache.create();
+  cache.append(id, 5);
+  const auto append = [&](std::vector<std::int32_t> parents) {
+    cache.append_tree(id, parents);
+  };
+  const auto keep = [&](std::vector<std::int32_t> path) {
+    cache.keep(id, path);
+  };
+  EXPECT_THROW(append({0}), UsageError);
+  EXPECT_THROW(append({-2}), UsageError);
+  EXPECT_THROW(append({-1, 1}), UsageError);
+  EXPECT_THROW(append(std::vector<std::int32_t>(96, -1)), Error);
+  append({-1, 0, 0, -1});
+  append({3, 4});
+  EXPECT_EQ(cache.length(id), 5);
+  EXPECT_EQ(cache.tree_rows(id), 6);
+  EXPECT_EQ(cache.room(id), 89);
+  EXPECT_THROW(cache.append(id, 1), UsageError);
+  EXPECT_THROW(keep({1}), UsageError);        // not from the root
+  EXPECT_THROW(keep({0, 1, 2}), UsageError);  // siblings
+  EXPECT_THROW(keep({6}), UsageError);
+  EXPECT_THROW(keep({-1}), UsageError);
+  EXPECT_EQ(cache.tree_rows(id), 6);
+  keep({3, 4, 5});
+  EXPECT_EQ(cache.length(id), 8);
+  EXPECT_EQ(cache.tree_rows(id), 0);
+  append({-1, 0});
+  cache.truncate(id, 8);
+  EXPECT_EQ(cache.tree_rows(id), 0);
 }
 
 TEST(KvCache, RefusesOptionsOutOfRange) {

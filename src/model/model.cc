@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/thread_team.h"
@@ -23,12 +24,33 @@ void Batch::add(SequenceId sequence, std::span<const Token> tokens,
   }
   entries_.push_back({sequence, this->rows(), rows, logits_rows});
   tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+  parents_.resize(tokens_.size());
   logits_rows_ += logits_rows;
+}
+
+void Batch::add_tree(SequenceId sequence, std::span<const Token> tokens,
+                     std::span<const std::int32_t> parents,
+                     std::int64_t logits_rows) {
+  if (parents.size() != tokens.size()) {
+    throw UsageError(fmt::format("batch: {} parents for {} rows of a tree",
+                                 parents.size(), tokens.size()));
+  }
+  add(sequence, tokens, logits_rows);
+  entries_.back().is_tree = true;
+  std::copy(parents.begin(), parents.end(),
+            parents_.begin() + entries_.back().first_row);
+}
+
+std::span<const std::int32_t> Batch::parents(const Entry& entry) const {
+  if (!entry.is_tree) return {};
+  return std::span(parents_).subspan(static_cast<size_t>(entry.first_row),
+                                     static_cast<size_t>(entry.rows));
 }
 
 void Batch::clear() {
   entries_.clear();
   tokens_.clear();
+  parents_.clear();
   logits_rows_ = 0;
 }
 

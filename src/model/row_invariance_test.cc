@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <ostream>
@@ -137,6 +138,109 @@ TEST_P(RowInvariance, HoldsInRandomBatches) {
           text_of.erase(parent);
           text_of[child] = text;
         }
+      }
+    }
+  }
+}
+
+// Trees behind random positions, in one pass or several, some of which are
+// then kept: every row is as if its path had come one token at a time, and so
+// is what follows.
+TEST_P(RowInvariance, HoldsForEveryPathThroughATree) {
+  constexpr std::int64_t kPositions = 110;
+  for (const Kernels* set : available_kernels()) {
+    const auto model = load(set->name, 2);
+    KvCache cache(model->config(), {kPositions, 2, GetParam().kv});
+    KvCache plain(model->config(), {kPositions, 1, GetParam().kv});
+    const SequenceId alone = plain.create();
+    // The row after `text`, whose first tokens may be cached in `plain`.
+    std::vector<Token> cached;
+    const auto expected = [&](const std::vector<Token>& text) {
+      const auto same = std::mismatch(cached.begin(), cached.end(),
+                                      text.begin(), text.end() - 1);
+      const auto length = same.first - cached.begin();
+      plain.truncate(alone, length);
+      Batch batch;
+      batch.add(alone, std::span(text).subspan(static_cast<size_t>(length)), 1);
+      cached = text;
+      const auto row = model->forward(batch, plain).row(0);
+      return std::vector<float>(row.begin(), row.end());
+    };
+
+    struct Grown {
+      SequenceId id;
+      std::vector<Token> text;
+      std::vector<Token> tree = {};
+      std::vector<std::int32_t> parents = {};
+
+      std::vector<std::int32_t> path(std::int32_t row) const {
+        std::vector<std::int32_t> path;
+        for (; row >= 0; row = parents[static_cast<size_t>(row)]) {
+          path.insert(path.begin(), row);
+        }
+        return path;
+      }
+      std::vector<Token> text_to(std::int32_t row) const {
+        std::vector<Token> result = text;
+        for (const std::int32_t i : path(row)) {
+          result.push_back(tree[static_cast<size_t>(i)]);
+        }
+        return result;
+      }
+    };
+    std::vector<Grown> sequences;
+    for (int i = 0; i < 2; ++i) {
+      sequences.push_back({cache.create(), tokens(1 + below(40))});
+      Batch prompt;
+      prompt.add(sequences.back().id, sequences.back().text, 0);
+      model->forward(prompt, cache);
+    }
+    for (int pass = 0; pass < 16; ++pass) {
+      Batch batch;
+      for (Grown& it : sequences) {
+        const auto room = static_cast<size_t>(cache.room(it.id));
+        const size_t rows = 1 + below(std::min<size_t>(room, 12));
+        std::vector<std::int32_t> parents;
+        for (size_t i = 0; i < rows; ++i) {
+          const auto earlier = static_cast<std::int32_t>(it.tree.size() + i);
+          parents.push_back(below(2) == 0
+                                ? earlier - 1
+                                : static_cast<std::int32_t>(
+                                      below(static_cast<size_t>(earlier) + 1)) -
+                                      1);
+        }
+        const std::vector<Token> fresh = tokens(rows);
+        batch.add_tree(it.id, fresh, parents, below(rows + 1));
+        it.tree.insert(it.tree.end(), fresh.begin(), fresh.end());
+        it.parents.insert(it.parents.end(), parents.begin(), parents.end());
+      }
+      const Logits logits = model->forward(batch, cache);
+      Rows actual;
+      for (std::int64_t i = 0; i < logits.rows(); ++i) {
+        actual.emplace_back(logits.row(i).begin(), logits.row(i).end());
+      }
+      size_t next = 0;
+      for (size_t s = 0; s < sequences.size(); ++s) {
+        Grown& it = sequences[s];
+        const auto rows = static_cast<std::int32_t>(it.tree.size());
+        const auto asked =
+            static_cast<std::int32_t>(batch.entries()[s].logits_rows);
+        for (std::int32_t row = rows - asked; row < rows; ++row) {
+          ASSERT_TRUE(same_bits(actual[next++], expected(it.text_to(row))))
+              << set->name << ", pass " << pass << ", row " << row << " of "
+              << rows << " behind " << it.text.size();
+        }
+        if (cache.room(it.id) > 0 && below(3) == 0) continue;
+        const auto last =
+            static_cast<std::int32_t>(below(static_cast<size_t>(rows) + 1)) - 1;
+        cache.keep(it.id, it.path(last));
+        it.text = it.text_to(last);
+        if (it.text.size() > 100) {
+          it.text.resize(30);
+          cache.truncate(it.id, 30);
+        }
+        it.tree.clear();
+        it.parents.clear();
       }
     }
   }

@@ -26,6 +26,19 @@ ModelConfig llama_1_small() {  // TinyLlama and the drafts of SpecInfer
   return config;
 }
 
+ModelConfig stories(std::int64_t n_positions) {  // Karpathy's tinyllamas
+  ModelConfig config = llama_2();
+  config.n_positions = n_positions;
+  config.tied_embeddings = true;
+  return config;
+}
+
+ModelConfig stories_260k() {
+  ModelConfig config = stories(512);
+  config.vocab_size = 512;
+  return config;
+}
+
 ModelConfig llama_3() {
   ModelConfig config;
   config.architecture = "llama";
@@ -127,6 +140,10 @@ Shape shape(const char* name, ModelConfig config, const Extents& extents) {
 
 const std::vector<Shape>& table() {
   static const std::vector<Shape> kShapes = {
+      shape("stories-260k", stories_260k(), {64, 172, 5, 8, 4, 8}),
+      shape("stories-15m", stories(256), {288, 768, 6, 6, 6, 48}),
+      shape("stories-42m", stories(1024), {512, 1376, 8, 8, 8, 64}),
+      shape("stories-110m", stories(1024), {768, 2048, 12, 12, 12, 64}),
       shape("llama-68m", llama_1_small(), {768, 3072, 2, 12, 12, 64}),
       shape("llama-160m", llama_1_small(), {768, 3072, 12, 12, 12, 64}),
       shape("tinyllama-1.1b", llama_1_small(), {2048, 5632, 22, 32, 4, 64}),

@@ -27,7 +27,9 @@ const std::map<std::string, std::int64_t> kParameters = {
     {"qwen3-1.7b", 1720574976},      {"qwen3-4b", 4022468096},
     {"qwen3-8b", 8190735360},        {"qwen3-14b", 14768307200},
     {"qwen3-32b", 32762123264},      {"llama-68m", 68030208},
-    {"llama-160m", 162417408},
+    {"llama-160m", 162417408},       {"stories-260k", 260032},
+    {"stories-15m", 15191712},       {"stories-42m", 41689600},
+    {"stories-110m", 109529856},
 };
 
 TEST(Shapes, HaveTheParametersOfTheModels) {

@@ -17,8 +17,8 @@
 
 namespace pilotfish {
 
-// Finds the tensors of a model by their roles and checks them; conversion comes
-// last, when nothing else can be wrong.
+// Finds the tensors of a model by their roles and checks them; conversion and
+// packing come last, when nothing else can be wrong.
 class WeightLoader {
  public:
   WeightLoader(Weights& weights, const ModelConfig& config,
@@ -28,10 +28,15 @@ class WeightLoader {
   void load();
 
  private:
+  // A matrix to copy, as another dtype or packed or both.
   struct Conversion {
     const TensorView* source;
-    std::byte* target;
+    DType dtype;
+    std::byte* target;     // row-major, or
+    PackedMatrix* packed;  // not null
   };
+  // What a matrix serves for.
+  enum class Use { kLookUp, kProduct };
 
   const Checkpoint& checkpoint() const { return *weights_.checkpoint_; }
   [[noreturn]] void fail(const std::string& tensor, std::string_view what) {
@@ -42,7 +47,7 @@ class WeightLoader {
   LayerWeights load_layer(int layer);
   const TensorView& find(TensorRole role, int layer,
                          const std::vector<std::int64_t>& shape);
-  WeightMatrix matrix(TensorRole role, int layer, std::int64_t rows,
+  WeightMatrix matrix(TensorRole role, Use use, int layer, std::int64_t rows,
                       std::int64_t columns);
   LinearWeights linear(TensorRole role, std::optional<TensorRole> bias,
                        int layer, std::int64_t rows, std::int64_t columns);
@@ -50,9 +55,19 @@ class WeightLoader {
   void load_rope_divisors();
   void check_nothing_is_left_out();
   std::byte* allocate(std::int64_t bytes);
+  PackedMatrix& allocate_packed(DType dtype, std::int64_t rows,
+                                std::int64_t columns);
+  [[noreturn]] void fail_for_memory();
+  void count_copy(std::int64_t bytes);
   void convert_all();
   void convert(const Conversion& conversion, std::int64_t& done,
                std::int64_t total);
+  static void pack_rows(const Conversion& conversion, std::int64_t begin,
+                        std::int64_t end);
+  // Fills `out` with rows [begin, end); false where a value is beyond the
+  // range of the new dtype.
+  static bool convert_rows(const Conversion& conversion, std::int64_t begin,
+                           std::int64_t end, std::byte* out);
 
   Weights& weights_;
   const ModelConfig& config_;
@@ -69,14 +84,16 @@ void WeightLoader::load() {
                     "or q4_0",
                     dtype_name(*options_.dtype)));
   }
-  weights_.embedding_ = matrix(TensorRole::kTokenEmbedding, 0,
-                               config_.vocab_size, config_.hidden_size);
+  weights_.embedding_ =
+      matrix(TensorRole::kTokenEmbedding,
+             config_.tied_embeddings ? Use::kProduct : Use::kLookUp, 0,
+             config_.vocab_size, config_.hidden_size);
   weights_.output_norm_ =
       vector(TensorRole::kOutputNorm, 0, config_.hidden_size);
   weights_.output_ = config_.tied_embeddings
                          ? weights_.embedding_
-                         : matrix(TensorRole::kOutput, 0, config_.vocab_size,
-                                  config_.hidden_size);
+                         : matrix(TensorRole::kOutput, Use::kProduct, 0,
+                                  config_.vocab_size, config_.hidden_size);
   load_rope_divisors();
   for (int layer = 0; layer < config_.n_layers; ++layer) {
     weights_.layers_.push_back(load_layer(layer));
@@ -142,14 +159,10 @@ const TensorView& WeightLoader::find(TensorRole role, int layer,
   return *tensor;
 }
 
-WeightMatrix WeightLoader::matrix(TensorRole role, int layer, std::int64_t rows,
-                                  std::int64_t columns) {
+WeightMatrix WeightLoader::matrix(TensorRole role, Use use, int layer,
+                                  std::int64_t rows, std::int64_t columns) {
   const TensorView& tensor = find(role, layer, {rows, columns});
   const DType dtype = options_.dtype.value_or(tensor.dtype);
-  if (dtype == tensor.dtype) {
-    weights_.bytes_ += tensor.bytes;
-    return {dtype, tensor.data, rows, columns};
-  }
   const auto bytes = checked_bytes(dtype, tensor.shape);
   if (!bytes) {
     fail(tensor.name,
@@ -158,15 +171,24 @@ WeightMatrix WeightLoader::matrix(TensorRole role, int layer, std::int64_t rows,
                      dtype_name(dtype), block_shape(dtype).elements, columns,
                      dtype_name(tensor.dtype)));
   }
+  if (use == Use::kProduct && PackedMatrix::supports(dtype, rows)) {
+    PackedMatrix& packed = allocate_packed(dtype, rows, columns);
+    conversions_.push_back({&tensor, dtype, nullptr, &packed});
+    return packed.weights();
+  }
+  if (dtype == tensor.dtype) {
+    weights_.bytes_ += tensor.bytes;
+    return {dtype, tensor.data, rows, columns};
+  }
   std::byte* target = allocate(*bytes);
-  conversions_.push_back({&tensor, target});
+  conversions_.push_back({&tensor, dtype, target, nullptr});
   return {dtype, target, rows, columns};
 }
 
 LinearWeights WeightLoader::linear(TensorRole role,
                                    std::optional<TensorRole> bias, int layer,
                                    std::int64_t rows, std::int64_t columns) {
-  return {matrix(role, layer, rows, columns),
+  return {matrix(role, Use::kProduct, layer, rows, columns),
           bias ? vector(*bias, layer, rows) : nullptr};
 }
 
@@ -206,19 +228,38 @@ void WeightLoader::check_nothing_is_left_out() {
   }
 }
 
+void WeightLoader::fail_for_memory() {
+  throw Error(fmt::format(
+      "{}: not enough memory for converted weights ({:.1f} GiB so far); a "
+      "smaller dtype or the file's own needs less",
+      checkpoint().path().string(),
+      static_cast<double>(weights_.resident_bytes_) / (1 << 30)));
+}
+
+void WeightLoader::count_copy(std::int64_t bytes) {
+  weights_.bytes_ += bytes;
+  weights_.resident_bytes_ += bytes;
+}
+
 std::byte* WeightLoader::allocate(std::int64_t bytes) {
   try {
     weights_.copies_.emplace_back(static_cast<size_t>(bytes));
   } catch (const std::bad_alloc&) {
-    throw Error(fmt::format(
-        "{}: not enough memory for converted weights ({:.1f} GiB so far); a "
-        "smaller dtype or the file's own needs less",
-        checkpoint().path().string(),
-        static_cast<double>(weights_.resident_bytes_) / (1 << 30)));
+    fail_for_memory();
   }
-  weights_.bytes_ += bytes;
-  weights_.resident_bytes_ += bytes;
+  count_copy(bytes);
   return weights_.copies_.back().data();
+}
+
+PackedMatrix& WeightLoader::allocate_packed(DType dtype, std::int64_t rows,
+                                            std::int64_t columns) {
+  try {
+    weights_.packed_.emplace_back(dtype, rows, columns);
+  } catch (const std::bad_alloc&) {
+    fail_for_memory();
+  }
+  count_copy(weights_.packed_.back().bytes());
+  return weights_.packed_.back();
 }
 
 void WeightLoader::convert_all() {
@@ -236,29 +277,21 @@ void WeightLoader::convert(const Conversion& conversion, std::int64_t& done,
                            std::int64_t total) {
   constexpr std::int64_t kElementsAtOnce = 1 << 22;  // between progress calls
   const TensorView& source = *conversion.source;
-  const DType dtype = *options_.dtype;
   const std::int64_t rows = source.shape[0];
   const std::int64_t columns = source.shape[1];
-  const std::int64_t from_bytes = row_bytes(source.dtype, columns);
-  const std::int64_t to_bytes = row_bytes(dtype, columns);
-  const std::int64_t step =
-      std::max<std::int64_t>(1, kElementsAtOnce / columns);
+  const std::int64_t grain = conversion.packed != nullptr ? kPackedRows : 1;
+  const std::int64_t step = (kElementsAtOnce / columns + grain) / grain * grain;
   std::atomic<bool> overflowed = false;
   for (std::int64_t first = 0; first < rows; first += step) {
     const std::int64_t count = std::min(step, rows - first);
-    team_.parallel_for(count, 1, [&](std::int64_t begin, std::int64_t end) {
-      std::vector<float> floats(static_cast<size_t>(columns));
-      for (std::int64_t row = first + begin; row < first + end; ++row) {
-        dequantise_row(source.dtype, source.data + row * from_bytes,
-                       floats.data(), columns);
-        quantise_row(dtype, floats.data(), conversion.target + row * to_bytes,
-                     columns);
-        if (dtype == DType::kF16 &&
-            std::any_of(floats.begin(), floats.end(), [](float value) {
-              return std::isinf(f16_to_float(float_to_f16(value)));
-            })) {
-          overflowed = true;
-        }
+    team_.parallel_for(count, grain, [&](std::int64_t begin, std::int64_t end) {
+      if (conversion.packed != nullptr) {
+        pack_rows(conversion, first + begin, first + end);
+      } else if (!convert_rows(conversion, first + begin, first + end,
+                               conversion.target +
+                                   (first + begin) *
+                                       row_bytes(conversion.dtype, columns))) {
+        overflowed = true;
       }
     });
     done += count * columns;
@@ -269,6 +302,47 @@ void WeightLoader::convert(const Conversion& conversion, std::int64_t& done,
   if (overflowed) {
     fail(source.name, "found values beyond the range of f16; use bf16 or f32");
   }
+  checkpoint().release(source);
+}
+
+void WeightLoader::pack_rows(const Conversion& conversion, std::int64_t begin,
+                             std::int64_t end) {
+  const TensorView& source = *conversion.source;
+  const std::int64_t bytes = row_bytes(conversion.dtype, source.shape[1]);
+  std::vector<std::byte> converted;
+  for (std::int64_t row = begin; row < end; row += kPackedRows) {
+    const std::byte* rows = source.data + row * bytes;
+    if (source.dtype != conversion.dtype) {
+      converted.resize(static_cast<size_t>(kPackedRows * bytes));
+      rows = converted.data();
+      convert_rows(conversion, row, row + kPackedRows, converted.data());
+    }
+    conversion.packed->pack(row / kPackedRows, rows);
+  }
+}
+
+bool WeightLoader::convert_rows(const Conversion& conversion,
+                                std::int64_t begin, std::int64_t end,
+                                std::byte* out) {
+  const TensorView& source = *conversion.source;
+  const DType dtype = conversion.dtype;
+  const std::int64_t columns = source.shape[1];
+  const std::int64_t from_bytes = row_bytes(source.dtype, columns);
+  const std::int64_t to_bytes = row_bytes(dtype, columns);
+  bool fits = true;
+  std::vector<float> floats(static_cast<size_t>(columns));
+  for (std::int64_t row = begin; row < end; ++row) {
+    dequantise_row(source.dtype, source.data + row * from_bytes, floats.data(),
+                   columns);
+    quantise_row(dtype, floats.data(), out + (row - begin) * to_bytes, columns);
+    if (dtype == DType::kF16 &&
+        std::any_of(floats.begin(), floats.end(), [](float value) {
+          return std::isinf(f16_to_float(float_to_f16(value)));
+        })) {
+      fits = false;
+    }
+  }
+  return fits;
 }
 
 Weights::Weights(std::shared_ptr<const Checkpoint> checkpoint,

@@ -1,6 +1,7 @@
 #ifndef PILOTFISH_MODEL_WEIGHTS_H_
 #define PILOTFISH_MODEL_WEIGHTS_H_
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "base/thread_team.h"
 #include "formats/checkpoint.h"
 #include "kernels/kernels.h"
+#include "kernels/packed_matrix.h"
 #include "pilotfish/model_config.h"
 
 namespace pilotfish {
@@ -41,8 +43,9 @@ struct WeightOptions {
 };
 
 // The weights of a model. Matrices are used in place, in the mapped file,
-// unless another dtype is asked for; norms and biases are always copied, as
-// floats. Immutable.
+// unless another dtype is asked for or the dtype has a packed form that is
+// faster to multiply with; what is copied leaves its pages of the file. Norms
+// and biases are always copied, as floats. Immutable.
 class Weights {
  public:
   // `config` may have fewer layers than the checkpoint. Throws Error with the
@@ -68,13 +71,14 @@ class Weights {
 
   std::shared_ptr<const Checkpoint> checkpoint_;
   std::vector<AlignedBuffer<std::byte>> copies_;
+  std::deque<PackedMatrix> packed_;
   WeightMatrix embedding_;
   WeightMatrix output_;
   const float* output_norm_ = nullptr;
   std::vector<LayerWeights> layers_;
   std::span<const float> rope_divisors_;
   std::int64_t bytes_ = 0;           // of all that is used
-  std::int64_t resident_bytes_ = 0;  // of copies_
+  std::int64_t resident_bytes_ = 0;  // of copies_ and packed_
 };
 
 }  // namespace pilotfish

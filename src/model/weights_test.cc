@@ -6,6 +6,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "kernels/packed_matrix.h"
 #include "model/config.h"
 #include "model/tensor_names.h"
 #include "pilotfish/error.h"
@@ -92,6 +93,48 @@ TEST_F(WeightsTest, AreConvertedWholeAndReportProgress) {
   ThreadTeam team(1);
   const Weights same(checkpoint, config, {DType::kBF16, {}}, team);
   EXPECT_EQ(same.resident_bytes(), 5 * 64 * 4);
+}
+
+// The reference of every row, whatever the layout.
+void expect_rows(const WeightMatrix& weights, DType dtype,
+                 const TensorView& source) {
+  std::vector<float> values(static_cast<size_t>(weights.columns));
+  std::vector<float> found(values.size());
+  std::vector<std::byte> row(
+      static_cast<size_t>(row_bytes(dtype, weights.columns)));
+  for (std::int64_t n = 0; n < weights.rows; ++n) {
+    dequantise_row(source.dtype,
+                   source.data + n * row_bytes(source.dtype, weights.columns),
+                   values.data(), weights.columns);
+    quantise_row(dtype, values.data(), row.data(), weights.columns);
+    dequantise_row(dtype, row.data(), values.data(), weights.columns);
+    dequantise_weights(kernels_named("scalar"), weights, n, found.data());
+    ASSERT_EQ(found, values) << "row " << n;
+  }
+}
+
+TEST_F(WeightsTest, ArePackedForProducts) {
+  for (const bool tied : {false, true}) {
+    write({.tied_embeddings = tied, .dtype = DType::kBF16});
+    const auto checkpoint = Checkpoint::open(path());
+    const ModelConfig config = read_config(*checkpoint);
+    ThreadTeam team(3);
+    for (const DType dtype : {DType::kQ8_0, DType::kQ4_0}) {
+      const Weights weights(checkpoint, config, {dtype, {}}, team);
+      EXPECT_TRUE(weights.output().packed);
+      EXPECT_EQ(weights.embedding().packed, tied);
+      EXPECT_EQ(weights.embedding().data == weights.output().data, tied);
+      const auto& down = weights.layers()[1].down.weights;
+      EXPECT_TRUE(down.packed);
+      expect_rows(down, dtype,
+                  *checkpoint->find("model.layers.1.mlp.down_proj.weight"));
+      expect_rows(weights.embedding(), dtype,
+                  *checkpoint->find("model.embed_tokens.weight"));
+      EXPECT_EQ(weights.bytes(), weights.resident_bytes());
+      EXPECT_EQ(weights.bytes(),
+                row_bytes(dtype, config.parameters() - 5 * 64) + 5 * 64 * 4);
+    }
+  }
 }
 
 TEST_F(WeightsTest, OfTiedEmbeddingsCountOnce) {

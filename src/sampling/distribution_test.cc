@@ -37,6 +37,29 @@ TEST(Distribution, SampleDividesTheUnitIntervalExactly) {
   }
 }
 
+// Long enough for whole groups to be passed over, with zeros anywhere.
+TEST(Distribution, SampleDividesALongOneExactly) {
+  for (const size_t size : {7u, 8u, 9u, 16u, 61u}) {
+    std::vector<Distribution::Entry> entries;
+    std::vector<Token> sixteenths;  // the token of each sixteenth of the mass
+    for (size_t i = 0; i < size; ++i) {
+      const auto token = static_cast<Token>(3 * i);
+      const size_t share = i * i % 5 == 1 ? 0 : i * 7 % 3;
+      entries.push_back({token, static_cast<double>(share) / 16});
+      sixteenths.insert(sixteenths.end(), share, token);
+    }
+    const Distribution d(entries);
+    const auto whole = static_cast<double>(sixteenths.size());
+    for (size_t i = 0; i < sixteenths.size(); ++i) {
+      const auto at = static_cast<double>(i);
+      EXPECT_EQ(d.sample((at + 1e-9) / whole), sixteenths[i]) << size;
+      EXPECT_EQ(d.sample((at + 1 - 1e-9) / whole), sixteenths[i]) << size;
+    }
+    EXPECT_EQ(d.sample(0), sixteenths.front());
+    EXPECT_EQ(d.sample(kLargestUniform), sixteenths.back());
+  }
+}
+
 TEST(Distribution, SampleNeverYieldsWhatHasNoProbability) {
   const Distribution d(
       {{0, 0}, {1, 1.0 / 3}, {2, 1.0 / 3}, {3, 1.0 / 3}, {4, 0}});

@@ -3,24 +3,31 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <vector>
+
+#include "kernels/kernels.h"
+#include "sampling/logit_scan.h"
 
 namespace pilotfish {
 namespace {
 
-constexpr float kNothing = -std::numeric_limits<float>::infinity();
-
-float value(float logit) { return std::isnan(logit) ? kNothing : logit; }
+float value(float logit) {
+  return std::isnan(logit) ? -std::numeric_limits<float>::infinity() : logit;
+}
 
 // x minus this is x's log-probability.
-double log_of_sum(std::span<const float> logits) {
-  float largest = kNothing;
-  for (const float logit : logits) largest = std::max(largest, value(logit));
+double log_of_sum(std::span<const float> logits, const LogitKernels& kernels) {
+  constexpr size_t kChunk = 1024;
+  double weights[kChunk];
+  const auto size = std::ssize(logits);
+  float largest = 0;
+  kernels.block_maxima(logits.data(), size, (size + 15) / 16 * 16, &largest);
   if (std::isinf(largest)) return largest;
   double sum = 0;
-  for (const float logit : logits) {
-    if (!std::isnan(logit)) sum += std::exp(double{logit} - double{largest});
+  for (size_t i = 0; i < logits.size(); i += kChunk) {
+    const auto chunk = logits.subspan(i, std::min(kChunk, logits.size() - i));
+    sum += kernels.weigh(chunk.data(), std::ssize(chunk), largest, 1, weights)
+               .total;
   }
   return double{largest} + std::log(sum);
 }
@@ -28,30 +35,26 @@ double log_of_sum(std::span<const float> logits) {
 }  // namespace
 
 double log_probability(std::span<const float> logits, Token token) {
-  return value(logits[static_cast<size_t>(token)]) - log_of_sum(logits);
+  return value(logits[static_cast<size_t>(token)]) -
+         log_of_sum(logits, best_kernels().logits);
 }
 
 TokenLogprobs log_probabilities(std::span<const float> logits, Token token,
                                 std::int64_t count) {
-  const double all = log_of_sum(logits);
+  const LogitKernels& kernels = best_kernels().logits;
+  const double all = log_of_sum(logits, kernels);
   const auto of = [&](Token id) {
     return value(logits[static_cast<size_t>(id)]) - all;
   };
   TokenLogprobs result{of(token), {}};
   if (count == 0) return result;
-  std::vector<Token> order(logits.size());
-  std::iota(order.begin(), order.end(), 0);
-  const auto kept = std::min(count, std::ssize(order));
-  std::partial_sort(order.begin(), order.begin() + kept, order.end(),
-                    [&](Token a, Token b) {
-                      const float x = value(logits[static_cast<size_t>(a)]);
-                      const float y = value(logits[static_cast<size_t>(b)]);
-                      return x > y || (x == y && a < b);
-                    });
-  for (std::int64_t i = 0; i < kept; ++i) {
-    const Token id = order[static_cast<size_t>(i)];
-    result.top.push_back({id, of(id)});
-  }
+  LogitScan scan(kernels);
+  scan.scan(logits);
+  const auto top = scan.top(static_cast<size_t>(count));
+  for (const Token id : top) result.top.push_back({id, of(id)});
+  std::stable_sort(
+      result.top.begin(), result.top.end(),
+      [](const auto& a, const auto& b) { return a.logprob > b.logprob; });
   return result;
 }
 

@@ -4,9 +4,12 @@
 #include <span>
 #include <vector>
 
+#include "kernels/kernels.h"
 #include "pilotfish/distribution.h"
 #include "pilotfish/sampling.h"
 #include "pilotfish/token.h"
+#include "sampling/logit_scan.h"
+#include "sampling/row_softmax.h"
 #include "sampling/token_history.h"
 
 namespace pilotfish {
@@ -14,7 +17,8 @@ namespace pilotfish {
 // Turns rows of logits into the distributions that tokens are drawn from, by
 // the steps of SamplingParams in their order; each truncation works on what the
 // one before left, renormalised. Holds scratch memory alone: one object serves
-// any number of sequences, from one thread.
+// any number of sequences, from one thread. A distribution is a function of its
+// row and the parameters: the same bits on every instruction set.
 //
 // Logits are taken as they come: NaN counts as -infinity, and several +infinity
 // share the probability. A row in which nothing is left (every logit NaN,
@@ -23,6 +27,11 @@ namespace pilotfish {
 // logits the smaller id goes first wherever an order matters.
 class LogitsProcessor {
  public:
+  explicit LogitsProcessor(const Kernels& kernels = best_kernels())
+      : scan_(kernels.logits), softmax_(scan_) {}
+  LogitsProcessor(const LogitsProcessor&) = delete;
+  LogitsProcessor& operator=(const LogitsProcessor&) = delete;
+
   // The distribution of the token that follows `history`. Tokens of the
   // parameters that lie outside the row are ignored. `stop_tokens` are banned
   // until params.min_tokens are generated.
@@ -32,7 +41,18 @@ class LogitsProcessor {
                        const TokenHistory& history,
                        std::span<const Token> stop_tokens);
 
+  // Takes back a distribution, for the memory of a later one.
+  void recycle(Distribution&& distribution);
+
  private:
+  // An earlier distribution's memory, or none.
+  std::vector<Distribution::Entry> spare_entries();
+  Distribution one_hot(Token token);
+  // Requires: the row is scanned and has a logit above -infinity, temperature >
+  // 0. Probabilities are in the order of tokens and need not sum to 1.
+  void truncate(const SamplingParams& params,
+                std::vector<Distribution::Entry>& entries);
+
   // The row with constraints, bias, penalties and bans; `logits` itself where
   // none applies.
   std::span<const float> adjust(std::span<const float> logits,
@@ -42,9 +62,13 @@ class LogitsProcessor {
 
   void constrain(const SamplingParams& params, const TokenHistory& history);
 
+  LogitScan scan_;
+  RowSoftmax softmax_;
   std::vector<float> adjusted_;
   std::vector<float> allowed_;
-  std::vector<Token> top_;
+  std::vector<TypicalEntry> typical_;
+  std::vector<std::vector<Distribution::Entry>> spare_;
+  size_t most_entries_ = 0;  // the largest capacity that came back
 };
 
 }  // namespace pilotfish

@@ -1,6 +1,7 @@
 #include "speculative/acceptors.h"
 #include "speculative/block_rule.h"
 #include "speculative/keyed_chance.h"
+#include "speculative/rejection_rule.h"
 
 namespace pilotfish {
 namespace {
@@ -9,10 +10,16 @@ class BlockAcceptor final : public TokenAcceptor {
  public:
   std::string_view name() const override { return "block"; }
   bool lossless() const override { return true; }
+  // A tree is judged token by token, also one that came out as a chain: which
+  // shape it takes depends on what was drawn, and a rule chosen by that would
+  // not be exact.
+  bool takes_trees() const override { return true; }
   Verdict accept(const Verification& verification) const override {
-    return verify_block(
-        verification.draft, verification.target,
-        KeyedChance(verification.random, verification.position));
+    const KeyedChance chance(verification.random, verification.position);
+    return verification.draft.is_tree()
+               ? verify_by_rejection(verification.draft, verification.target,
+                                     chance)
+               : verify_block(verification.draft, verification.target, chance);
   }
 };
 

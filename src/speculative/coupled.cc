@@ -12,18 +12,20 @@ class CoupledAcceptor final : public TokenAcceptor {
   std::string_view name() const override { return "coupled"; }
   bool lossless() const override { return true; }
   DraftNoise draft_noise() const override { return DraftNoise::kShared; }
+  bool takes_trees() const override { return true; }
 
   Verdict accept(const Verification& verification) const override {
     const Draft& draft = verification.draft;
     Verdict verdict;
+    verdict.tokens.reserve(draft.size() + 1);
+    std::int32_t at = -1;  // the token accepted last
     while (true) {
-      const size_t i = verdict.accepted;
-      verdict.tokens.push_back(gumbel_draw(verification.target[i],
-                                           verification.random,
-                                           verification.position + i));
-      if (i == draft.size() || verdict.tokens.back() != draft.tokens[i]) {
-        return verdict;
-      }
+      const Token drawn = gumbel_draw(
+          verification.target[static_cast<size_t>(at + 1)], verification.random,
+          verification.position + verdict.accepted);
+      verdict.tokens.push_back(drawn);
+      at = draft.child_with(at, drawn);
+      if (at < 0) return verdict;
       ++verdict.accepted;
     }
   }

@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <cassert>
 #include <chrono>
+#include <string>
 #include <utility>
 
 #include "pilotfish/error.h"
+#include "pilotfish/window.h"
 #include "sampling/log_probabilities.h"
+#include "speculative/adaptive_window.h"
 
 namespace pilotfish {
 namespace {
@@ -29,10 +32,46 @@ std::vector<Proposal> proposals_of(const Draft& draft,
   std::vector<Proposal> proposals;
   for (size_t i = 0; i < draft.size(); ++i) {
     const Token token = draft.tokens[i];
+    const std::int32_t parent = draft.parent(i);
+    const Distribution& p = target[static_cast<size_t>(parent + 1)];
     proposals.push_back(
-        {token, draft.proposed(i), target[i].probability(token)});
+        {token, draft.proposed(i), p.probability(token), parent});
   }
   return proposals;
+}
+
+// The indices of the tokens that lead to token `last` of a draft, and itself.
+std::vector<std::int32_t> path_to(const Draft& draft, std::int32_t last) {
+  std::vector<std::int32_t> path;
+  for (; last >= 0; last = draft.parent(static_cast<size_t>(last))) {
+    path.push_back(last);
+  }
+  std::ranges::reverse(path);
+  return path;
+}
+
+std::int64_t tree_depth(const Draft& draft) {
+  if (!draft.is_tree()) return 0;
+  std::vector<std::int64_t> depths;
+  for (const std::int32_t parent : draft.parents) {
+    depths.push_back(parent < 0 ? 1 : depths[static_cast<size_t>(parent)] + 1);
+  }
+  return *std::ranges::max_element(depths);
+}
+
+// Makes the history end with the drafted tokens down to token `last`, whose
+// first lies at `size`; it ends so for the token before.
+void look_ahead(TokenHistory& history, std::int64_t size, const Draft& draft,
+                std::int32_t last) {
+  const auto token = [&](std::int32_t i) {
+    return draft.tokens[static_cast<size_t>(i)];
+  };
+  if (draft.parent(static_cast<size_t>(last)) == last - 1) {
+    history.push(token(last));
+    return;
+  }
+  history.truncate(size);
+  for (const std::int32_t i : path_to(draft, last)) history.push(token(i));
 }
 
 }  // namespace
@@ -44,10 +83,9 @@ SpeculativeDecoder::SpeculativeDecoder(
     : target_(target),
       drafter_(drafter),
       acceptor_(std::move(acceptor)),
-      window_(options.window),
       options_(options) {
   assert(acceptor_ != nullptr);
-  if (options.window < 1) {
+  if (options.window < 1 && options.window != kAutoWindow) {
     throw UsageError(
         fmt::format("window: {} is out of range; 1 (plain decoding) or more",
                     options.window));
@@ -55,6 +93,9 @@ SpeculativeDecoder::SpeculativeDecoder(
   if (options.prefill_chunk < 1) {
     throw UsageError(fmt::format("prefill_chunk: {} is out of range; 1 or more",
                                  options.prefill_chunk));
+  }
+  if (options_.policy == nullptr) {
+    options_.policy = std::make_shared<AdaptiveWindow>(drafter.sources());
   }
 }
 
@@ -77,6 +118,7 @@ void SpeculativeDecoder::admit(Sequence& sequence) {
 
 void SpeculativeDecoder::retire(Sequence& sequence) {
   drafter_.forget(sequence);
+  options_.policy->forget(sequence);
   if (sequence.target_id >= 0) target_.release(sequence.target_id);
   sequence.target_id = -1;
 }
@@ -104,8 +146,16 @@ void SpeculativeDecoder::step(std::span<Sequence* const> sequences) {
     note_logprobs(part, logits, row);
     row += 1 + static_cast<std::int64_t>(part.draft.size());
   }
+  outcomes_.clear();
+  bool encodes = false;
   for (Part& part : parts_) {
     stats.drafted = static_cast<std::int64_t>(part.draft.size());
+    stats.tree_depth = tree_depth(part.draft);
+    encodes = encodes || part.rows != 1;
+    if (part.emits()) {
+      outcomes_.push_back({part.sequence, stats.drafted, stats.places(),
+                           static_cast<std::int64_t>(part.verdict.accepted)});
+    }
     stats.emitted = part.emits() ? take_over(part) : 0;
     stats.accepted = std::min(static_cast<std::int64_t>(part.verdict.accepted),
                               stats.emitted);
@@ -113,9 +163,13 @@ void SpeculativeDecoder::step(std::span<Sequence* const> sequences) {
     stats.proposals = std::move(part.proposals);
     part.sequence->record(stats);
   }
+  options_.policy->observe({outcomes_, stats.draft_seconds,
+                            iteration.seconds() - stats.draft_seconds,
+                            encodes});
 }
 
 void SpeculativeDecoder::plan(std::span<Sequence* const> sequences) {
+  recycle_drafts();
   parts_.clear();
   std::int64_t prefill_left = options_.prefill_chunk;
   for (Sequence* sequence : sequences) {
@@ -134,32 +188,63 @@ void SpeculativeDecoder::plan(std::span<Sequence* const> sequences) {
   }
 }
 
-// As far as the window goes, but no further than tokens can still be emitted:
-// the target adds one to what is drafted.
-std::int64_t SpeculativeDecoder::draft_length(const Sequence& sequence) const {
+void SpeculativeDecoder::recycle_drafts() {
+  for (size_t i = 0; i < drafts_.size(); ++i) {
+    drafts_[i] = std::move(requested_by_[i]->draft);
+  }
+  requested_by_.clear();
+  if (!drafts_.empty()) drafter_.recycle(std::exchange(drafts_, {}));
+}
+
+// nullopt: the drafter is left out. `batch`: how many sequences emit in this
+// iteration. No path goes further than tokens can still be emitted: the target
+// adds one to what is drafted. A tree's rows all take room meanwhile.
+std::optional<DraftRequest> SpeculativeDecoder::request_for(
+    Sequence& sequence, std::int64_t batch) {
+  const std::int64_t window = sequence.window().value_or(options_.window);
   const std::int64_t room = target_.n_positions() - sequence.size();
-  return std::min(
-      {window_.draft_length(sequence), sequence.tokens_left() - 1, room - 1});
+  std::int64_t most = room - 1;
+  if (window != kAutoWindow) most = std::min(most, window - 1);
+  DraftRequest request = {.sequence = &sequence,
+                          .length = std::min(most, sequence.tokens_left() - 1),
+                          .noise = acceptor_->draft_noise(),
+                          .tree_size = most};
+  if (request.length == 0) return std::nullopt;
+  // A prompt is encoded first, whatever chunks it comes in.
+  if (sequence.generated_size() == 0) {
+    request.length = 0;
+    return request;
+  }
+  if (window == kAutoWindow) {
+    request.guide = &options_.policy->plan(sequence, batch);
+    request.context = DraftRequest::kShortContext;
+    const std::int64_t planned = request.guide->most();
+    request.length = std::min(request.length, planned);
+    request.tree_size = std::min(request.tree_size, planned);
+    if (request.length == 0) return std::nullopt;
+  }
+  return request;
 }
 
 void SpeculativeDecoder::draft() {
   requests_.clear();
-  requested_by_.clear();
+  const std::int64_t batch = std::ranges::count_if(parts_, &Part::emits);
   for (Part& part : parts_) {
-    const std::int64_t length = draft_length(*part.sequence);
-    if (length == 0) continue;
-    // A prompt is encoded first, whatever chunks it comes in.
-    const bool encoding = part.sequence->generated_size() == 0;
-    requests_.push_back(
-        {part.sequence, encoding ? 0 : length, acceptor_->draft_noise()});
+    const auto request = request_for(*part.sequence, batch);
+    if (!request) continue;
+    requests_.push_back(*request);
     requested_by_.push_back(&part);
   }
   if (requests_.empty()) return;
-  std::vector<Draft> drafts = drafter_.propose(requests_);
-  assert(drafts.size() == requests_.size());
-  for (size_t i = 0; i < drafts.size(); ++i) {
-    assert(static_cast<std::int64_t>(drafts[i].size()) <= requests_[i].length);
-    requested_by_[i]->draft = std::move(drafts[i]);
+  drafts_ = drafter_.propose(requests_);
+  assert(drafts_.size() == requests_.size());
+  for (size_t i = 0; i < drafts_.size(); ++i) {
+    assert(drafts_[i].is_tree()
+               ? tree_depth(drafts_[i]) <= requests_[i].length &&
+                     std::ssize(drafts_[i].tokens) <= requests_[i].tree_size &&
+                     acceptor_->takes_trees()
+               : std::ssize(drafts_[i].tokens) <= requests_[i].length);
+    requested_by_[i]->draft = std::move(drafts_[i]);
   }
 }
 
@@ -173,8 +258,19 @@ Logits SpeculativeDecoder::score() {
     tokens_.insert(tokens_.end(), part.draft.tokens.begin(),
                    part.draft.tokens.end());
     const auto drafted = static_cast<std::int64_t>(part.draft.size());
-    batch_.add(part.sequence->target_id, tokens_,
-               part.emits() ? 1 + drafted : 0);
+    const std::int64_t logits_rows = part.emits() ? 1 + drafted : 0;
+    if (!part.draft.is_tree()) {
+      batch_.add(part.sequence->target_id, tokens_, logits_rows);
+      continue;
+    }
+    // The sequence's own rows are the tree's trunk.
+    tree_.clear();
+    const auto trunk = static_cast<std::int32_t>(part.rows);
+    for (std::int32_t i = 0; i < trunk; ++i) tree_.push_back(i - 1);
+    for (const std::int32_t parent : part.draft.parents) {
+      tree_.push_back(trunk + parent);
+    }
+    batch_.add_tree(part.sequence->target_id, tokens_, tree_, logits_rows);
   }
   return target_.forward(batch_);
 }
@@ -182,16 +278,17 @@ Logits SpeculativeDecoder::score() {
 void SpeculativeDecoder::judge(Part& part, const Logits& logits,
                                std::int64_t first_row) {
   Sequence& sequence = *part.sequence;
+  for (Distribution& row : rows_) processor_.recycle(std::move(row));
   rows_.clear();
   {
     const HistoryRollback rollback(sequence.history());
-    for (size_t i = 0; i <= part.draft.size(); ++i) {
-      rows_.push_back(processor_.process(
-          logits.row(first_row + static_cast<std::int64_t>(i)),
-          sequence.sampling(), sequence.history(), sequence.stop_tokens()));
-      if (i < part.draft.size()) {
-        sequence.history().push(part.draft.tokens[i]);
-      }
+    const std::int64_t size = sequence.size();
+    const auto drafted = static_cast<std::int32_t>(part.draft.size());
+    for (std::int32_t i = -1; i < drafted; ++i) {
+      if (i >= 0) look_ahead(sequence.history(), size, part.draft, i);
+      rows_.push_back(
+          processor_.process(logits.row(first_row + 1 + i), sequence.sampling(),
+                             sequence.history(), sequence.stop_tokens()));
     }
   }
   part.verdict =
@@ -202,7 +299,7 @@ void SpeculativeDecoder::judge(Part& part, const Logits& logits,
   }
 }
 
-void SpeculativeDecoder::check(const Part& part) const {
+void SpeculativeDecoder::check(Part& part) const {
   const Draft& draft = part.draft;
   const Verdict& verdict = part.verdict;
   if (verdict.accepted > draft.size() ||
@@ -213,13 +310,7 @@ void SpeculativeDecoder::check(const Part& part) const {
         acceptor_->name(), draft.size(), verdict.tokens.size(),
         verdict.accepted));
   }
-  for (size_t i = 0; i < verdict.accepted; ++i) {
-    if (verdict.tokens[i] == draft.tokens[i]) continue;
-    throw Error(fmt::format(
-        "acceptor {}: its verdict gives token {} as accepted at place {}, "
-        "where {} was drafted",
-        acceptor_->name(), verdict.tokens[i], i, draft.tokens[i]));
-  }
+  follow_path(part);
   const Token last = verdict.tokens.back();
   if (last < 0 || last >= target_.vocab_size()) {
     throw Error(fmt::format(
@@ -229,24 +320,61 @@ void SpeculativeDecoder::check(const Part& part) const {
   }
 }
 
+// Finds the accepted tokens in the draft.
+void SpeculativeDecoder::follow_path(Part& part) const {
+  const Draft& draft = part.draft;
+  std::int32_t at = -1;
+  for (size_t i = 0; i < part.verdict.accepted; ++i) {
+    const Token token = part.verdict.tokens[i];
+    const std::int32_t first =
+        draft.next_child(at, static_cast<size_t>(at + 1));
+    at = draft.child_with(at, token);
+    if (at < 0) {
+      throw Error(fmt::format(
+          "acceptor {}: its verdict gives token {} as accepted at place {}, "
+          "where {} was drafted",
+          acceptor_->name(), token, i,
+          first < 0
+              ? std::string("none")
+              : std::to_string(draft.tokens[static_cast<size_t>(first)])));
+    }
+    part.path.push_back(at);
+  }
+}
+
 void SpeculativeDecoder::note_logprobs(Part& part, const Logits& logits,
                                        std::int64_t first_row) {
   const std::optional<std::int64_t> wanted = part.sequence->logprobs_wanted();
   if (!wanted) return;
-  for (const Token token : part.verdict.tokens) {
-    part.logprobs.push_back(
-        log_probabilities(logits.row(first_row++), token, *wanted));
+  std::int32_t before = -1;
+  for (size_t i = 0; i < part.verdict.tokens.size(); ++i) {
+    part.logprobs.push_back(log_probabilities(
+        logits.row(first_row + 1 + before), part.verdict.tokens[i], *wanted));
+    if (i < part.path.size()) before = part.path[i];
   }
 }
 
 // Grows the sequence by its verdict and fits the caches to it.
 std::int64_t SpeculativeDecoder::take_over(Part& part) {
   Sequence& sequence = *part.sequence;
+  const std::int32_t end = part.path.empty() ? -1 : part.path.back();
+  const bool all_kept =
+      part.draft.next_child(end, static_cast<size_t>(end + 1)) < 0;
   const std::int64_t emitted = sequence.append(
-      part.verdict, static_cast<std::int64_t>(part.draft.size()),
+      part.verdict, all_kept ? Origin::kBonus : Origin::kRecovered,
       target_.n_positions(), part.logprobs);
   // The newest token is not cached yet.
-  target_.truncate(sequence.target_id, sequence.size() - 1);
+  if (part.draft.is_tree()) {
+    const auto trunk = static_cast<std::int32_t>(part.rows);
+    tree_.clear();
+    for (std::int32_t i = 0; i < trunk; ++i) tree_.push_back(i);
+    for (std::int64_t i = 0; i + 1 < emitted; ++i) {
+      tree_.push_back(trunk + part.path[static_cast<size_t>(i)]);
+    }
+    target_.keep(sequence.target_id, tree_);
+  } else {
+    target_.truncate(sequence.target_id, sequence.size() - 1);
+  }
   drafter_.commit(sequence);
   return emitted;
 }

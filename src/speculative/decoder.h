@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -13,13 +14,16 @@
 #include "speculative/drafter.h"
 #include "speculative/scorer.h"
 #include "speculative/sequence.h"
-#include "speculative/window.h"
+#include "speculative/window_policy.h"
 
 namespace pilotfish {
 
 struct DecoderOptions {
-  std::int64_t window = 5;           // k of sequences that do not say
+  std::int64_t window = 5;           // k of sequences that do not say, or
+                                     // kAutoWindow
   std::int64_t prefill_chunk = 512;  // prompt rows in one pass, all sequences
+  // Of windows that are left open; null: AdaptiveWindow.
+  std::shared_ptr<WindowPolicy> policy = nullptr;
 };
 
 // The decoding loop, one iteration at a time and for many sequences at once:
@@ -29,7 +33,7 @@ struct DecoderOptions {
 class SpeculativeDecoder {
  public:
   // `target` and `drafter` must outlive the decoder. Throws UsageError for
-  // options below 1.
+  // options out of range.
   SpeculativeDecoder(Scorer& target, Drafter& drafter,
                      std::shared_ptr<const TokenAcceptor> acceptor,
                      const DecoderOptions& options = {});
@@ -57,6 +61,7 @@ class SpeculativeDecoder {
     std::int64_t rows;    // of its own tokens in the pass
     Draft draft;          // further rows
     Verdict verdict;
+    std::vector<std::int32_t> path = {};  // in the draft, of accepted tokens
     std::vector<TokenLogprobs> logprobs = {};  // of the verdict's tokens
     std::vector<Proposal> proposals = {};      // where the sequence keeps them
 
@@ -65,19 +70,20 @@ class SpeculativeDecoder {
   };
 
   void plan(std::span<Sequence* const> sequences);
-  std::int64_t draft_length(const Sequence& sequence) const;
+  void recycle_drafts();
+  std::optional<DraftRequest> request_for(Sequence& sequence,
+                                          std::int64_t batch);
   void draft();
   Logits score();
   void judge(Part& part, const Logits& logits, std::int64_t first_row);
-  void check(const Part& part) const;
+  void check(Part& part) const;
+  void follow_path(Part& part) const;
   static void note_logprobs(Part& part, const Logits& logits,
                             std::int64_t first_row);
   std::int64_t take_over(Part& part);
-
   Scorer& target_;
   Drafter& drafter_;
   std::shared_ptr<const TokenAcceptor> acceptor_;
-  WindowPolicy window_;
   DecoderOptions options_;
   LogitsProcessor processor_;
 
@@ -85,8 +91,11 @@ class SpeculativeDecoder {
   std::vector<Part> parts_;
   std::vector<DraftRequest> requests_;
   std::vector<Part*> requested_by_;
+  std::vector<WindowOutcome> outcomes_;
+  std::vector<Draft> drafts_;  // of the requests, while no part has them
   std::vector<Distribution> rows_;
   std::vector<Token> tokens_;
+  std::vector<std::int32_t> tree_;
   Batch batch_;
 };
 

@@ -198,6 +198,9 @@ class Forgetful final : public Scorer {
   void truncate(SequenceId id, std::int64_t length) override {
     scorer_.truncate(id, length);
   }
+  void keep(SequenceId id, std::span<const std::int32_t> path) override {
+    scorer_.keep(id, path);
+  }
   Logits forward(const Batch& batch) override {
     Batch wrong;
     for (const Batch::Entry& entry : batch.entries()) {
@@ -531,7 +534,7 @@ TEST(Decoder, OptionsOutOfRangeAreRefused) {
   options.max_tokens = 0;
   EXPECT_THROW(Sequence{options}, UsageError);
   options.max_tokens = 1;
-  options.window = 0;
+  options.window = -1;
   EXPECT_THROW(Sequence{options}, UsageError);
   options.window = 1;
   options.sampling.top_p = 2;
@@ -542,7 +545,7 @@ TEST(Decoder, OptionsOutOfRangeAreRefused) {
   TableScorer target(small_toy().target);
   NoDrafter drafter;
   for (const DecoderOptions& wrong :
-       {DecoderOptions{.window = 0}, DecoderOptions{.prefill_chunk = 0}}) {
+       {DecoderOptions{.window = -1}, DecoderOptions{.prefill_chunk = 0}}) {
     EXPECT_THROW(
         SpeculativeDecoder(target, drafter, make_acceptor("rejection"), wrong),
         UsageError);

@@ -1,19 +1,27 @@
 #include "speculative/drafter.h"
 
+#include "speculative/keyed_chance.h"
+
 namespace pilotfish {
+
+Token draw_drafted(const Distribution& q, const DraftRequest& request,
+                   std::size_t place) {
+  const auto position =
+      static_cast<std::uint64_t>(request.sequence->history().size());
+  return draw_branch(q, request, position, place, 0);
+}
 
 // A number of its own for each visit of a position: what a verdict has seen and
 // thrown away is drawn anew by the next window, at an earlier place.
-Token draw_drafted(const Distribution& q, const DraftRequest& request,
-                   std::size_t place) {
+Token draw_branch(const Distribution& q, const DraftRequest& request,
+                  std::uint64_t position, std::size_t place,
+                  std::size_t branch) {
   const Random& random = request.sequence->random();
-  const auto position =
-      static_cast<std::uint64_t>(request.sequence->history().size());
   if (request.noise == DraftNoise::kShared) {
     return gumbel_draw(q, random, position);
   }
-  return q.sample(random.uniform(position, RandomRole::kDraft,
-                                 static_cast<std::uint32_t>(place)));
+  return q.sample(
+      random.uniform(position, RandomRole::kDraft, draft_index(place, branch)));
 }
 
 }  // namespace pilotfish

@@ -9,10 +9,13 @@
 #include <vector>
 
 #include "pilotfish/error.h"
+#include "pilotfish/window.h"
 #include "random_model.h"
 #include "speculative/decoder.h"
 #include "speculative/model_drafter.h"
 #include "speculative/skip_drafter.h"
+#include "speculative/testing/windows.h"
+#include "speculative/tree_drafter.h"
 #include "test_data.h"
 
 namespace pilotfish {
@@ -29,6 +32,11 @@ class Identity : public testing::Test {
     test::write_random_model(folder_->path() / "target", options);
     options.perturbation = 0.1;
     test::write_random_model(folder_->path() / "good", options);
+    options.architecture = "mistral";
+    options.sliding_window = 21;
+    test::write_random_model(folder_->path() / "sliding", options);
+    options.architecture = "llama";
+    options.sliding_window = 0;
     options.perturbation = 0;
     options.seed = 2;
     options.n_layers = 1;
@@ -43,13 +51,17 @@ class Identity : public testing::Test {
   struct Setting {
     std::string draft = "";     // none; "skip": the target's first layer
     std::string acceptor = "";  // by `sampled`
-    std::int64_t window = 4;
+    std::int64_t window = 4;    // kAutoWindow: wild ones
     std::int64_t prefill_chunk = 512;
     int threads = 1;
     int neighbours = 0;
     bool penalties = false;
     bool sampled = false;  // with the coupled acceptor
+    unsigned wildness = 0;
     DType kv = DType::kF16;
+    std::int64_t tree_width = 1;
+    std::string target = "target";
+    std::int64_t n_positions = 0;
   };
 
   // "cut": the target's first layer as a model of its own.
@@ -66,6 +78,7 @@ class Identity : public testing::Test {
     Tokens tokens;
     std::int64_t drafted = 0;
     std::int64_t accepted = 0;
+    std::int64_t trees = 0;  // iterations that branched
   };
 
   static SequenceOptions request(Token seed, const Setting& setting) {
@@ -88,7 +101,8 @@ class Identity : public testing::Test {
   }
 
   static Outcome run(const Setting& setting) {
-    ModelScorer target(load("target", setting.threads), {0, 8, setting.kv});
+    ModelScorer target(load(setting.target, setting.threads),
+                       {setting.n_positions, 8, setting.kv});
     std::unique_ptr<ModelScorer> draft;
     std::unique_ptr<Drafter> drafter = std::make_unique<NoDrafter>();
     if (setting.draft == "skip") {
@@ -100,12 +114,19 @@ class Identity : public testing::Test {
       drafter = std::make_unique<ModelDrafter>(*draft, target.vocab_size(),
                                                setting.prefill_chunk);
     }
+    if (setting.tree_width > 1) {
+      drafter = std::make_unique<TreeDrafter>(*draft, target.vocab_size(),
+                                              setting.tree_width,
+                                              setting.prefill_chunk);
+    }
     SpeculativeDecoder decoder(
         target, *drafter,
         make_acceptor(!setting.acceptor.empty() ? setting.acceptor
                       : setting.sampled         ? "coupled"
                                                 : "rejection"),
-        {.window = setting.window, .prefill_chunk = setting.prefill_chunk});
+        {.window = setting.window,
+         .prefill_chunk = setting.prefill_chunk,
+         .policy = std::make_shared<test::WildWindow>(setting.wildness)});
     std::vector<std::unique_ptr<Sequence>> sequences;
     for (Token i = 0; i <= setting.neighbours; ++i) {
       sequences.push_back(std::make_unique<Sequence>(request(i, setting)));
@@ -124,6 +145,7 @@ class Identity : public testing::Test {
     for (const IterationStats& iteration : first.iterations()) {
       outcome.drafted += iteration.drafted;
       outcome.accepted += iteration.accepted;
+      outcome.trees += iteration.drafted > iteration.places();
     }
     return outcome;
   }
@@ -188,6 +210,62 @@ TEST_F(Identity, ForEveryPrefillChunkThreadCountNeighbourAndCacheType) {
       }
     }
   }
+}
+
+TEST_F(Identity, WhateverThePolicyDoes) {
+  for (const bool sampled : {false, true}) {
+    const Setting setting{.window = 1, .sampled = sampled};
+    const Tokens plain = run(setting).tokens;
+    for (const char* draft : {"good", "random", "skip"}) {
+      for (unsigned wildness = 0; wildness < 8; ++wildness) {
+        Setting wild = setting;
+        wild.draft = draft;
+        wild.window = kAutoWindow;
+        wild.wildness = wildness;
+        wild.neighbours = wildness % 2 == 0 ? 0 : 3;
+        const Outcome outcome = run(wild);
+        EXPECT_EQ(outcome.tokens, plain)
+            << draft << ", wildness " << wildness << ", sampled " << sampled;
+        EXPECT_GT(outcome.drafted, 0);
+      }
+    }
+  }
+}
+
+// Through blocks' ends (the text is 60 tokens long), to the end of the cache,
+// and with layers that see the latest positions alone.
+TEST_F(Identity, ForEveryTree) {
+  std::int64_t trees = 0;
+  for (const char* target : {"target", "sliding"}) {
+    for (const std::int64_t n_positions : {0, 50}) {
+      for (const DType kv : {DType::kF32, DType::kF16, DType::kBF16}) {
+        for (const bool sampled : {false, true}) {
+          Setting setting{.window = 1,
+                          .penalties = kv == DType::kF32,
+                          .sampled = sampled,
+                          .kv = kv,
+                          .target = target,
+                          .n_positions = n_positions};
+          const Tokens plain = run(setting).tokens;
+          for (const char* draft : {"good", "random", "narrow"}) {
+            for (const std::int64_t window : {4, 9}) {
+              setting.draft = draft;
+              setting.window = window;
+              setting.tree_width = 3;
+              setting.neighbours = window == 4 ? 2 : 0;
+              const Outcome outcome = run(setting);
+              trees += outcome.trees;
+              EXPECT_EQ(outcome.tokens, plain)
+                  << target << " of " << n_positions << " positions, " << draft
+                  << ", window " << window << ", cache " << dtype_name(kv)
+                  << ", sampled " << sampled;
+            }
+          }
+        }
+      }
+    }
+  }
+  EXPECT_GT(trees, 200);
 }
 
 TEST_F(Identity, TheTargetAsItsOwnDraftIsAlwaysAccepted) {

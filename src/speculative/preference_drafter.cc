@@ -1,5 +1,6 @@
 #include "speculative/preference_drafter.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -14,16 +15,21 @@ std::vector<Draft> PreferenceDrafter::propose(
   std::vector<Draft> drafts(requests.size());
   std::vector<DraftRequest> open;
   std::vector<size_t> places;
-  for (const std::unique_ptr<Drafter>& drafter : drafters_) {
+  for (size_t source = 0; source < drafters_.size(); ++source) {
     open.clear();
     places.clear();
     for (size_t i = 0; i < requests.size(); ++i) {
       if (drafts[i].size() > 0) continue;
-      open.push_back(requests[i]);
+      DraftRequest request = requests[i];
+      if (request.guide != nullptr) {
+        request.length = std::min(request.length, request.guide->ask(source));
+        if (request.length == 0) continue;
+      }
+      open.push_back(request);
       places.push_back(i);
     }
-    if (open.empty()) break;
-    std::vector<Draft> proposed = drafter->propose(open);
+    if (open.empty()) continue;
+    std::vector<Draft> proposed = drafters_[source]->propose(open);
     assert(proposed.size() == open.size());
     for (size_t i = 0; i < open.size(); ++i) {
       drafts[places[i]] = std::move(proposed[i]);

@@ -11,7 +11,7 @@ namespace pilotfish {
 
 // Several drafters in order of preference: for each sequence, the first that
 // has a guess drafts. Which one that is follows from the tokens so far, so the
-// draft's q is still what was drawn from.
+// draft's q is still what was drawn from. A guide may leave some out.
 class PreferenceDrafter final : public Drafter {
  public:
   explicit PreferenceDrafter(std::vector<std::unique_ptr<Drafter>> drafters);
@@ -19,6 +19,7 @@ class PreferenceDrafter final : public Drafter {
   std::vector<Draft> propose(std::span<const DraftRequest> requests) override;
   void commit(const Sequence& sequence) override;
   void forget(const Sequence& sequence) override;
+  std::size_t sources() const override { return drafters_.size(); }
 
  private:
   std::vector<std::unique_ptr<Drafter>> drafters_;

@@ -9,6 +9,7 @@ class RejectionAcceptor final : public TokenAcceptor {
  public:
   std::string_view name() const override { return "rejection"; }
   bool lossless() const override { return true; }
+  bool takes_trees() const override { return true; }
   Verdict accept(const Verification& verification) const override {
     return verify_by_rejection(
         verification.draft, verification.target,

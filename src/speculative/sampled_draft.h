@@ -25,7 +25,8 @@ class SampledDraft {
   const TokenHistory& history() const { return sequence().history(); }
   const Draft& draft() const { return *draft_; }
 
-  // Draws one more token. Returns whether another may follow.
+  // Draws one more token. Returns whether another may follow and, where there
+  // is a guide, is worth it.
   bool extend(std::span<const float> logits, LogitsProcessor& processor);
 
  private:

@@ -26,6 +26,11 @@ void ModelScorer::truncate(SequenceId sequence, std::int64_t length) {
   cache_.truncate(sequence, length);
 }
 
+void ModelScorer::keep(SequenceId sequence,
+                       std::span<const std::int32_t> path) {
+  cache_.keep(sequence, path);
+}
+
 Logits ModelScorer::forward(const Batch& batch) {
   return model_->forward(batch, cache_);
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "pilotfish/kv_cache.h"
 #include "pilotfish/model.h"
@@ -11,7 +12,7 @@ namespace pilotfish {
 
 // A model together with the cache it fills: all that speculation needs to know
 // of a target or a draft. Its sequences grow by forward passes and shrink by
-// truncation. Not thread-safe.
+// truncation; of a tree, `keep` makes one path a part of them. Not thread-safe.
 class Scorer {
  public:
   virtual ~Scorer() = default;
@@ -23,6 +24,8 @@ class Scorer {
   virtual void release(SequenceId sequence) = 0;
   virtual std::int64_t length(SequenceId sequence) const = 0;
   virtual void truncate(SequenceId sequence, std::int64_t length) = 0;
+  virtual void keep(SequenceId sequence,
+                    std::span<const std::int32_t> path) = 0;
 
   // As Model::forward. The logits stay valid until the next call.
   virtual Logits forward(const Batch& batch) = 0;
@@ -39,6 +42,7 @@ class ModelScorer final : public Scorer {
   void release(SequenceId sequence) override;
   std::int64_t length(SequenceId sequence) const override;
   void truncate(SequenceId sequence, std::int64_t length) override;
+  void keep(SequenceId sequence, std::span<const std::int32_t> path) override;
   Logits forward(const Batch& batch) override;
   // With the model's first layers alone; the cache's others stay unwritten.
   Logits forward_first(const Batch& batch, std::int64_t layers);

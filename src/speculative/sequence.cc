@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "pilotfish/error.h"
+#include "pilotfish/window.h"
 
 namespace pilotfish {
 namespace {
@@ -20,7 +21,7 @@ SequenceOptions checked(SequenceOptions options) {
     throw UsageError(fmt::format("max_tokens: {} is out of range; 1 or more",
                                  options.max_tokens));
   }
-  if (options.window.value_or(1) < 1) {
+  if (options.window.value_or(1) < 1 && options.window != kAutoWindow) {
     throw UsageError(
         fmt::format("window: {} is out of range; 1 (plain decoding) or more",
                     *options.window));
@@ -54,7 +55,7 @@ void Sequence::finish(FinishReason reason, std::int64_t keep) {
   if (!logprobs_.empty()) logprobs_.resize(static_cast<size_t>(keep));
 }
 
-std::int64_t Sequence::append(const Verdict& verdict, std::int64_t drafted,
+std::int64_t Sequence::append(const Verdict& verdict, Origin last,
                               std::int64_t n_positions,
                               std::span<TokenLogprobs> logprobs) {
   assert(!finished());
@@ -62,9 +63,7 @@ std::int64_t Sequence::append(const Verdict& verdict, std::int64_t drafted,
   std::int64_t emitted = 0;
   for (const Token token : verdict.tokens) {
     history_.push(token);
-    origins_.push_back(emitted < accepted    ? Origin::kAccepted
-                       : accepted == drafted ? Origin::kBonus
-                                             : Origin::kRecovered);
+    origins_.push_back(emitted < accepted ? Origin::kAccepted : last);
     ++emitted;
     if (is_stop(token)) {
       finish_reason_ = FinishReason::kStopToken;
@@ -91,6 +90,7 @@ void Sequence::record(IterationStats pass) {
   unfinished_.drafted = pass.drafted;
   unfinished_.accepted = pass.accepted;
   unfinished_.emitted = pass.emitted;
+  unfinished_.tree_depth = pass.tree_depth;
   unfinished_.proposals = std::move(pass.proposals);
   iterations_.push_back(std::exchange(unfinished_, {}));
 }

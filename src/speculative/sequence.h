@@ -22,7 +22,8 @@ struct SequenceOptions {
   std::int64_t max_tokens = 128;  // at least one
   SamplingParams sampling;
   std::vector<Token> stop_tokens;  // each ends the sequence, itself included
-  std::optional<std::int64_t> window;  // k; nullopt: the window policy's
+  std::optional<std::int64_t> window;  // k or kAutoWindow; nullopt: the
+                                       // decoder's
   bool keep_proposals = false;
   std::vector<Token> prediction;  // how the user thinks it goes on
   // Whether log-probabilities are kept, and of how many candidates a token.
@@ -86,8 +87,9 @@ class Sequence {
 
   // Takes over a verdict's tokens, up to the first stop token, max_tokens or
   // `n_positions` tokens in all; finishes the sequence there. Returns how many.
-  // `logprobs`: one a token of the verdict, or none. Requires: !finished().
-  std::int64_t append(const Verdict& verdict, std::int64_t drafted,
+  // `last`: whether its last token is kRecovered or kBonus. `logprobs`: one a
+  // token of the verdict, or none. Requires: !finished().
+  std::int64_t append(const Verdict& verdict, Origin last,
                       std::int64_t n_positions,
                       std::span<TokenLogprobs> logprobs = {});
 

@@ -20,41 +20,41 @@ SkipDrafter::SkipDrafter(ModelScorer& target, std::int64_t layers)
 
 std::vector<Draft> SkipDrafter::propose(
     std::span<const DraftRequest> requests) {
-  std::vector<Draft> drafts(requests.size());
-  std::vector<SampledDraft> running;
-  running.reserve(requests.size());
+  std::vector<Draft> drafts = pool_.take(requests.size());
+  const Emptied emptied(drafts_);  // which takes back what is drafted
+  drafts_.reserve(requests.size());
   for (size_t i = 0; i < requests.size(); ++i) {
     if (requests[i].length == 0) continue;
-    running.emplace_back(requests[i], requests[i].length, drafts[i]);
+    drafts_.emplace_back(requests[i], requests[i].length, drafts[i]);
   }
-  run(running);
+  run();
   return drafts;
 }
 
 // One pass a drafted token, for all that have not come to their end.
-void SkipDrafter::run(std::span<SampledDraft> drafts) {
-  std::vector<SampledDraft*> running;
-  std::vector<std::int64_t> cached;
-  for (SampledDraft& draft : drafts) {
-    running.push_back(&draft);
-    cached.push_back(target_.length(draft.sequence().target_id));
-    assert(cached.back() == draft.sequence().size() - 1);
+void SkipDrafter::run() {
+  running_.clear();
+  cached_.clear();
+  for (SampledDraft& draft : drafts_) {
+    running_.push_back(&draft);
+    cached_.push_back(target_.length(draft.sequence().target_id));
+    assert(cached_.back() == draft.sequence().size() - 1);
   }
-  while (!running.empty()) {
+  while (!running_.empty()) {
     batch_.clear();
-    for (const SampledDraft* draft : running) {
+    for (const SampledDraft* draft : running_) {
       const SequenceId id = draft->sequence().target_id;
       const auto length = static_cast<size_t>(target_.length(id));
       batch_.add(id, draft->history().tokens().subspan(length), 1);
     }
     const Logits logits = target_.forward_first(batch_, layers_);
     std::int64_t row = 0;
-    std::erase_if(running, [&](SampledDraft* draft) {
+    std::erase_if(running_, [&](SampledDraft* draft) {
       return !draft->extend(logits.row(row++), processor_);
     });
   }
-  for (size_t i = 0; i < drafts.size(); ++i) {
-    target_.truncate(drafts[i].sequence().target_id, cached[i]);
+  for (size_t i = 0; i < drafts_.size(); ++i) {
+    target_.truncate(drafts_[i].sequence().target_id, cached_[i]);
   }
 }
 

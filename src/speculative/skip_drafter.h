@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sampling/processors.h"
+#include "speculative/draft_pool.h"
 #include "speculative/drafter.h"
 #include "speculative/sampled_draft.h"
 #include "speculative/scorer.h"
@@ -25,16 +26,25 @@ class SkipDrafter final : public Drafter {
   SkipDrafter(ModelScorer& target, std::int64_t layers);
 
   std::vector<Draft> propose(std::span<const DraftRequest> requests) override;
+  void recycle(std::vector<Draft>&& drafts) override {
+    pool_.recycle(std::move(drafts), processor_);
+  }
   void commit(const Sequence&) override {}
   void forget(const Sequence&) override {}
 
  private:
-  void run(std::span<SampledDraft> drafts);
+  void run();
 
   ModelScorer& target_;
   std::int64_t layers_;
   LogitsProcessor processor_;
-  Batch batch_;  // scratch
+  DraftPool pool_;
+
+  // Scratch, kept for its memory.
+  std::vector<SampledDraft> drafts_;
+  std::vector<SampledDraft*> running_;
+  std::vector<std::int64_t> cached_;
+  Batch batch_;
 };
 
 }  // namespace pilotfish

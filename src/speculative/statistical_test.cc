@@ -13,12 +13,14 @@
 #include <tuple>
 #include <vector>
 
+#include "pilotfish/window.h"
 #include "speculative/block_rule.h"
 #include "speculative/ngram_drafter.h"
 #include "speculative/preference_drafter.h"
 #include "speculative/suffix_drafter.h"
 #include "speculative/testing/naive_loop.h"
 #include "speculative/testing/toy.h"
+#include "speculative/testing/windows.h"
 
 namespace pilotfish {
 namespace {
@@ -204,6 +206,92 @@ TEST_P(LosslessLookup, WithSuffixesACorpusAndThenAModel) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Acceptors, LosslessLookup,
+                         testing::Values("rejection", "block"),
+                         [](const auto& test) { return test.param; });
+
+// Windows that change all the time, and drafts that end by what was drafted.
+class LosslessWindows : public testing::TestWithParam<const char*> {
+ protected:
+  LosslessWindows() { toy_.window = kAutoWindow; }
+
+  double p_value(Drafter& drafter, std::shared_ptr<WindowPolicy> policy,
+                 const char* acceptor, std::uint64_t trials = kTrials) const {
+    TableScorer target(toy_.target);
+    return test::decoded_tally(toy_, trials, target, drafter,
+                               make_acceptor(acceptor),
+                               {.policy = std::move(policy)})
+        .p_value(test::expected_tally(toy_));
+  }
+
+  Toy toy_ = narrow_toy();
+  TableScorer draft_{toy_.draft};
+  ModelDrafter drafter_{draft_, 16};
+};
+
+TEST_P(LosslessWindows, Wild) {
+  EXPECT_GT(
+      p_value(drafter_, std::make_shared<test::WildWindow>(1), GetParam()),
+      kLevel);
+}
+
+TEST_P(LosslessWindows, EndedByConfidence) {
+  EXPECT_GT(
+      p_value(drafter_, std::make_shared<test::SureWindow>(0.3), GetParam()),
+      kLevel);
+}
+
+TEST_P(LosslessWindows, Adaptive) {
+  EXPECT_GT(
+      p_value(drafter_, std::make_shared<test::ClocklessWindow>(1), GetParam()),
+      kLevel);
+}
+
+TEST_P(LosslessWindows, AdaptiveWithPreferences) {
+  toy_.prompt = {3, 7, 3, 7, 12, 3, 7};
+  std::vector<std::unique_ptr<Drafter>> drafters;
+  drafters.push_back(std::make_unique<NgramDrafter>());
+  drafters.push_back(std::make_unique<ModelDrafter>(draft_, 16));
+  PreferenceDrafter drafter(std::move(drafters));
+  EXPECT_GT(
+      p_value(drafter, std::make_shared<test::ClocklessWindow>(2), GetParam()),
+      kLevel);
+}
+
+TEST_P(LosslessWindows, PeekingAtTheNumbersThatDecideIsCaught) {
+  EXPECT_LT(p_value(drafter_, std::make_shared<test::PeekingWindow>(),
+                    GetParam(), kControlTrials),
+            kCaught);
+}
+
+// Takes back the token that it ends with, where that is an unsure one.
+class TakesBack final : public Drafter {
+ public:
+  explicit TakesBack(Drafter& drafter) : drafter_(drafter) {}
+
+  std::vector<Draft> propose(std::span<const DraftRequest> requests) override {
+    std::vector<Draft> drafts = drafter_.propose(requests);
+    for (Draft& draft : drafts) {
+      if (draft.size() == 0 || draft.proposed(draft.size() - 1) > 0.3) continue;
+      draft.tokens.pop_back();
+      draft.probs.pop_back();
+    }
+    return drafts;
+  }
+  void commit(const Sequence& sequence) override { drafter_.commit(sequence); }
+  void forget(const Sequence& sequence) override { drafter_.forget(sequence); }
+
+ private:
+  Drafter& drafter_;
+};
+
+TEST_P(LosslessWindows, TakingBackAnUnsureTokenIsCaught) {
+  TakesBack drafter(drafter_);
+  EXPECT_LT(p_value(drafter, std::make_shared<test::SureWindow>(0.3),
+                    GetParam(), kControlTrials),
+            kCaught);
+}
+
+INSTANTIATE_TEST_SUITE_P(Acceptors, LosslessWindows,
                          testing::Values("rejection", "block"),
                          [](const auto& test) { return test.param; });
 

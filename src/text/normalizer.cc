@@ -78,7 +78,7 @@ class BlankNormalizer : public Normalizer {
     if (prefixed) out.insert(0, blank);
     // SentencePiece drops a U+2581 that ends the text like a space there.
     while (rules_.remove_extra && out.ends_with(blank)) {
-      out.resize(out.size() - blank.size());
+      out.erase(out.size() - blank.size());
     }
     return out;
   }

@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "formats/checkpoint.h"
 #include "formats/tensor_file_writer.h"
+#include "model/tensor_names.h"
 #include "pilotfish/model_config.h"
 
 namespace pilotfish {
@@ -16,6 +18,11 @@ namespace pilotfish {
 // row i together with row i + head_dim / 2; llama.cpp's "llama" architecture
 // turns neighbours, so its converter interleaves the two halves.
 enum class RowOrder { kSame, kInterleave, kSeparate };
+
+// Outermost first; nullopt where the model has no such tensor, and for
+// kRopeFrequencies, which each format says in its own way.
+std::optional<std::vector<std::int64_t>> tensor_shape(
+    TensorRole role, const ModelConfig& config);
 
 // One tensor on its way from one file into another.
 struct TensorMove {

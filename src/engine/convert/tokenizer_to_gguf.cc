@@ -265,22 +265,6 @@ void TokenizerExport::set_common(std::string_view model, std::string_view pre) {
   }
 }
 
-// The first token of texts and those that end them, of which GGUF has room for
-// three: of a text, a turn and a message.
-void set_special_ids(Token bos, std::span<const Token> ends,
-                     GgufHeader& header) {
-  constexpr const char* kEndKeys[] = {"tokenizer.ggml.eos_token_id",
-                                      "tokenizer.ggml.eot_token_id",
-                                      "tokenizer.ggml.eom_token_id"};
-  for (size_t i = 0; i < std::min(ends.size(), std::size(kEndKeys)); ++i) {
-    header.set_u32(kEndKeys[i], static_cast<std::uint32_t>(ends[i]));
-  }
-  if (bos >= 0) {
-    header.set_u32("tokenizer.ggml.bos_token_id",
-                   static_cast<std::uint32_t>(bos));
-  }
-}
-
 // A model may end at other tokens than its tokenizer does.
 void TokenizerExport::set_ends() {
   std::vector<Token> ends = config_.eos;
@@ -308,6 +292,20 @@ void TokenizerExport::set_ends() {
 }
 
 }  // namespace
+
+void set_special_ids(Token bos, std::span<const Token> ends,
+                     GgufHeader& header) {
+  constexpr const char* kEndKeys[] = {"tokenizer.ggml.eos_token_id",
+                                      "tokenizer.ggml.eot_token_id",
+                                      "tokenizer.ggml.eom_token_id"};
+  for (size_t i = 0; i < std::min(ends.size(), std::size(kEndKeys)); ++i) {
+    header.set_u32(kEndKeys[i], static_cast<std::uint32_t>(ends[i]));
+  }
+  if (bos >= 0) {
+    header.set_u32("tokenizer.ggml.bos_token_id",
+                   static_cast<std::uint32_t>(bos));
+  }
+}
 
 void set_tokenizer(const fs::path& folder, const ModelConfig& config,
                    GgufHeader& header) {

@@ -2,9 +2,11 @@
 #define PILOTFISH_ENGINE_CONVERT_TOKENIZER_TO_GGUF_H_
 
 #include <filesystem>
+#include <span>
 
 #include "formats/gguf_writer.h"
 #include "pilotfish/model_config.h"
+#include "pilotfish/token.h"
 
 namespace pilotfish {
 
@@ -13,6 +15,11 @@ namespace pilotfish {
 // Throws Error where it is malformed or nothing that GGUF has a name for.
 void set_tokenizer(const std::filesystem::path& folder,
                    const ModelConfig& config, GgufHeader& header);
+
+// Sets the ids of the first token of texts (negative: none) and of those that
+// end them, of which GGUF has room for three: of a text, a turn and a message.
+void set_special_ids(Token bos, std::span<const Token> ends,
+                     GgufHeader& header);
 
 }  // namespace pilotfish
 

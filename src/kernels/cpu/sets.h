@@ -17,6 +17,9 @@ extern const Kernels kKernels;
 namespace avx512 {
 extern const Kernels kKernels;
 }
+namespace avx512_vnni {
+extern const Kernels kKernels;
+}
 namespace avx512_bf16 {
 extern const Kernels kKernels;
 }

@@ -18,7 +18,7 @@ namespace pilotfish::test {
 // is integrated over its randomness exactly, without sampling.
 class OutcomeTree {
  public:
-  bool accepts(double probability, std::size_t) const {
+  bool accepts(double probability, std::size_t, std::size_t = 0) const {
     const double p = probability > 0 ? std::min(probability, 1.0) : 0;
     return choose({p, 1 - p}) == 0;
   }

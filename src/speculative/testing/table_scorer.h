@@ -79,13 +79,25 @@ class TableScorer final : public Scorer {
     if (sequences_.erase(sequence) == 0) throw std::logic_error("release");
   }
   std::int64_t length(SequenceId sequence) const override {
-    return std::ssize(sequences_.at(sequence));
+    return std::ssize(sequences_.at(sequence).prefix);
   }
   void truncate(SequenceId sequence, std::int64_t length) override {
     if (length < 0 || length > this->length(sequence)) {
       throw std::logic_error("truncate to more than there is");
     }
-    sequences_.at(sequence).resize(static_cast<size_t>(length));
+    sequences_.at(sequence).prefix.resize(static_cast<size_t>(length));
+    sequences_.at(sequence).tree.clear();
+  }
+  void keep(SequenceId sequence, std::span<const std::int32_t> path) override {
+    Cached& cached = sequences_.at(sequence);
+    std::int32_t parent = -1;
+    for (const std::int32_t row : path) {
+      const Node& node = cached.tree.at(static_cast<size_t>(row));
+      if (node.parent != parent) throw std::logic_error("keep of no path");
+      cached.prefix.push_back(node.token);
+      parent = row;
+    }
+    cached.tree.clear();
   }
 
   Logits forward(const Batch& batch) override {
@@ -94,14 +106,23 @@ class TableScorer final : public Scorer {
     most_rows = std::max(most_rows, batch.rows());
     out_.clear();
     for (const Batch::Entry& entry : batch.entries()) {
-      std::vector<Token>& prefix = sequences_.at(entry.sequence);
+      Cached& cached = sequences_.at(entry.sequence);
+      if (!entry.is_tree && !cached.tree.empty()) {
+        throw std::logic_error("a line behind a tree");
+      }
       for (std::int64_t i = 0; i < entry.rows; ++i) {
         const Token token =
             batch.tokens()[static_cast<size_t>(entry.first_row + i)];
         if (token < 0 || token >= vocab_size()) throw Error("table: token");
-        if (std::ssize(prefix) == n_positions_) throw Error("table: no room");
-        prefix.push_back(token);
+        if (cached.slots() == n_positions_) throw Error("table: no room");
+        if (entry.is_tree) {
+          const auto row = static_cast<size_t>(i);
+          cached.tree.push_back({token, batch.parents(entry)[row]});
+        } else {
+          cached.prefix.push_back(token);
+        }
         if (i < entry.rows - entry.logits_rows) continue;
+        const std::vector<Token> prefix = cached.latest_path();
         const std::span<const float> row = table_.row(prefix);
         out_.insert(out_.end(), row.begin(), row.end());
       }
@@ -111,7 +132,7 @@ class TableScorer final : public Scorer {
 
   // What is cached of a sequence.
   const std::vector<Token>& cached(SequenceId sequence) const {
-    return sequences_.at(sequence);
+    return sequences_.at(sequence).prefix;
   }
   size_t in_use() const { return sequences_.size(); }
 
@@ -120,11 +141,32 @@ class TableScorer final : public Scorer {
   std::int64_t most_rows = 0;  // of one pass
 
  private:
+  struct Node {
+    Token token;
+    std::int32_t parent;
+  };
+  struct Cached {
+    std::vector<Token> prefix;
+    std::vector<Node> tree;
+
+    std::int64_t slots() const { return std::ssize(prefix) + std::ssize(tree); }
+    // The prefix and the path through the tree to its latest row.
+    std::vector<Token> latest_path() const {
+      std::vector<Token> path;
+      for (auto row = static_cast<std::int32_t>(tree.size()) - 1; row >= 0;
+           row = tree[static_cast<size_t>(row)].parent) {
+        path.insert(path.begin(), tree[static_cast<size_t>(row)].token);
+      }
+      path.insert(path.begin(), prefix.begin(), prefix.end());
+      return path;
+    }
+  };
+
   LogitTable table_;
   std::int64_t n_positions_;
   size_t max_sequences_;
   SequenceId next_ = 0;
-  std::map<SequenceId, std::vector<Token>> sequences_;
+  std::map<SequenceId, Cached> sequences_;
   std::vector<float> out_;
 };
 

@@ -141,9 +141,10 @@ inline Tally expected_tally(const Toy& toy) {
 // Runs the real decoder with seeds 0 to trials - 1, many sequences together.
 inline Tally decoded_tally(const Toy& toy, std::uint64_t trials, Scorer& target,
                            Drafter& drafter,
-                           std::shared_ptr<const TokenAcceptor> acceptor) {
+                           std::shared_ptr<const TokenAcceptor> acceptor,
+                           const DecoderOptions& options = {}) {
   constexpr size_t kTogether = 32;
-  SpeculativeDecoder decoder(target, drafter, std::move(acceptor));
+  SpeculativeDecoder decoder(target, drafter, std::move(acceptor), options);
   Tally tally(toy.target.vocab_size(), toy.max_tokens);
   decode_all(
       decoder, trials, kTogether,

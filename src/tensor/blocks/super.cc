@@ -8,29 +8,6 @@ namespace pilotfish {
 
 using namespace block;
 
-namespace {
-
-// q4_k and q5_k pack eight 6-bit scales and eight 6-bit minima in 12 bytes: the
-// first four of each in the low six bits of bytes 0-3 and 4-7; the other four
-// in the halves of bytes 8-11 and the top two bits of the first eight.
-struct ScaleAndMinimum {
-  float scale;
-  float minimum;
-};
-ScaleAndMinimum scale_and_minimum(const std::byte* packed, int group) {
-  const auto at = [&](int i) { return u8(packed + i); };
-  if (group < 4) {
-    return {static_cast<float>(at(group) & 63),
-            static_cast<float>(at(group + 4) & 63)};
-  }
-  return {
-      static_cast<float>((at(group + 4) & 15) | (at(group - 4) >> 6) << 4),
-      static_cast<float>((at(group + 4) >> 4) | (at(group) >> 6) << 4),
-  };
-}
-
-}  // namespace
-
 // 16 scale | minimum << 4 | 64 quants of 2 bits | f16 d | f16 dmin
 // Groups of 16. Each half of 128 elements has 32 bytes; the elements' bits 0-1
 // hold its first 32 elements, bits 2-3 the next, and so on.
@@ -84,8 +61,8 @@ void unpack_q4_k(const std::byte* block, float* out) {
   const float dmin = f16(block + 2);
   for (int group = 0; group < 8; ++group) {
     const ScaleAndMinimum s = scale_and_minimum(block + 4, group);
-    const float scale = d * s.scale;
-    const float minimum = dmin * s.minimum;
+    const float scale = d * static_cast<float>(s.scale);
+    const float minimum = dmin * static_cast<float>(s.minimum);
     const std::byte* quants = block + 16 + 32 * (group / 2);
     for (int l = 0; l < 32; ++l) {
       const unsigned q = u8(quants + l) >> (4 * (group % 2)) & 15;
@@ -102,8 +79,8 @@ void unpack_q5_k(const std::byte* block, float* out) {
   const std::byte* fifth = block + 16;
   for (int group = 0; group < 8; ++group) {
     const ScaleAndMinimum s = scale_and_minimum(block + 4, group);
-    const float scale = d * s.scale;
-    const float minimum = dmin * s.minimum;
+    const float scale = d * static_cast<float>(s.scale);
+    const float minimum = dmin * static_cast<float>(s.minimum);
     const std::byte* quants = block + 48 + 32 * (group / 2);
     for (int l = 0; l < 32; ++l) {
       const unsigned q = (u8(quants + l) >> (4 * (group % 2)) & 15) |

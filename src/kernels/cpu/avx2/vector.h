@@ -67,6 +67,43 @@ struct Vector {
     return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
   }
 
+  // Half as many doubles, for what is summed or compared exactly.
+  using Doubles = __m256d;
+  static constexpr int kDoubleLanes = 4;
+  static Doubles broadcast_double(double x) { return _mm256_set1_pd(x); }
+  static Doubles add(Doubles a, Doubles b) { return _mm256_add_pd(a, b); }
+  static Doubles subtract(Doubles a, Doubles b) { return _mm256_sub_pd(a, b); }
+  static Doubles multiply(Doubles a, Doubles b) { return _mm256_mul_pd(a, b); }
+  static Doubles fma(Doubles a, Doubles b, Doubles c) {
+    return _mm256_fmadd_pd(a, b, c);
+  }
+  static Doubles fnma(Doubles a, Doubles b, Doubles c) {
+    return _mm256_fnmadd_pd(a, b, c);
+  }
+  // Where one of them is NaN: b.
+  static Doubles max(Doubles a, Doubles b) { return _mm256_max_pd(a, b); }
+  // kDoubleLanes floats; any alignment.
+  static Doubles load_as_doubles(const float *p) {
+    return _mm256_cvtps_pd(_mm_loadu_ps(p));
+  }
+  static void store(double *p, Doubles x) { _mm256_storeu_pd(p, x); }
+  // `value` where x >= low, 0 elsewhere.
+  static Doubles where_at_least(Doubles x, Doubles low, Doubles value) {
+    return _mm256_and_pd(_mm256_cmp_pd(x, low, _CMP_GE_OQ), value);
+  }
+  // x * 2^n for the integer n in the low bits of `shifted`. x is normal, and so
+  // is the result.
+  static Doubles scale_by_low_bits(Doubles x, Doubles shifted) {
+    return _mm256_castsi256_pd(
+        _mm256_add_epi64(_mm256_castpd_si256(x),
+                         _mm256_slli_epi64(_mm256_castpd_si256(shifted), 52)));
+  }
+  // Bit i is set where x[i] >= low[i]; not where one of them is NaN.
+  static unsigned at_least(Floats x, Floats low) {
+    return static_cast<unsigned>(
+        _mm256_movemask_ps(_mm256_cmp_ps(x, low, _CMP_GE_OQ)));
+  }
+
   // (a, b) as one sequence: its even and its odd elements; and the inverse.
   static void deinterleave(Floats a, Floats b, Floats &even, Floats &odd) {
     even = in_order(_mm256_shuffle_ps(a, b, 0x88));

@@ -76,6 +76,46 @@ namespace pilotfish::PILOTFISH_AVX512_SET(avx512) {
       return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
     }
 
+    // Half as many doubles, for what is summed or compared exactly.
+    using Doubles = __m512d;
+    static constexpr int kDoubleLanes = 8;
+    static Doubles broadcast_double(double x) { return _mm512_set1_pd(x); }
+    static Doubles add(Doubles a, Doubles b) { return _mm512_add_pd(a, b); }
+    static Doubles subtract(Doubles a, Doubles b) {
+      return _mm512_sub_pd(a, b);
+    }
+    static Doubles multiply(Doubles a, Doubles b) {
+      return _mm512_mul_pd(a, b);
+    }
+    static Doubles fma(Doubles a, Doubles b, Doubles c) {
+      return _mm512_fmadd_pd(a, b, c);
+    }
+    static Doubles fnma(Doubles a, Doubles b, Doubles c) {
+      return _mm512_fnmadd_pd(a, b, c);
+    }
+    // Where one of them is NaN: b.
+    static Doubles max(Doubles a, Doubles b) { return _mm512_max_pd(a, b); }
+    // kDoubleLanes floats; any alignment.
+    static Doubles load_as_doubles(const float *p) {
+      return _mm512_cvtps_pd(_mm256_loadu_ps(p));
+    }
+    static void store(double *p, Doubles x) { _mm512_storeu_pd(p, x); }
+    // `value` where x >= low, 0 elsewhere.
+    static Doubles where_at_least(Doubles x, Doubles low, Doubles value) {
+      return _mm512_maskz_mov_pd(_mm512_cmp_pd_mask(x, low, _CMP_GE_OQ), value);
+    }
+    // x * 2^n for the integer n in the low bits of `shifted`. x is normal, and
+    // so is the result.
+    static Doubles scale_by_low_bits(Doubles x, Doubles shifted) {
+      return _mm512_castsi512_pd(_mm512_add_epi64(
+          _mm512_castpd_si512(x),
+          _mm512_slli_epi64(_mm512_castpd_si512(shifted), 52)));
+    }
+    // Bit i is set where x[i] >= low[i]; not where one of them is NaN.
+    static unsigned at_least(Floats x, Floats low) {
+      return _mm512_cmp_ps_mask(x, low, _CMP_GE_OQ);
+    }
+
     // (a, b) as one sequence: its even and its odd elements; and the inverse.
     static void deinterleave(Floats a, Floats b, Floats &even, Floats &odd) {
       even = _mm512_permutex2var_ps(

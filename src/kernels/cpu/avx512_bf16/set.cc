@@ -1,10 +1,11 @@
+#include "kernels/cpu/avx512/vector.h"
+// After vector.h, which has its intrinsics.
+#include "kernels/cpu/sets.h"
+#include "kernels/cpu/simd/packed_512.h"
 #include "kernels/cpu/simd/set.h"
 
-#include "kernels/cpu/avx512/vector.h"
-#include "kernels/cpu/sets.h"
-
-// The AVX-512 set with vdpbf16ps for bf16 weights: activations are rounded to
-// bf16, as most frameworks compute such models, and multiply twice as fast.
+// The AVX-512 VNNI set with vdpbf16ps for bf16 weights: activations are rounded
+// to bf16, as most frameworks compute such models, and multiply twice as fast.
 namespace pilotfish::PILOTFISH_AVX512_SET(avx512_bf16) {
   namespace {
 
@@ -61,8 +62,8 @@ namespace pilotfish::PILOTFISH_AVX512_SET(avx512_bf16) {
   }
 
   constexpr Kernels make() {
-    Kernels kernels =
-        simd::make_kernels<Vector>(PILOTFISH_AVX512_NAME("avx512_bf16"));
+    Kernels kernels = simd::make_kernels<Vector, simd::PackedFormats512>(
+        PILOTFISH_AVX512_NAME("avx512_bf16"));
     kernels.activation_bytes = activation_bytes;
     kernels.pack_activations = pack_activations;
     kernels.matmul = matmul;

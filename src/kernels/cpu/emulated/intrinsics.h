@@ -66,6 +66,14 @@ __m256i cvtps_ph(simde__m512 x) {
                           _mm256_cvtps_ph(halves.low, 8));
 }
 
+simde__m512d cvtps_pd(__m256 x) {
+  const __m256d halves[] = {_mm256_cvtps_pd(_mm256_castps256_ps128(x)),
+                            _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1))};
+  simde__m512d result;
+  std::memcpy(&result, halves, sizeof result);
+  return result;
+}
+
 simde__m512i cvtepu16_epi32(__m256i x) {
   return Integers(_mm256_cvtepu16_epi32(_mm256_castsi256_si128(x)),
                   _mm256_cvtepu16_epi32(_mm256_extracti128_si256(x, 1)))
@@ -76,6 +84,26 @@ simde__m512i cvtepi8_epi32(__m128i x) {
   return Integers(_mm256_cvtepi8_epi32(x),
                   _mm256_cvtepi8_epi32(_mm_srli_si128(x, 8)))
       .whole();
+}
+
+simde__m512i cvtepu8_epi32(__m128i x) {
+  return Integers(_mm256_cvtepu8_epi32(x),
+                  _mm256_cvtepu8_epi32(_mm_srli_si128(x, 8)))
+      .whole();
+}
+
+// Not inlined: the sets have hundreds of them.
+[[gnu::noinline]] simde__m512i dpbusd_epi32(simde__m512i sum, simde__m512i a,
+                                            simde__m512i b) {
+  std::int32_t sums[16];
+  std::uint8_t left[64];
+  std::int8_t right[64];
+  std::memcpy(sums, &sum, sizeof sums);
+  std::memcpy(left, &a, sizeof left);
+  std::memcpy(right, &b, sizeof right);
+  for (int i = 0; i < 64; ++i) sums[i / 4] += left[i] * right[i];
+  std::memcpy(&sum, sums, sizeof sum);
+  return sum;
 }
 
 simde__m512 cvtepi32_ps(simde__m512i x) {
@@ -103,8 +131,11 @@ __m256i cvtepi32_epi16(simde__m512i x) {
 #undef _mm512_mask_storeu_ps
 #undef _mm512_cvtph_ps
 #undef _mm512_cvtps_ph
+#undef _mm512_cvtps_pd
 #undef _mm512_cvtepu16_epi32
 #undef _mm512_cvtepi8_epi32
+#undef _mm512_cvtepu8_epi32
+#undef _mm512_dpbusd_epi32
 #undef _mm512_cvtepi32_ps
 #undef _mm512_cvtepi32_epi16
 #define _mm512_extractf32x8_ps pilotfish::emulated::extractf32x8_ps
@@ -112,8 +143,11 @@ __m256i cvtepi32_epi16(simde__m512i x) {
 #define _mm512_mask_storeu_ps pilotfish::emulated::mask_storeu_ps
 #define _mm512_cvtph_ps pilotfish::emulated::cvtph_ps
 #define _mm512_cvtps_ph(x, rounding) pilotfish::emulated::cvtps_ph(x)
+#define _mm512_cvtps_pd pilotfish::emulated::cvtps_pd
 #define _mm512_cvtepu16_epi32 pilotfish::emulated::cvtepu16_epi32
 #define _mm512_cvtepi8_epi32 pilotfish::emulated::cvtepi8_epi32
+#define _mm512_cvtepu8_epi32 pilotfish::emulated::cvtepu8_epi32
+#define _mm512_dpbusd_epi32 pilotfish::emulated::dpbusd_epi32
 #define _mm512_cvtepi32_ps pilotfish::emulated::cvtepi32_ps
 #define _mm512_cvtepi32_epi16 pilotfish::emulated::cvtepi32_epi16
 

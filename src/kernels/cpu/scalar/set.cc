@@ -4,11 +4,13 @@
 
 namespace pilotfish::scalar {
 
-const Kernels kKernels = {
+constinit const Kernels kKernels = {
     .name = "scalar",
     .activation_bytes = activation_bytes,
     .pack_activations = pack_activations,
     .matmul = matmul,
+    .packed = {packed_activation_bytes, pack_quantised_activations,
+               packed_matmul},
     .dequantise = dequantise_row,
     .store = store,
     .rms_norm = rms_norm,
@@ -16,6 +18,13 @@ const Kernels kKernels = {
     .silu_multiply = silu_multiply,
     .add = add,
     .attention = attention,
+    .logits =
+        {
+            .block_maxima = block_maxima,
+            .select = select,
+            .approximate_mass = approximate_mass,
+            .weigh = weigh,
+        },
 };
 
 }  // namespace pilotfish::scalar

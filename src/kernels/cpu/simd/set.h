@@ -3,19 +3,22 @@
 
 #include "kernels/cpu/simd/attention.h"
 #include "kernels/cpu/simd/elementwise.h"
+#include "kernels/cpu/simd/logits.h"
 #include "kernels/cpu/simd/matmul.h"
+#include "kernels/cpu/simd/packed_256.h"
 #include "kernels/cpu/simd/unpack.h"
 #include "kernels/kernels.h"
 
 namespace pilotfish::simd {
 
-template <typename V>
+template <typename V, typename Formats = PackedFormats256>
 constexpr Kernels make_kernels(const char* name) {
   return {
       .name = name,
       .activation_bytes = activation_bytes<V>,
       .pack_activations = pack_activations<V>,
       .matmul = matmul<V>,
+      .packed = PackedFunctions<Formats>::table(),
       .dequantise = Unpacker<V>::row,
       .store = store<V>,
       .rms_norm = rms_norm<V>,
@@ -23,6 +26,7 @@ constexpr Kernels make_kernels(const char* name) {
       .silu_multiply = silu_multiply<V>,
       .add = add<V>,
       .attention = attention<V>,
+      .logits = make_logit_kernels<V>(),
   };
 }
 

@@ -1,0 +1,173 @@
+#include "pilotfish/bench.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/bench_report.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/report.h"
+#include "cli/session.h"
+#include "cli/terminal.h"
+#include "pilotfish/error.h"
+#include "pilotfish/inspect.h"
+
+namespace pilotfish::cli {
+namespace {
+
+struct Options {
+  std::string model;
+  std::string draft;  // empty or "none": no speculation
+  std::string dtype;
+  std::string draft_dtype;
+  std::string kv_dtype = "f16";
+  std::vector<int> threads = {0};
+  BenchOptions bench;
+  bool json = false;
+  bool csv = false;
+  bool markdown = false;
+};
+
+PlannedModel plan_of(const std::string& path, std::optional<DType> dtype) {
+  const ModelDescription description = inspect_model(path);
+  return dtype ? planned_model(path, description.config, *dtype)
+               : planned_model(description);
+}
+
+bool has_draft(const Options& options) {
+  return !options.draft.empty() && options.draft != "none";
+}
+
+void check(const Options& options) {
+  if (options.json + options.csv + options.markdown > 1) {
+    throw UsageError("expected one of --json, --csv and --markdown");
+  }
+  if (options.bench.synthetic_acceptance && !has_draft(options)) {
+    throw UsageError("--synthetic-acceptance needs a draft, -d MODEL");
+  }
+}
+
+// With each number of threads in turn.
+std::vector<BenchReport> measure(const Options& options,
+                                 BenchSubject& subject) {
+  const auto dtype = dtype_of("--dtype", options.dtype);
+  const auto draft_dtype = dtype_of("--draft-dtype", options.draft_dtype);
+  const PlannedModel plan = plan_of(options.model, dtype);
+  subject.dtype = dtype_name(plan.dtype);
+  if (has_draft(options)) {
+    subject.draft = options.draft;
+    subject.draft_dtype = dtype_name(plan_of(options.draft, draft_dtype).dtype);
+  }
+  std::vector<BenchReport> runs;
+  for (const int count : options.threads) {
+    LoadOptions load;
+    load.threads = make_threads(count);
+    load.dtype = dtype;
+    const auto target = load_model(options.model, "loading the target", load);
+    load.dtype = draft_dtype;
+    const auto draft =
+        has_draft(options)
+            ? load_model(options.draft, "loading the draft", load)
+            : nullptr;
+    Progress progress(
+        fmt::format("measuring with {} threads", thread_count(*load.threads)));
+    BenchOptions bench_options = subject.options;
+    bench_options.progress = [&](double done) { progress.update(done); };
+    runs.push_back(bench(target, plan, draft, *load.threads, bench_options));
+  }
+  return runs;
+}
+
+void run(const Options& options) {
+  BenchSubject subject{.model = options.model, .options = options.bench};
+  subject.options.kv_dtype = kv_dtype_of(options.kv_dtype);
+  const std::vector<BenchReport> runs = measure(options, subject);
+  if (options.json) {
+    write_out(dump(bench_json(subject, runs)));
+  } else if (options.csv) {
+    write_out(bench_csv(subject, runs));
+  } else {
+    write_out(bench_markdown(subject, runs));
+  }
+}
+
+void add_model_options(CLI::App& app, Options& options) {
+  const std::string group = "Model";
+  const auto add = [&](const char* names, auto& value, const char* text,
+                       const char* description) {
+    return app.add_option(names, value, description)
+        ->option_text(text)
+        ->group(group);
+  };
+  add("-m,--model", options.model, "MODEL", "Hugging Face folder or GGUF file")
+      ->required();
+  add("-d,--draft,--model-draft", options.draft, "MODEL",
+      "A draft, to measure speculation too");
+  add("--dtype", options.dtype, "TYPE",
+      "Convert the weights on loading: bf16, f16, f32, q8_0 or q4_0");
+  add("--draft-dtype", options.draft_dtype, "TYPE",
+      "As --dtype, for the draft");
+  add("--kv-dtype", options.kv_dtype, "TYPE",
+      "Storage of keys and values: f16 (default), bf16 or f32");
+  add("-t,--threads", options.threads, "N,..",
+      "Threads to compute with, several in turn (default: one a processor)")
+      ->delimiter(',');
+}
+
+void add_measurement_options(CLI::App& app, Options& options) {
+  BenchOptions& bench = options.bench;
+  const std::string group = "Measurements";
+  const auto add = [&](const char* names, auto& value, const char* text,
+                       const char* description) {
+    return app.add_option(names, value, description)
+        ->option_text(text)
+        ->group(group);
+  };
+  add("-p,--prompt-tokens,--n-prompt", bench.prompt_tokens, "N",
+      "Prefill so many tokens (default 512; 0: no prefill)");
+  add("-n,--generate-tokens,--n-gen", bench.generate_tokens, "N",
+      "Generate so many (default 128; 0: no decoding)");
+  add("--context", bench.context, "N",
+      "Tokens in the cache when passes are timed and decoding begins (default "
+      "64)");
+  add("--rows", bench.rows, "M,..",
+      "Passes over so many rows (default 2 to 16 and 32)")
+      ->delimiter(',');
+  add("--contexts", bench.contexts, "N,..",
+      "Also a pass over one row after so many tokens")
+      ->delimiter(',');
+  add("-k,--windows", bench.windows, "K,..",
+      "Windows to decode with where there is a draft (default 5)")
+      ->delimiter(',');
+  add("--synthetic-acceptance", bench.synthetic_acceptance, "R",
+      "Accept drafted tokens with probability R (default: decode greedily)");
+  add("-r,--repetitions", bench.repetitions, "N",
+      "Measurements of each figure (default 5)");
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app) {
+  CLI::App* command = app.add_subcommand(
+      "bench", "Speed of a model here, beside what the machine can do");
+  const auto options = std::make_shared<Options>();
+  add_model_options(*command, *options);
+  add_measurement_options(*command, *options);
+  const auto add_format = [&](const char* name, bool& flag, const char* help) {
+    command->add_flag(name, flag, help)->group("Output");
+  };
+  add_format("--markdown", options->markdown, "Markdown tables (default)");
+  add_format("--csv", options->csv, "A figure a line");
+  add_format("--json", options->json, "One JSON object");
+  command->callback([options] {
+    check(*options);
+    run(*options);
+  });
+}
+
+}  // namespace pilotfish::cli

@@ -1,0 +1,112 @@
+#include "cli/sweep_command.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <set>
+#include <string_view>
+#include <vector>
+
+namespace pilotfish::cli {
+namespace {
+
+using Drafters = std::vector<DrafterKind>;
+
+bool contains(const Drafters& drafters, DrafterKind kind) {
+  return std::ranges::count(drafters, kind) > 0;
+}
+
+// Whether a flag that the sweep was given says something about decoding with
+// `drafters`, and is not what the sweep itself chose.
+bool passes_on(const std::string& flag, const Session& session,
+               const Drafters& drafters) {
+  static const std::set<std::string> kChosen = {
+      "model",    "draft",       "window",       "draft-max", "drafter",
+      "acceptor", "temperature", "reproducible", "help"};
+  if (kChosen.contains(flag)) return false;
+  if (flag == "draft-dtype" || flag == "tree-width") {
+    return contains(drafters, DrafterKind::kModel);
+  }
+  if (flag == "corpus") return contains(drafters, DrafterKind::kSuffix);
+  if (flag == "prediction") {
+    return contains(drafters, DrafterKind::kPrediction);
+  }
+  if (flag == "draft-layers") {  // the skip drafter's, where there is one
+    return contains(drafters, contains(session.drafters, DrafterKind::kSkip)
+                                  ? DrafterKind::kSkip
+                                  : DrafterKind::kModel);
+  }
+  return true;
+}
+
+std::string passed_on(const CLI::App& sweep, const Session& session,
+                      const Drafters& drafters) {
+  std::string text;
+  for (const CLI::Option* option : sweep.get_options()) {
+    if (option->count() == 0 || option->get_group() == "Sweep" ||
+        !passes_on(option->get_lnames().front(), session, drafters)) {
+      continue;
+    }
+    const std::string name = " --" + option->get_lnames().front();
+    if (option->get_items_expected_max() == 0) {
+      text += name;
+    } else {
+      for (const std::string& value : option->results()) {
+        text += name + " " + shell_word(value);
+      }
+    }
+  }
+  return text;
+}
+
+std::string setting_text(const Session& session, const Setting& setting) {
+  std::string text;
+  const Drafters& drafters = setting.drafters;
+  if (contains(drafters, DrafterKind::kModel)) {
+    text += " -d " + shell_word(session.draft->path().string());
+  }
+  if (drafters != Drafters{DrafterKind::kModel}) {
+    std::vector<std::string_view> names;
+    for (const DrafterKind kind : drafters) names.push_back(drafter_name(kind));
+    text += fmt::format(" --drafter {}", fmt::join(names, ","));
+  }
+  text += fmt::format(" -k {} --acceptor {}", window_text(setting.window),
+                      shell_word(setting.acceptor));
+  if (setting.temperature > 0) {
+    text += fmt::format(" --temperature {}", setting.temperature);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string shell_word(const std::string& word) {
+  constexpr std::string_view kPlain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+      "_@%+=:,./-";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) {
+    return word;
+  }
+  std::string quoted = "'";
+  for (const char c : word) {
+    if (c == '\'') {
+      quoted += "'\\''";
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "'";
+}
+
+std::string best_command(const CLI::App& sweep, const Session& session,
+                         const Comparison* best) {
+  std::string text =
+      "pilotfish generate -m " + shell_word(session.target->path().string());
+  text += best ? setting_text(session, best->setting) : " -d none";
+  return text +
+         passed_on(sweep, session, best ? best->setting.drafters : Drafters());
+}
+
+}  // namespace pilotfish::cli

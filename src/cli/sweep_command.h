@@ -1,0 +1,26 @@
+#ifndef PILOTFISH_CLI_SWEEP_COMMAND_H_
+#define PILOTFISH_CLI_SWEEP_COMMAND_H_
+
+#include <string>
+
+#include "cli/session.h"
+#include "cli/sweep_measure.h"
+
+namespace CLI {
+class App;
+}
+
+namespace pilotfish::cli {
+
+// `generate` with a setting of a sweep (nullptr: with plain decoding), for a
+// shell. `sweep` is the command as parsed: what it was told about models and
+// sampling is passed on.
+std::string best_command(const CLI::App& sweep, const Session& session,
+                         const Comparison* best);
+
+// A word as a POSIX shell reads it back.
+std::string shell_word(const std::string& word);
+
+}  // namespace pilotfish::cli
+
+#endif  // PILOTFISH_CLI_SWEEP_COMMAND_H_

@@ -1,0 +1,116 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "cli/commands.h"
+#include "cli/drafting.h"
+#include "cli/interrupt.h"
+#include "cli/options.h"
+#include "cli/partial_file.h"
+#include "cli/prompt.h"
+#include "cli/report.h"
+#include "cli/session.h"
+#include "cli/session_facts.h"
+#include "cli/terminal.h"
+#include "cli/trace_page.h"
+
+namespace pilotfish::cli {
+namespace {
+
+struct TraceOptions {
+  DecodingOptions decoding;
+  PromptOptions prompt;
+  std::string output;
+  bool json = false;
+};
+
+// What differs from its default.
+std::string sampling_text(const SamplingParams& params) {
+  std::string words =
+      fmt::format("temperature {}, seed {}", params.temperature, params.seed);
+  const SamplingParams defaults;
+  const auto add = [&](std::string_view name, auto value, auto usual) {
+    if (value != usual) words += fmt::format(", {} {}", name, value);
+  };
+  add("top-k", params.top_k, defaults.top_k);
+  add("typical-p", params.typical_p, defaults.typical_p);
+  add("top-p", params.top_p, defaults.top_p);
+  add("min-p", params.min_p, defaults.min_p);
+  add("repetition penalty", params.repetition_penalty,
+      defaults.repetition_penalty);
+  add("frequency penalty", params.frequency_penalty,
+      defaults.frequency_penalty);
+  add("presence penalty", params.presence_penalty, defaults.presence_penalty);
+  add("penalty window", params.penalty_window, defaults.penalty_window);
+  add("biased tokens:", params.logit_bias.size(), size_t{0});
+  add("allowed tokens:", params.allowed_tokens.size(), size_t{0});
+  add("banned tokens:", params.banned_tokens.size(), size_t{0});
+  add("bad words:", params.bad_words.size(), size_t{0});
+  return words;
+}
+
+Facts facts_of(const Session& session, const Request& request,
+               const Generation& generation) {
+  Facts facts = session_facts(session);
+  facts.emplace_back("Window", window_text(request.window.value_or(1)));
+  facts.emplace_back("Drafter", drafters_text(session.drafters));
+  facts.emplace_back("Acceptor", acceptor_text(session));
+  facts.emplace_back("Sampling", sampling_text(request.sampling));
+  facts.emplace_back("Ended by",
+                     std::string(finish_reason_name(generation.finish_reason)));
+  return facts;
+}
+
+void run(const TraceOptions& options) {
+  PartialFile file(options.output);
+  const Session session = open_session(options.decoding);
+  const auto prompts = read_prompts(options.prompt, session);
+  Request request = make_request(session, options.decoding);
+  request.prompt = prompts.front();
+  request.keep_proposals = true;
+  Engine engine(session.target, session.draft, session.tokenizer,
+                engine_options(session, positions_for(options.decoding, session,
+                                                      prompts)));
+  InterruptFlag interrupt;
+  const RequestId id = engine.submit(request);
+  const Generation generation =
+      run_request(engine, id, [&] { return interrupt.raised(); });
+  file.write(trace_page({generation, request.prompt, session.tokenizer.get(),
+                         models_text(session),
+                         facts_of(session, request, generation)}));
+  file.commit();
+  if (options.json) {
+    write_out(dump(generation_json(session, engine, request, generation)));
+  } else {
+    print_note(statistics_text(session, engine, generation));
+  }
+  if (interrupt.raised()) std::raise(SIGINT);
+}
+
+}  // namespace
+
+void add_trace(CLI::App& app) {
+  CLI::App* command = app.add_subcommand(
+      "trace", "Continue a prompt, and show each pass on an HTML page");
+  const auto options = std::make_shared<TraceOptions>();
+  const std::string output = "Output";
+  command->add_option("-o,--output", options->output, "The HTML page to write")
+      ->option_text("FILE")
+      ->group(output)
+      ->required();
+  command
+      ->add_flag("--json", options->json,
+                 "Print one JSON object too, with what was drafted in each "
+                 "pass")
+      ->group(output);
+  add_prompt_options(*command, options->prompt);
+  command->remove_option(command->get_option("--prompts"));  // one text a page
+  add_decoding_options(*command, options->decoding);
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace pilotfish::cli

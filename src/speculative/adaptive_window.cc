@@ -1,0 +1,245 @@
+#include "speculative/adaptive_window.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <limits>
+
+#include "speculative/drafter.h"
+
+namespace pilotfish {
+namespace {
+
+// What an engine's first iterations draft: to see what passes cost.
+constexpr std::array<std::int64_t, 6> kWarmUp = {3, 0, 2, 0, 1, 3};
+// A plain pass among so many that draft, to see what it costs now.
+constexpr std::int64_t kPlainEvery = 100;
+// Passes of the target that a drafting pass takes before it has been seen.
+constexpr double kDraftUnknown = 0.1;
+// Rows of context that a drafter encodes in the time of a drafting pass, about.
+constexpr double kRowsEncodedAPass = 4;
+// More than so many times the expected is the machine's fault.
+constexpr double kOutlier = 2;
+// Tokens drafted to try a source that rests.
+constexpr std::int64_t kTryLength = 1;
+constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
+
+struct Best {
+  std::int64_t window = 1;
+  double rate = 0;  // tokens in the time of a plain pass
+};
+
+// The best of the windows that draft.
+Best best_window(const SpeculationCosts& costs,
+                 const AcceptanceEstimate& acceptance) {
+  Best best;
+  double survival = 1;
+  double tokens = 1;
+  for (std::int64_t k = 2; k <= costs.max_window(); ++k) {
+    survival *= acceptance.at(k - 2);
+    tokens += survival;
+    const double rate = tokens / costs.iteration(k);
+    if (rate > best.rate) best = {k, rate};
+  }
+  return best;
+}
+
+// Of an iteration, in plain passes.
+double passes_of(const SpeculationCosts& costs, std::int64_t drafted,
+                 std::int64_t behind) {
+  const auto encoded =
+      static_cast<double>(std::min(behind, DraftRequest::kShortContext));
+  return costs.iteration(drafted + 1) +
+         costs.draft * encoded / kRowsEncodedAPass;
+}
+
+}  // namespace
+
+AdaptiveWindow::Guide::Guide(std::span<const Source> sources)
+    : offers_(sources.size()) {
+  for (const Source& source : sources) trials_.emplace_back(source.usual);
+}
+
+std::int64_t AdaptiveWindow::Guide::most() const {
+  std::int64_t most = 0;
+  for (const Offer& offer : offers_) most = std::max(most, offer.length);
+  return most;
+}
+
+std::int64_t AdaptiveWindow::Guide::ask(std::size_t source) {
+  drafting_ = source;
+  return offers_[source].length;
+}
+
+bool AdaptiveWindow::Guide::drafted(double confidence) {
+  confidences_.push_back(confidence);
+  survival_ *= trials_[drafting_].acceptance().of(confidence);
+  return another_pays();
+}
+
+// Whether one or more further tokens are expected to bring in what they cost,
+// at the rate that time is worth elsewhere.
+bool AdaptiveWindow::Guide::another_pays() const {
+  const Offer& offer = offers_[drafting_];
+  const AcceptanceEstimate& acceptance = trials_[drafting_].acceptance();
+  const auto drafted = std::ssize(confidences_);
+  if (offer.costs.max_window() == 0) return true;  // warming up
+  double survival = survival_;
+  double tokens = 0;
+  for (std::int64_t i = drafted; i < offer.length; ++i) {
+    survival *= acceptance.at(i);
+    tokens += survival;
+    const double cost =
+        offer.costs.iteration(i + 2) - offer.costs.iteration(drafted + 1);
+    if (tokens >= offer.rate * cost) return true;
+  }
+  return false;
+}
+
+AdaptiveWindow::AdaptiveWindow(std::size_t sources) : sources_(sources) {}
+
+DraftGuide& AdaptiveWindow::plan(const Sequence& sequence, std::int64_t batch) {
+  const auto found =
+      guides_.try_emplace(&sequence, std::span<const Source>(sources_)).first;
+  Guide& guide = found->second;
+  guide.drafting_ = 0;
+  guide.confidences_.clear();
+  guide.survival_ = 1;
+  guide.planned_ = true;
+  make_offers(guide, batch);
+  return guide;
+}
+
+void AdaptiveWindow::forget(const Sequence& sequence) {
+  guides_.erase(&sequence);
+}
+
+// A copy costs the same however long it is: that is in v from 2 on.
+SpeculationCosts AdaptiveWindow::costs(const Source& source,
+                                       std::int64_t batch) const {
+  SpeculationCosts costs;
+  const double plain = target_.estimate(batch);
+  const double draft = source.times.empty()
+                           ? kDraftUnknown
+                           : source.times.estimate(batch) / plain;
+  costs.draft = source.copies ? 0 : draft;
+  costs.verify = {1};
+  for (std::int64_t k = 2; k <= kLargest; ++k) {
+    costs.verify.push_back(std::max(1.0, target_.estimate(batch * k) / plain) +
+                           (source.copies ? draft : 0));
+  }
+  return costs;
+}
+
+std::int64_t AdaptiveWindow::warm_up_length() const {
+  if (iterations_ < std::ssize(kWarmUp)) {
+    return kWarmUp[static_cast<size_t>(iterations_)];
+  }
+  return since_plain_ >= kPlainEvery ? 0 : kNoLimit;
+}
+
+// A source competes with plain decoding and with the sources behind it, which
+// draft where it does not.
+void AdaptiveWindow::make_offers(Guide& guide, std::int64_t batch) const {
+  const std::int64_t fixed = warm_up_length();
+  double alternative = 1;
+  for (size_t i = sources_.size(); i-- > 0;) {
+    Offer& offer = guide.offers_[i];
+    if (fixed != kNoLimit) {
+      offer = {.length = fixed, .costs = {}, .rate = 0};
+      continue;
+    }
+    SourceTrial& trial = guide.trials_[i];
+    offer.costs = costs(sources_[i], batch);
+    const Best best = best_window(offer.costs, trial.acceptance());
+    switch (trial.next_use(
+        best.rate > alternative,
+        passes_of(offer.costs, kTryLength, trial.behind()) - 1)) {
+      case SourceTrial::Use::kFull:
+        offer.length = best.window - 1;
+        // As far as its confidence goes, within measure.
+        if (!sources_[i].copies) {
+          offer.length = std::min(2 * offer.length, kLargest - 1);
+        }
+        break;
+      case SourceTrial::Use::kTry:
+        offer.length = kTryLength;
+        break;
+      case SourceTrial::Use::kNone:
+        offer.length = 0;
+        break;
+    }
+    alternative = std::max(alternative, best.rate);
+    offer.rate = alternative;
+  }
+}
+
+void AdaptiveWindow::observe(const IterationOutcome& iteration) {
+  note_times(iteration);
+  if (target_.empty()) return;
+  const double passes = (iteration.draft_seconds + iteration.target_seconds) /
+                        target_.estimate(std::ssize(iteration.windows));
+  for (const WindowOutcome& window : iteration.windows) {
+    const auto found = guides_.find(window.sequence);
+    if (found == guides_.end() || !found->second.planned_) continue;
+    note_window(found->second, window, passes);
+    found->second.planned_ = false;
+  }
+}
+
+void AdaptiveWindow::note_times(const IterationOutcome& iteration) {
+  if (iteration.encodes || iteration.windows.empty()) return;
+  std::int64_t drafted = 0;
+  for (const WindowOutcome& window : iteration.windows) {
+    drafted += window.drafted;
+  }
+  target_.add(std::ssize(iteration.windows) + drafted,
+              iteration.target_seconds);
+  ++iterations_;
+  since_plain_ = drafted == 0 ? 0 : since_plain_ + 1;
+  note_draft_times(iteration);
+}
+
+// Only where one source drafted, and had no context to encode first.
+void AdaptiveWindow::note_draft_times(const IterationOutcome& iteration) {
+  std::int64_t sequences = 0;
+  std::int64_t longest = 0;
+  Source* source = nullptr;
+  for (const WindowOutcome& window : iteration.windows) {
+    if (window.drafted == 0) continue;
+    const auto found = guides_.find(window.sequence);
+    if (found == guides_.end() || !found->second.planned_) return;
+    const Guide& guide = found->second;
+    Source& its = sources_[guide.drafting_];
+    if (source != nullptr && source != &its) return;
+    source = &its;
+    source->copies = guide.confidences_.empty();
+    if (!source->copies && guide.trials_[guide.drafting_].behind() > 1) return;
+    ++sequences;
+    longest = std::max(longest, window.drafted);
+  }
+  if (source == nullptr || iteration.draft_seconds <= 0) return;
+  source->times.add(sequences,
+                    iteration.draft_seconds /
+                        static_cast<double>(source->copies ? 1 : longest));
+}
+
+void AdaptiveWindow::note_window(Guide& guide, const WindowOutcome& window,
+                                 double passes) {
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    SourceTrial& trial = guide.trials_[i];
+    if (window.drafted == 0 || i != guide.drafting_) {
+      trial.left_out(window.accepted + 1);
+      continue;
+    }
+    sources_[i].usual.add(window.places, window.accepted, guide.confidences_);
+    const SpeculationCosts& costs = guide.offers_[i].costs;
+    if (costs.max_window() > 0) {  // not warming up
+      passes = std::min(
+          passes, kOutlier * passes_of(costs, window.drafted, trial.behind()));
+    }
+    trial.drafted(window.places, window.accepted, guide.confidences_, passes);
+  }
+}
+
+}  // namespace pilotfish

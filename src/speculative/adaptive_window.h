@@ -1,0 +1,92 @@
+#ifndef PILOTFISH_SPECULATIVE_ADAPTIVE_WINDOW_H_
+#define PILOTFISH_SPECULATIVE_ADAPTIVE_WINDOW_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "pilotfish/speedup.h"
+#include "speculative/acceptance_estimate.h"
+#include "speculative/pass_times.h"
+#include "speculative/source_trial.h"
+#include "speculative/window_policy.h"
+
+namespace pilotfish {
+
+// The window with the most expected tokens a second, from measured pass times
+// and a running estimate of acceptance for each sequence and source of drafts;
+// k = 1 where none pays. A source that tells how sure it is of its tokens ends
+// a draft early, or goes on further, by that.
+//
+// Costs are those of a batch that goes the same way as the sequence: with B of
+// them, v(k) is a pass over B k rows relative to one over B.
+class AdaptiveWindow final : public WindowPolicy {
+ public:
+  static constexpr std::int64_t kLargest = 16;  // k
+
+  // `sources`: as Drafter::sources().
+  explicit AdaptiveWindow(std::size_t sources);
+  AdaptiveWindow(const AdaptiveWindow&) = delete;  // trials point to sources
+  AdaptiveWindow& operator=(const AdaptiveWindow&) = delete;
+
+  DraftGuide& plan(const Sequence& sequence, std::int64_t batch) override;
+  void observe(const IterationOutcome& iteration) override;
+  void forget(const Sequence& sequence) override;
+
+ private:
+  // What is known of a source over all sequences.
+  struct Source {
+    AcceptanceEstimate usual{0.99, nullptr};
+    // Of a pass that drafts a token for each of some sequences; of a whole
+    // draft where the source copies.
+    PassTimes times;
+    bool copies = false;  // and does not say how sure it is
+  };
+
+  // What a sequence may draft from a source in its next window.
+  struct Offer {
+    std::int64_t length = 0;
+    SpeculationCosts costs;  // of windows up to length + 1
+    double rate = 1;         // tokens a plain pass's time that it must bring in
+  };
+
+  class Guide final : public DraftGuide {
+   public:
+    explicit Guide(std::span<const Source> sources);
+
+    std::int64_t most() const override;
+    std::int64_t ask(std::size_t source) override;
+    bool drafted(double confidence) override;
+
+   private:
+    friend class AdaptiveWindow;
+
+    bool another_pays() const;
+
+    std::vector<SourceTrial> trials_;  // [source]
+    std::vector<Offer> offers_;        // [source]
+    std::size_t drafting_ = 0;
+    std::vector<double> confidences_;  // of the tokens drafted
+    double survival_ = 1;              // that all of them are accepted
+    bool planned_ = false;             // for the current iteration
+  };
+
+  SpeculationCosts costs(const Source& source, std::int64_t batch) const;
+  void make_offers(Guide& guide, std::int64_t batch) const;
+  std::int64_t warm_up_length() const;
+  void note_times(const IterationOutcome& iteration);
+  void note_draft_times(const IterationOutcome& iteration);
+  void note_window(Guide& guide, const WindowOutcome& window, double passes);
+
+  std::vector<Source> sources_;
+  PassTimes target_;
+  std::int64_t iterations_ = 0;   // that only decoded
+  std::int64_t since_plain_ = 0;  // of those, since one that drafted nothing
+  std::unordered_map<const Sequence*, Guide> guides_;
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_SPECULATIVE_ADAPTIVE_WINDOW_H_

@@ -1,0 +1,204 @@
+// The window policy over simulated texts and machines: never slower than plain
+// decoding, and about as fast as the best window found by trying all of them.
+
+#include "speculative/adaptive_window.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "speculative/testing/window_simulation.h"
+
+namespace pilotfish {
+namespace {
+
+using test::SimulatedCosts;
+using test::SimulatedTexts;
+using test::WindowSimulation;
+
+std::function<double(std::int64_t)> table(std::vector<double> values) {
+  return [values](std::int64_t rows) {
+    const auto known = std::ssize(values);
+    return rows <= known ? values[static_cast<size_t>(rows - 1)]
+                         : values.back() * static_cast<double>(rows) /
+                               static_cast<double>(known);
+  };
+}
+
+std::function<double(std::int64_t)> line(double slope) {
+  return [slope](std::int64_t rows) {
+    return 1 + slope * static_cast<double>(rows - 1);
+  };
+}
+
+struct Machine {
+  const char* name;
+  SimulatedCosts costs;
+};
+const std::vector<Machine>& machines() {
+  static const std::vector<Machine> machines = {
+      {"MemoryBound", {line(0.02), 0.1, 0.02}},
+      {"AsMeasured",
+       {table({1, 1.14, 1.33, 1.53, 1.85, 2.2, 2.55, 2.94}), 0.12, 0.025}},
+      {"InSteps",
+       {table({1, 1.03, 1.05, 1.07, 1.6, 1.62, 1.64, 1.66, 2.3, 2.3, 2.3, 2.3}),
+        0.08, 0.01}},
+      {"DearDraft", {line(0.05), 0.35, 0.08}},
+  };
+  return machines;
+}
+
+struct Texts {
+  const char* name;
+  double (*acceptance)(std::int64_t place);
+};
+constexpr Texts kTexts[] = {
+    {"Friendly", [](std::int64_t) { return 0.9; }},
+    {"Good", [](std::int64_t) { return 0.75; }},
+    {"Middling", [](std::int64_t) { return 0.5; }},
+    {"Poor", [](std::int64_t) { return 0.25; }},
+    {"Hostile", [](std::int64_t) { return 0.02; }},
+    {"GoodThenBad", [](std::int64_t i) { return i < 250 ? 0.85 : 0.03; }},
+    {"BadThenGood", [](std::int64_t i) { return i < 250 ? 0.03 : 0.85; }},
+    {"Alternating", [](std::int64_t i) { return i / 100 % 2 ? 0.03 : 0.85; }},
+};
+
+// How the policy does, in the time of plain decoding and of the best window.
+struct Ratios {
+  double plain = 0;
+  double best = 0;
+};
+
+// Means over some random texts.
+Ratios simulate(SimulatedCosts costs, const Texts& texts, bool samples) {
+  constexpr int kRuns = 4;
+  // Looking up takes next to no time.
+  if (!samples) costs.draft = 0.02;
+  Ratios ratios;
+  for (int seed = 0; seed < kRuns; ++seed) {
+    const auto simulation = [&] {
+      return WindowSimulation(costs, {texts.acceptance, samples},
+                              static_cast<std::uint64_t>(seed));
+    };
+    AdaptiveWindow policy(1);
+    const double time = simulation().time(policy);
+    const double plain = simulation().time(1);
+    double best = plain;
+    for (std::int64_t k = 2; k <= AdaptiveWindow::kLargest; ++k) {
+      best = std::min(best, simulation().time(k));
+    }
+    ratios.plain += plain / time / kRuns;
+    ratios.best += best / time / kRuns;
+  }
+  return ratios;
+}
+
+class AdaptiveWindowOn
+    : public testing::TestWithParam<std::tuple<size_t, bool>> {};
+
+TEST_P(AdaptiveWindowOn, IsNeverSlowerAndNearTheBest) {
+  const auto [machine, samples] = GetParam();
+  double best = 0;
+  for (const Texts& texts : kTexts) {
+    const Ratios ratios = simulate(machines()[machine].costs, texts, samples);
+    EXPECT_GE(ratios.plain, 0.98) << texts.name;
+    EXPECT_GE(ratios.best, 0.92) << texts.name;
+    best += ratios.best / static_cast<double>(std::size(kTexts));
+  }
+  EXPECT_GE(best, 0.95);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Machines, AdaptiveWindowOn,
+    testing::Combine(testing::Range<size_t>(0, 4), testing::Bool()),
+    [](const auto& test) {
+      return std::string(machines()[std::get<0>(test.param)].name) +
+             (std::get<1>(test.param) ? "Samples" : "Copies");
+    });
+
+// A source that cannot pay, on a text without end: what is lost is a share of
+// the time, and not more of it the longer it takes.
+TEST(AdaptiveWindow, TriesAreBounded) {
+  SimulatedTexts texts;
+  texts.acceptance = [](std::int64_t) { return 0.0; };
+  texts.texts = 1;
+  for (const std::int64_t tokens : {2000, 20000}) {
+    texts.tokens = tokens;
+    WindowSimulation simulation(machines()[3].costs, texts, 7);
+    AdaptiveWindow policy(1);
+    const double lost = simulation.time(policy) - static_cast<double>(tokens);
+    EXPECT_LT(lost, 0.016 * static_cast<double>(tokens) + 8);
+    EXPECT_GT(lost, 0.005 * static_cast<double>(tokens)) << "it gave up";
+  }
+}
+
+// What `policy` would draft for a sequence from each source, by itself.
+std::vector<std::int64_t> offers(AdaptiveWindow& policy,
+                                 const Sequence& sequence, size_t sources,
+                                 std::int64_t batch) {
+  DraftGuide& guide = policy.plan(sequence, batch);
+  std::vector<std::int64_t> lengths;
+  for (size_t i = 0; i < sources; ++i) lengths.push_back(guide.ask(i));
+  return lengths;
+}
+
+// Two sources: where the first guesses badly and the second well, the second
+// gets to draft.
+TEST(AdaptiveWindow, ASourceCompetesWithThoseBehindIt) {
+  SequenceOptions options;
+  options.prompt = {0};
+  const Sequence sequence(options);
+  AdaptiveWindow policy(2);
+  std::int64_t asked_first = 0;
+  for (int i = 0; i < 300; ++i) {
+    DraftGuide& guide = policy.plan(sequence, 1);
+    size_t source = 0;
+    std::int64_t length = guide.ask(0);
+    if (length == 0) length = guide.ask(source = 1);
+    if (i >= 100 && source == 0) ++asked_first;
+    std::int64_t drafted = 0;
+    while (drafted < length && (drafted++, guide.drafted(0.9))) {
+    }
+    // The first gets one token right, the second all.
+    const WindowOutcome outcome = {
+        &sequence, drafted, drafted,
+        source == 1 ? drafted : std::min(drafted, i % 2l)};
+    policy.observe({{&outcome, 1},
+                    1e-4 * static_cast<double>(drafted),
+                    1e-3 + 1e-5 * static_cast<double>(drafted),
+                    false});
+  }
+  EXPECT_LT(asked_first, 60);
+  EXPECT_GT(offers(policy, sequence, 2, 1)[1], 7);
+}
+
+// In a batch a row more costs more of a pass: windows get shorter, or vanish.
+TEST(AdaptiveWindow, ABatchThatComputesMoreThanItReadsDraftsLess) {
+  SequenceOptions options;
+  options.prompt = {0};
+  const Sequence first(options);
+  const Sequence second(options);
+  AdaptiveWindow policy(1);
+  for (int i = 0; i < 100; ++i) {
+    for (const std::int64_t batch : {1, 8}) {
+      const Sequence& sequence = batch == 1 ? first : second;
+      DraftGuide& guide = policy.plan(sequence, batch);
+      const std::int64_t drafted = guide.most();
+      for (std::int64_t j = 0; j < drafted; ++j) guide.drafted(0.8);
+      std::vector<WindowOutcome> outcomes(
+          static_cast<size_t>(batch),
+          {&sequence, drafted, drafted, drafted * 3 / 4});
+      const auto rows = static_cast<double>(batch * (1 + drafted));
+      policy.observe({outcomes, 1e-4 * static_cast<double>(drafted),
+                      rows <= 8 ? 1e-3 : 1e-3 * rows / 8, false});
+    }
+  }
+  EXPECT_GT(policy.plan(first, 1).most(), 3);
+  EXPECT_LE(policy.plan(second, 8).most(), 1);
+}
+
+}  // namespace
+}  // namespace pilotfish

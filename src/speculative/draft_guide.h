@@ -1,0 +1,33 @@
+#ifndef PILOTFISH_SPECULATIVE_DRAFT_GUIDE_H_
+#define PILOTFISH_SPECULATIVE_DRAFT_GUIDE_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace pilotfish {
+
+// What a window policy tells drafters while they draft one sequence's next
+// window. What it answers may depend on times, on earlier verdicts and on the
+// tokens drafted so far, but never on random numbers still to be used: a draft
+// that ends where the next token would be rejected is not honest.
+class DraftGuide {
+ public:
+  virtual ~DraftGuide() = default;
+
+  // The most tokens any source may propose.
+  virtual std::int64_t most() const = 0;
+
+  // The most tokens that this source may propose now (Drafter::sources());
+  // 0: leave it out. The source asked for last is the one that drafts; without
+  // a question it is source 0.
+  virtual std::int64_t ask(std::size_t source) = 0;
+
+  // A token was drafted, with what probability to the draft. Returns whether
+  // another one is worth its cost. The token stays in the draft either way: to
+  // take it back because of what it is would bias the text.
+  virtual bool drafted(double confidence) = 0;
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_SPECULATIVE_DRAFT_GUIDE_H_

@@ -1,0 +1,175 @@
+#include "speculative/tree_draft.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace pilotfish {
+namespace {
+
+// Tokens that wait for their rows get them in one pass of the draft model. One
+// that is less likely than this share of the likeliest of them is not added
+// before: what follows those is probably likelier.
+constexpr double kPatience = 0.5;
+
+// A row of the target's pass is not spent on a token that is less likely.
+constexpr double kWorthARow = 0.02;
+
+// A first token is accepted with probability 1 - TV(p, q). TV is taken for this
+// share of the probability that is not on q's likeliest token.
+constexpr double kDoubt = 0.5;
+// The share of what its earlier siblings leave with which a later one is
+// accepted.
+constexpr double kSecondChance = 0.5;
+
+std::vector<Distribution::Entry> most_probable(const Distribution& q,
+                                               std::int64_t count) {
+  std::vector<Distribution::Entry> entries(q.entries().begin(),
+                                           q.entries().end());
+  const std::int64_t kept = std::min(count, std::ssize(entries));
+  std::partial_sort(entries.begin(), entries.begin() + kept, entries.end(),
+                    [](const auto& a, const auto& b) {
+                      return a.probability != b.probability
+                                 ? a.probability > b.probability
+                                 : a.token < b.token;
+                    });
+  entries.resize(static_cast<size_t>(kept));
+  return entries;
+}
+
+// q after a token was drawn from it. Empty: nothing is left.
+Distribution without(const Distribution& q, Token token) {
+  std::vector<Distribution::Entry> left;
+  left.reserve(q.entries().size());
+  double mass = 0;
+  for (const Distribution::Entry& entry : q.entries()) {
+    if (entry.token == token || entry.probability <= 0) continue;
+    left.push_back(entry);
+    mass += entry.probability;
+  }
+  for (Distribution::Entry& entry : left) entry.probability /= mass;
+  return Distribution(std::move(left));
+}
+
+// What the sequence is sampled with, but for what leaves one token alone.
+SamplingParams ranking_params(SamplingParams params) {
+  params.temperature = 1;
+  params.top_k = 0;
+  params.typical_p = 1;
+  params.top_p = 1;
+  params.min_p = 0;
+  return params;
+}
+
+}  // namespace
+
+TreeDraft::TreeDraft(const DraftRequest& request, const TreeLimits& limits,
+                     Draft& draft)
+    : request_(&request),
+      limits_(limits),
+      draft_(&draft),
+      rollback_(request.sequence->history()),
+      size_(request.sequence->size()),
+      drawn_at_(static_cast<size_t>(limits.depth)) {
+  if (greedy()) ranking_ = ranking_params(sequence().sampling());
+}
+
+void TreeDraft::expand(std::int32_t token, std::span<const float> logits,
+                       LogitsProcessor& processor) {
+  look_ahead(token);
+  const Sequence& sequence = this->sequence();
+  Distribution q =
+      processor.process(logits, greedy() ? ranking_ : sequence.sampling(),
+                        sequence.history(), sequence.stop_tokens());
+  const auto i = static_cast<size_t>(token);
+  Branching& branching = branchings_.emplace_back(
+      Branching{.parent = token,
+                .place = token < 0 ? 0 : places_[i] + 1,
+                .likelihood = token < 0 ? 1 : likelihoods_[i]});
+  if (greedy()) {
+    branching.ranked = most_probable(q, limits_.width);
+    return;
+  }
+  for (const Distribution::Entry& entry : q.entries()) {
+    branching.largest = std::max(branching.largest, entry.probability);
+  }
+  branching.left = std::move(q);
+}
+
+// Makes the history end with the drafted tokens down to `token`.
+void TreeDraft::look_ahead(std::int32_t token) {
+  std::vector<Token> path;
+  for (; token >= 0; token = draft_->parents[static_cast<size_t>(token)]) {
+    path.push_back(draft_->tokens[static_cast<size_t>(token)]);
+  }
+  TokenHistory& history = request_->sequence->history();
+  history.truncate(size_);
+  for (auto it = path.rbegin(); it != path.rend(); ++it) history.push(*it);
+}
+
+void TreeDraft::grow() {
+  open_.clear();
+  double best_open = 0;
+  const auto tokens = [&] { return std::ssize(draft_->tokens); };
+  while (tokens() < limits_.tokens) {
+    Branching* const branching = most_likely();
+    if (branching == nullptr) break;
+    const double likely = likelihood(*branching);
+    if (likely < kPatience * best_open) return;
+    const Token token = draw(*branching);
+    draft_->tokens.push_back(token);
+    draft_->parents.push_back(branching->parent);
+    places_.push_back(branching->place);
+    likelihoods_.push_back(likely);
+    if (branching->place + 1 < limits_.depth && !sequence().is_stop(token)) {
+      open_.push_back(static_cast<std::int32_t>(tokens() - 1));
+      best_open = std::max(best_open, likely);
+    }
+  }
+  if (tokens() == limits_.tokens) open_.clear();
+}
+
+double TreeDraft::likelihood(const Branching& branching) const {
+  const auto width = static_cast<size_t>(limits_.width);
+  if (branching.drawn >= width) return 0;
+  if (greedy()) {
+    return branching.drawn < branching.ranked.size()
+               ? branching.likelihood *
+                     branching.ranked[branching.drawn].probability
+               : 0;
+  }
+  if (branching.left.empty()) return 0;
+  const double rejected = kDoubt * (1 - branching.largest);
+  if (branching.drawn == 0) return branching.likelihood * (1 - rejected);
+  const auto before = static_cast<double>(branching.drawn - 1);
+  return branching.likelihood * rejected * kSecondChance *
+         std::pow(1 - kSecondChance, before);
+}
+
+// The branching whose next token is; nullptr where none is worth it.
+TreeDraft::Branching* TreeDraft::most_likely() {
+  Branching* best = nullptr;
+  double most = kWorthARow;
+  for (Branching& branching : branchings_) {
+    const double likely = likelihood(branching);
+    if (likely <= most) continue;
+    most = likely;
+    best = &branching;
+  }
+  return best;
+}
+
+Token TreeDraft::draw(Branching& branching) {
+  const size_t rank = branching.drawn++;
+  if (greedy()) return branching.ranked[rank].token;
+  const auto place = static_cast<size_t>(branching.place);
+  const Token token =
+      draw_branch(branching.left, *request_,
+                  static_cast<std::uint64_t>(size_ + branching.place), place,
+                  drawn_at_[place]++);
+  Distribution rest = without(branching.left, token);
+  draft_->probs.push_back(std::exchange(branching.left, std::move(rest)));
+  return token;
+}
+
+}  // namespace pilotfish

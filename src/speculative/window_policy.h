@@ -1,0 +1,45 @@
+#ifndef PILOTFISH_SPECULATIVE_WINDOW_POLICY_H_
+#define PILOTFISH_SPECULATIVE_WINDOW_POLICY_H_
+
+#include <cstdint>
+#include <span>
+
+#include "speculative/draft_guide.h"
+#include "speculative/sequence.h"
+
+namespace pilotfish {
+
+// What an iteration brought one sequence that emitted.
+struct WindowOutcome {
+  const Sequence* sequence;
+  std::int64_t drafted;
+  std::int64_t places;  // that they were drafted for: fewer in a tree
+  std::int64_t accepted;
+};
+
+struct IterationOutcome {
+  std::span<const WindowOutcome> windows;
+  double draft_seconds;
+  double target_seconds;  // all the rest of the iteration
+  bool encodes;           // rows of prompts were in the pass: times say little
+};
+
+// Chooses the windows of sequences that leave theirs open. Not thread-safe.
+class WindowPolicy {
+ public:
+  virtual ~WindowPolicy() = default;
+
+  // For the sequence's next window, in an iteration in which `batch` sequences
+  // emit. Valid until the policy is asked or told of the sequence again.
+  virtual DraftGuide& plan(const Sequence& sequence, std::int64_t batch) = 0;
+
+  // How an iteration went, also of sequences whose window is fixed.
+  virtual void observe(const IterationOutcome& iteration) = 0;
+
+  // The sequence will not be seen again. No-op for one never seen.
+  virtual void forget(const Sequence& sequence) = 0;
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_SPECULATIVE_WINDOW_POLICY_H_
