@@ -47,7 +47,8 @@ class CliSelfcheckTest : public ::testing::Test {
 
 TEST_F(CliSelfcheckTest, CertifiesARightEngine) {
   const ProgramResult result =
-      selfcheck({"--trials", "1200", "--report", path("report.md")});
+      selfcheck({"--trials", "1200", "--acceptors", "coupled,typical",
+                 "--report", path("report.md")});
   EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
   EXPECT_EQ(result.err, "");
   EXPECT_THAT(result.out,
