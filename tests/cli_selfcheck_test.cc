@@ -46,7 +46,9 @@ class CliSelfcheckTest : public ::testing::Test {
 };
 
 TEST_F(CliSelfcheckTest, CertifiesARightEngine) {
-  const ProgramResult result = selfcheck({"--report", path("report.md")});
+  const ProgramResult result =
+      selfcheck({"--trials", "1200", "--acceptors", "coupled,typical",
+                 "--report", path("report.md")});
   EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
   EXPECT_EQ(result.err, "");
   EXPECT_THAT(result.out,
@@ -63,13 +65,13 @@ TEST_F(CliSelfcheckTest, CertifiesARightEngine) {
 }
 
 TEST_F(CliSelfcheckTest, PrintsJson) {
-  const ProgramResult result =
-      selfcheck({"--json", "--acceptors", "rejection", "--seed", "5"});
+  const ProgramResult result = selfcheck({"--json", "--acceptors", "rejection",
+                                          "--seed", "5", "--trials", "1500"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   const Json json = Json::parse(result.out);
   EXPECT_EQ(json["verdict"], "lossless");
   EXPECT_EQ(json["settings"]["seed"], 5);
-  EXPECT_EQ(json["settings"]["trials"], 400);
+  EXPECT_EQ(json["settings"]["trials"], 1500);
   EXPECT_EQ(json["threads"], (Json{2, 1}));
   EXPECT_EQ(json["models"].size(), 2);
   std::int64_t claims = 0;
@@ -98,7 +100,7 @@ TEST_F(CliSelfcheckTest, SaysWhatFailsAndExitsWithOne) {
 TEST_F(CliSelfcheckTest, RefusesWhatItCannotDo) {
   const std::pair<std::vector<std::string>, const char*> cases[] = {
       {{"--trials", "50"}, "--trials"},
-      {{"--full"}, "--full excludes --quick"},
+      {{"--full"}, "excludes"},
       {{"--acceptors", "none_such"}, "none_such"},
       {{"--seed", "-3"}, "--seed"},
   };

@@ -109,7 +109,7 @@ struct Selfcheck {
   std::vector<Check> checks;  // by kind
   // The drafters, windows, threads, batches and prompt chunks over which texts
   // were compared bit for bit; and what the sampled texts begin with.
-  std::string varied;
+  std::vector<std::string> varied;
   std::vector<Token> sampled_prompt;
   std::int64_t sampled_tokens = 0;  // of each
   SelfcheckVerdict verdict = SelfcheckVerdict::kLossless;

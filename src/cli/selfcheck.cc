@@ -195,7 +195,8 @@ void add_selfcheck(CLI::App& app) {
   add("--prompts", options->prompts_file, "FILE",
       "A prompt a line (default: the model's prompts.txt, or some of ours)");
   add("--seed", options->seed, "N",
-      "Of what is sampled; the same seed gives the same figures (default 0)");
+      "Of what is sampled; the same seed gives the same figures (default 0)")
+      ->check(CLI::NonNegativeNumber);
   add("--report", options->report, "FILE",
       "Write the certificate, in Markdown, with machine and models");
   command->add_flag("--json", options->json, "One JSON object")->group(group);

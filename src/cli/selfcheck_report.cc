@@ -9,27 +9,15 @@
 #include <cmath>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
 #include <utility>
 
-#include "cli/report.h"
+#include "cli/processor.h"
 
 namespace pilotfish::cli {
 namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
-
-std::string processor_name() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    const size_t colon = line.find(": ");
-    if (line.starts_with("model name") && colon != line.npos) {
-      return line.substr(colon + 2);
-    }
-  }
-  return "unknown";
-}
 
 std::vector<CertifiedModel::File> files_of(const fs::path& path) {
   std::vector<CertifiedModel::File> files;
@@ -53,14 +41,20 @@ std::int64_t count(const Selfcheck& result, CheckVerdict verdict) {
   return std::ranges::count(result.checks, verdict, &Check::verdict);
 }
 
+// The first few of a verdict.
 std::string names_of(const Selfcheck& result, CheckVerdict verdict) {
+  constexpr size_t kMost = 5;
   std::vector<std::string> names;
   for (const Check& check : result.checks) {
     if (check.verdict != verdict) continue;
     names.push_back(fmt::format("{} {} ({})", check_kind_name(check.kind),
                                 check.subject, check.settings));
   }
-  return fmt::format("{}", fmt::join(names, "; "));
+  const size_t all = names.size();
+  names.resize(std::min(all, kMost));
+  std::string text = fmt::format("{}", fmt::join(names, "; "));
+  if (all > kMost) text += fmt::format("; and {} more", all - kMost);
+  return text;
 }
 
 std::string_view meaning(CheckKind kind) {
@@ -195,22 +189,25 @@ std::string markdown_table(const std::vector<const Check*>& checks) {
   return text;
 }
 
-// What the figures mean, wrapped to 80 columns by hand.
+// What the figures mean, in paragraphs of 80 columns.
 std::string legend(const Certificate& certificate) {
+  const Selfcheck& result = certificate.result;
   return fmt::format(
-      "kept: of the drafted tokens. Texts compared bit for bit vary over\n{}.\n"
-      "Sampled texts are {} tokens after [{}]; chi-square is Pearson's, over\n"
-      "their joint distribution. A right engine fails any of the {} tests "
-      "with\n"
-      "probability {} (Holm's procedure, {:.1e} for the least p-value; wrong\n"
-      "rules must fall below that). detects: the total variation distance "
-      "from\n"
-      "the target's distribution, over the cells, that a test refuses with\n"
+      "kept: of the drafted tokens. Texts are compared bit for bit over\n\n"
+      "- {}\n\n"
+      "Sampled texts are {} tokens after the tokens {}, most drafted by a "
+      "draft "
+      "made worse\non purpose; chi-square is Pearson's, over their joint "
+      "distribution. A right\nengine fails any of the {} tests with "
+      "probability "
+      "{} (Holm's procedure: {:.1e}\nfor the least p-value, and wrong rules "
+      "must fall below that). detects: the total\nvariation distance from the "
+      "target's distribution, over the cells, that a test\nrefuses with "
       "probability {} (non-central chi-square).\n",
-      certificate.result.varied, certificate.result.sampled_tokens,
-      fmt::join(certificate.result.sampled_prompt, " "),
-      certificate.result.statistical_claims, certificate.options.level,
-      certificate.result.strictest_level, certificate.options.power);
+      fmt::join(result.varied, "\n- "), result.sampled_tokens,
+      fmt::join(result.sampled_prompt, " "), result.statistical_claims,
+      certificate.options.level, result.strictest_level,
+      certificate.options.power);
 }
 
 Json number(double value) {

@@ -139,8 +139,10 @@ std::vector<Control> controls() {
   const std::shared_ptr<const TokenAcceptor> rejection = wrong(Mistake::kNone);
   return {
       {"argmax told as drawn from q", rejection, wrap_in<ArgmaxToldAsDrawn>},
-      {"q told as before temperature", rejection,
-       wrap_in<DraftBeforeTemperature>, "temperature 0.6"},
+      {"q told as before temperature",
+       rejection,
+       wrap_in<DraftBeforeTemperature>,
+       {"temperature 0.6", "all together"}},
       {"one noise, draft and decision", wrong(Mistake::kDraftDecides)},
       {"one noise, decision and rest", wrong(Mistake::kDecisionDrawsResidual)},
       {"corrections from all of p", wrong(Mistake::kNoResidual)},

@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
+#include <span>
 #include <utility>
 
 namespace pilotfish {
@@ -79,16 +81,16 @@ IdentityChecks::IdentityChecks(const std::vector<SelfcheckPair>& pairs,
   }
 }
 
-std::string IdentityChecks::description() const {
+std::vector<std::string> IdentityChecks::description() const {
   std::vector<std::string> drafters;
   for (const auto& kinds : drafters_) drafters.push_back(names(kinds));
   std::vector<int> threads;
   for (const SelfcheckPair& pair : pairs_) threads.push_back(pair.threads);
-  return fmt::format(
-      "drafters {}; k {}; threads {}; {} in a batch; prompt chunks of {}",
-      fmt::join(drafters, " | "), fmt::join(options_.windows, ", "),
-      fmt::join(threads, ", "), fmt::join(kTogether, " or "),
-      fmt::join(kChunks, " or "));
+  return {fmt::format("drafters {}", fmt::join(drafters, " | ")),
+          fmt::format("windows {}", fmt::join(options_.windows, ", ")),
+          fmt::format("threads {}", fmt::join(threads, ", ")),
+          fmt::format("batches of {}", fmt::join(kTogether, ", ")),
+          fmt::format("prompt chunks of {}", fmt::join(kChunks, ", "))};
 }
 
 IdentityResult IdentityChecks::compare(

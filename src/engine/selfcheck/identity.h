@@ -28,7 +28,7 @@ class IdentityChecks {
     return static_cast<std::int64_t>(variations_.size());
   }
   // What they differ in.
-  std::string description() const;
+  std::vector<std::string> description() const;
   // Plain decoding and all variations with the same acceptor. `on_run` is
   // called after each.
   IdentityResult compare(const std::shared_ptr<const TokenAcceptor>& acceptor,

@@ -71,7 +71,7 @@ void judge(Selfcheck& selfcheck, double level, double power) {
   judge_claims(claims, level);
   selfcheck.statistical_claims = std::ssize(claims);
   selfcheck.strictest_level =
-      level / std::max(1.0, static_cast<double>(claims.size()));
+      strictest_level(selfcheck.statistical_claims, level);
   for (Check& check : selfcheck.checks) {
     if (check.distribution) {
       DistributionResult& result = *check.distribution;

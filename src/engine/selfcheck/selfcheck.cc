@@ -28,7 +28,11 @@ namespace {
 // come up. Few tokens, since the prompt is encoded for every text.
 constexpr std::int64_t kTextTokens = 4;
 constexpr std::int64_t kPromptTokens = 2;
-constexpr double kRowsOfAText = 8;  // of the target, roughly
+constexpr std::string_view kLossyCase = "allowed tokens";
+
+// For the progress: what takes as long as so many rows in a large batch.
+constexpr double kRowsOfAText = 6;
+constexpr double kRowsOfAToken = 4;  // of a text decoded by itself
 
 constexpr double kCellExpects = 20;       // texts, at least
 constexpr std::size_t kRowsOfACase = 64;  // of the target, for its cells
@@ -102,6 +106,7 @@ class Certifier {
         identity_(pairs, options, likely_) {
     plan_identity();
     for (std::size_t i = 0; i < cases_.size(); ++i) plan_case(i);
+    for (const Control& control : controls()) add_control(control);
   }
 
   Selfcheck run() {
@@ -144,22 +149,16 @@ class Certifier {
 
   // With a bad draft, whose mistakes show those of a rule.
   void plan_case(std::size_t index) {
-    const std::string& name = cases_[index].name;
     for (const AcceptorPtr& acceptor : acceptors_) {
       if (acceptor->lossless()) {
         add_sampled(CheckKind::kDistribution, std::string(acceptor->name()),
                     index, {.acceptor = acceptor});
-      } else if (name == kControlCase) {
+      } else if (cases_[index].name == kLossyCase) {
         add_sampled(CheckKind::kLossy, std::string(acceptor->name()), index,
                     {.acceptor = acceptor});
       }
     }
     if (index == 0) plan_drafters();
-    for (const Control& control : controls()) {
-      if (name != control.settings) continue;
-      add_sampled(CheckKind::kControl, control.mistake, index,
-                  {.acceptor = control.acceptor, .wrap = control.wrap});
-    }
   }
 
   void plan_drafters() {
@@ -182,6 +181,7 @@ class Certifier {
     check.settings = fmt::format("temperature {}", temperature);
     const double runs = static_cast<double>(identity_.runs());
     const double work =
+        kRowsOfAToken *
         static_cast<double>(std::ssize(options_.prompts) * options_.max_tokens);
     total_work_ += work * runs;
     steps_.push_back({check, [=, this](Check& result) {
@@ -200,16 +200,54 @@ class Certifier {
       check.settings =
           fmt::format("drafter {}", drafter_name(run.drafters.front()));
     }
-    const std::uint64_t first_seed =
-        options_.seed + (std::uint64_t{steps_.size()} << 32);
+    if (kind == CheckKind::kDistribution) ++claims_;
     const double work = kRowsOfAText * static_cast<double>(options_.trials);
     total_work_ += work;
+    const std::uint64_t first_seed = seed_of(steps_.size());
     steps_.push_back({check, [=, this](Check& result) {
-                        result.distribution = test_sampled_texts(
-                            models_, options_.kv_dtype, recipe(index),
-                            cells(index), run, options_.trials, first_seed);
+                        result.distribution = sample(index, run, first_seed);
                         advance(work);
                       }});
+  }
+
+  // A wrong rule is caught where any of its tests fails, as a claim would.
+  void add_control(const Control& control) {
+    Check check;
+    check.kind = CheckKind::kControl;
+    check.subject = control.mistake;
+    const double work = kRowsOfAText * static_cast<double>(options_.trials);
+    total_work_ += work;
+    const std::uint64_t first_seed = seed_of(steps_.size());
+    steps_.push_back(
+        {check, [=, this](Check& result) {
+           for (std::size_t i = 0; i < control.settings.size(); ++i) {
+             result.settings = control.settings[i];
+             result.distribution = sample(
+                 case_named(result.settings),
+                 {.acceptor = control.acceptor, .wrap = control.wrap},
+                 first_seed + i * static_cast<std::uint64_t>(options_.trials));
+             if (result.distribution->p_value <=
+                 strictest_level(claims_, options_.level)) {
+               break;
+             }
+           }
+           advance(work);
+         }});
+  }
+
+  DistributionResult sample(std::size_t index, const SampledRun& run,
+                            std::uint64_t first_seed) {
+    return test_sampled_texts(models_, options_.kv_dtype, recipe(index),
+                              cells(index), run, options_.trials, first_seed);
+  }
+
+  std::uint64_t seed_of(std::size_t step) const {
+    return options_.seed + (std::uint64_t{step} << 32);
+  }
+
+  std::size_t case_named(std::string_view name) const {
+    return static_cast<std::size_t>(
+        std::ranges::find(cases_, name, &SamplingCase::name) - cases_.begin());
   }
 
   TextRecipe recipe(std::size_t index) const {
@@ -244,9 +282,10 @@ class Certifier {
   std::vector<std::vector<DrafterKind>> drafters_;
   IdentityChecks identity_;
   std::vector<Step> steps_;
+  std::int64_t claims_ = 0;  // of a distribution
   std::optional<TextCells> cells_;
   std::size_t cells_of_ = 0;
-  double total_work_ = 0;  // in rows of the target, roughly
+  double total_work_ = 0;  // in rows
   double work_done_ = 0;
 };
 

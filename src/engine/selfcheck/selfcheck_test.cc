@@ -101,6 +101,7 @@ class SelfcheckTest : public testing::Test {
 
 TEST_F(SelfcheckTest, ARightEnginePasses) {
   SelfcheckOptions checks = options();
+  checks.trials = 1200;
   double done = 0;
   checks.progress = [&](double fraction) {
     EXPECT_GE(fraction, done);
