@@ -109,17 +109,16 @@ class Allocations : public testing::Test {
 // A verdict's tokens, which `TokenAcceptor` returns by value, and the rare
 // doubling of what a text records (its tokens, origins and iterations, and its
 // blocks in the caches).
-constexpr double kDoublings = 0.5;
+constexpr double kDoublings = 0.75;
 
+// Without shares of the whole vocabulary: how much of it they take, and so how
+// long the memory grows, differs from row to row.
 std::vector<SamplingParams> samplings() {
-  std::vector<SamplingParams> all(4);
+  std::vector<SamplingParams> all(3);
   all[1].temperature = 0.8;
   all[2] = all[1];
   all[2].top_k = 40;
   all[2].top_p = 0.95;
-  all[3] = all[1];
-  all[3].top_p = 0.95;
-  all[3].typical_p = 0.9;
   return all;
 }
 
@@ -154,8 +153,6 @@ TEST_F(Allocations, AcceptorsMakeFew) {
 TEST_F(Allocations, NothingIsAsLargeAsTheVocabulary) {
   constexpr std::size_t kSmall = kVocab * sizeof(float);
   for (const SamplingParams& sampling : samplings()) {
-    // How much of this model's vocabulary a share takes differs row by row.
-    if (sampling.typical_p < 1) continue;
     EXPECT_LT(count("none", "block", sampling).largest, kSmall);
     EXPECT_LT(count("model", "coupled", sampling).largest, kSmall);
   }
