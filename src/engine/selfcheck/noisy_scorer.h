@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "speculative/scorer.h"
@@ -27,6 +28,9 @@ class NoisyScorer final : public Scorer {
   }
   void truncate(SequenceId sequence, std::int64_t length) override {
     inner_.truncate(sequence, length);
+  }
+  void keep(SequenceId sequence, std::span<const std::int32_t> path) override {
+    inner_.keep(sequence, path);
   }
   Logits forward(const Batch& batch) override;
 
