@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pilotfish/acceptor.h"
+#include "sampling/chi_square.h"
 #include "speculative/testing/toy.h"
 #include "speculative/typical_rule.h"
 
@@ -86,7 +87,7 @@ TEST(GumbelDraw, DrawsFromTheDistribution) {
     for (std::uint64_t i = 0; i < kTrials; ++i) {
       ++counts[static_cast<size_t>(gumbel_draw(p, Random(i / 400), i % 400))];
     }
-    EXPECT_GT(test::chi_square(counts, expected).p_value(), kLevel);
+    EXPECT_GT(chi_square(counts, expected).p_value(), kLevel);
   }
 }
 

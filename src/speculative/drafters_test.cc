@@ -35,7 +35,8 @@ std::unique_ptr<Sequence> sequence_of(const Tokens& prompt,
   options.prediction = prediction;
   options.stop_tokens = stop_tokens;
   auto sequence = std::make_unique<Sequence>(options);
-  for (const Token token : output) sequence->append({{token}, 0}, 0, 1000);
+  for (const Token token : output)
+    sequence->append({{token}, 0}, Origin::kBonus, 1000);
   return sequence;
 }
 
@@ -91,9 +92,9 @@ TEST(SuffixDrafter, FollowsTheTextAsItGrows) {
   SuffixDrafter drafter(nullptr);
   const auto sequence = sequence_of({1, 2, 3, 4, 5, 6});
   EXPECT_THAT(guess(drafter, *sequence, 3), IsEmpty());
-  sequence->append({{2}, 0}, 0, 100);
+  sequence->append({{2}, 0}, Origin::kBonus, 100);
   EXPECT_THAT(guess(drafter, *sequence, 3), IsEmpty());
-  sequence->append({{3}, 0}, 0, 100);
+  sequence->append({{3}, 0}, Origin::kBonus, 100);
   EXPECT_THAT(guess(drafter, *sequence, 3), ElementsAre(4, 5, 6));
   // A period, past the end.
   EXPECT_THAT(guess(drafter, *sequence, 7), ElementsAre(4, 5, 6, 2, 3, 4, 5));
@@ -127,9 +128,9 @@ TEST(PredictionDrafter, FollowsThePrediction) {
   PredictionDrafter drafter;
   const auto sequence = sequence_of({9}, {}, {1, 2, 3, 4});
   EXPECT_THAT(guess(drafter, *sequence, 3), ElementsAre(1, 2, 3));
-  sequence->append({{1}, 0}, 0, 100);
+  sequence->append({{1}, 0}, Origin::kBonus, 100);
   EXPECT_THAT(guess(drafter, *sequence, 9), ElementsAre(2, 3, 4));
-  sequence->append({{2, 3, 4}, 2}, 2, 100);
+  sequence->append({{2, 3, 4}, 2}, Origin::kBonus, 100);
   EXPECT_THAT(guess(drafter, *sequence, 3), IsEmpty());
   EXPECT_THAT(guess_once(drafter, sequence_of({9}, {1, 2}), 3), IsEmpty());
 }
@@ -164,7 +165,7 @@ TEST(PredictionDrafter, IsFollowedStepByStepAsAtOnce) {
   PredictionDrafter steps;
   const auto grown = sequence_of({0}, {}, prediction);
   for (size_t i = 0; i < output.size(); ++i) {
-    grown->append({{output[i]}, 0}, 0, 100);
+    grown->append({{output[i]}, 0}, Origin::kBonus, 100);
     PredictionDrafter fresh;
     const Tokens so_far(output.begin(),
                         output.begin() + static_cast<long>(i) + 1);

@@ -54,7 +54,9 @@ TEST(ModelDrafter, MakesDoWithAShortContextWhereItIsFarBehind) {
     Verdict verdict{draft.tokens, accepted};
     verdict.tokens.resize(accepted);
     verdict.tokens.push_back(5);
-    sequence.append(verdict, std::ssize(draft.tokens), kPositions);
+    sequence.append(
+        verdict, accepted == draft.size() ? Origin::kBonus : Origin::kRecovered,
+        kPositions);
     drafter.commit(sequence);
   };
   const auto expect_cached = [&](size_t from, const Draft& draft) {
