@@ -6,7 +6,7 @@ namespace pilotfish::cli {
 namespace {
 
 // RFC 4180.
-std::string quoted(std::string_view text) {
+std::string csv_text(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
     if (c == '"') result += '"';
@@ -18,7 +18,7 @@ std::string quoted(std::string_view text) {
 class CsvWriter {
  public:
   CsvWriter(std::string_view model, int threads, std::string& out)
-      : prefix_(fmt::format("{},{}", quoted(model), threads)), out_(out) {}
+      : prefix_(fmt::format("{},{}", csv_text(model), threads)), out_(out) {}
 
   void add(std::string_view test, std::string_view at, std::string_view unit,
            const Spread& spread) {
@@ -59,7 +59,7 @@ void add_run(const BenchReport& run, const BenchOptions& options,
              CsvWriter& csv) {
   csv.add("read", "", "bytes/s", run.machine.read_bytes_per_second);
   for (const InstructionPeak& peak : run.machine.peaks) {
-    csv.add_one("peak", quoted(peak.instruction), "operations/s",
+    csv.add_one("peak", csv_text(peak.instruction), "operations/s",
                 peak.operations_per_second);
   }
   if (run.prefill_tokens_per_second) {
