@@ -141,18 +141,13 @@ std::vector<std::vector<Token>> prompts_of(const SweepOptions& options,
   return prompts;
 }
 
-// What the table says in numbers, for the page too.
-std::string how_measured(const SweepRun& run) {
-  return fmt::format(
-      "{} prompts, {} tokens each, {} threads; every run next to a plain one. "
-      "verify and\ndraft: medians a pass, in plain passes; predicted: tokens a "
-      "pass over their sum.",
-      run.prompts, run.max_tokens, run.session.threads);
-}
-
 void print_table(const SweepRun& run) {
   write_out(sweep_table(run.comparisons, stdout_has_colours()));
-  write_out(fmt::format("\n{}\n", how_measured(run)));
+  write_out(fmt::format(
+      "\n{} prompts, {} tokens each, {} threads; every run next to a plain "
+      "one. verify and\ndraft: medians a pass, in plain passes; predicted: "
+      "tokens a pass over their sum.\n",
+      run.prompts, run.max_tokens, run.session.threads));
 }
 
 void print_best(const SweepRun& run) {

@@ -64,7 +64,7 @@ void Totals::add(const GenerationStats& stats) {
     ++passes;
     drafted += iteration.drafted;
     accepted += iteration.accepted;
-    if (iteration.accepted < iteration.drafted) ++rejecting_passes;
+    if (iteration.accepted < iteration.places()) ++rejecting_passes;
     seconds += iteration.total_seconds;
     draft_seconds.push_back(iteration.draft_seconds);
     verify_seconds.push_back(iteration.verify_seconds);

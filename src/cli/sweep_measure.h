@@ -27,7 +27,7 @@ struct Totals {
   std::int64_t passes = 0;
   std::int64_t drafted = 0;
   std::int64_t accepted = 0;
-  std::int64_t rejecting_passes = 0;  // that kept fewer than they drafted
+  std::int64_t rejecting_passes = 0;  // that kept fewer than they had places
   double seconds = 0;
   std::vector<double> draft_seconds;      // one an iteration
   std::vector<double> verify_seconds;     // one an iteration

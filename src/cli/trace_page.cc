@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <span>
 
 #include "cli/page/bar_plot.h"
@@ -141,29 +140,66 @@ struct Guesses {
   Markup rejected;
 };
 
-Guesses guesses_of(const View& view, const TracePass& pass) {
+// [proposals]: whether each was kept. Those of a chain are the first; those of
+// a tree lie on the path that the text took.
+std::vector<bool> kept(const View& view, const TracePass& pass) {
   const std::vector<Proposal>& proposals = pass.stats.proposals;
-  std::vector<Token> drafted;
-  for (const Proposal& proposal : proposals) drafted.push_back(proposal.token);
+  const std::vector<Token>& tokens = view.trace.generation.tokens;
+  std::vector<bool> marks(proposals.size());
+  std::int32_t last = -1;
+  size_t place = 0;
+  for (size_t i = 0; i < proposals.size(); ++i) {
+    if (place == static_cast<size_t>(pass.stats.accepted)) break;
+    const size_t at = pass.first + place;
+    // A text that was cut does not say what followed; a chain does.
+    const bool is_next =
+        at >= tokens.size() || proposals[i].token == tokens[at];
+    if (proposals[i].parent != last || !is_next) continue;
+    marks[i] = true;
+    last = static_cast<std::int32_t>(i);
+    ++place;
+  }
+  return marks;
+}
+
+// The text of a proposal after those it follows.
+std::string proposal_text(const View& view, const TracePass& pass,
+                          size_t index) {
+  const std::vector<Proposal>& proposals = pass.stats.proposals;
+  std::vector<Token> context;  // backwards
+  for (std::int32_t i = proposals[index].parent; i >= 0;
+       i = proposals[static_cast<size_t>(i)].parent) {
+    context.push_back(proposals[static_cast<size_t>(i)].token);
+  }
   const std::span<const Token> before =
       pass.first == 0
           ? std::span(view.trace.prompt)
           : std::span(view.trace.generation.tokens).first(pass.first);
-  const std::vector<std::string> labels =
-      token_texts(view.trace.tokenizer,
-                  before.last(std::min(before.size(), kContext)), drafted);
-  const auto accepted = static_cast<size_t>(pass.stats.accepted);
+  for (size_t i = 0; i < std::min(before.size(), kContext); ++i) {
+    context.push_back(before[before.size() - 1 - i]);
+  }
+  std::ranges::reverse(context);
+  return token_texts(view.trace.tokenizer, context,
+                     std::span(&proposals[index].token, 1))
+      .front();
+}
+
+Guesses guesses_of(const View& view, const TracePass& pass) {
+  const std::vector<Proposal>& proposals = pass.stats.proposals;
+  const std::vector<bool> accepted = kept(view, pass);
   Guesses guesses;
+  size_t hidden = 0;
   for (size_t i = 0; i < proposals.size(); ++i) {
-    if (i < accepted) {
-      guesses.accepted += guess(labels[i], proposals[i], true);
-    } else if (guesses.rejected.source().size() < view.rejected_bytes) {
-      guesses.rejected += guess(labels[i], proposals[i], false);
-    } else {
-      guesses.rejected +=
-          element("small", {}, fmt::format("{} more", proposals.size() - i));
-      break;
+    if (!accepted[i] &&
+        guesses.rejected.source().size() >= view.rejected_bytes) {
+      ++hidden;
+      continue;
     }
+    (accepted[i] ? guesses.accepted : guesses.rejected) +=
+        guess(proposal_text(view, pass, i), proposals[i], accepted[i]);
+  }
+  if (hidden > 0) {
+    guesses.rejected += element("small", {}, fmt::format("{} more", hidden));
   }
   return guesses;
 }
@@ -248,8 +284,9 @@ Markup pass_table(const View& view) {
   Markup content = element(
       "p", {},
       "p is the target's probability of a drafted token and q the draft's, "
-      "after temperature and all other sampling. Of the rejected the first is "
-      "where the text took another turn; the fainter ones built on it.");
+      "after temperature and all other sampling. In a chain the first rejected "
+      "token is where the text took another turn, and the fainter ones built "
+      "on it; in a tree they competed.");
   if (shown < view.passes.size()) {
     content += element(
         "p", {},

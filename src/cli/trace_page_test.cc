@@ -63,7 +63,8 @@ void add_pass(Generation& generation, std::vector<Token> drafted,
   pass.verify_seconds = 0.002;
   pass.total_seconds = 0.004;
   for (size_t i = 0; i < drafted.size(); ++i) {
-    pass.proposals.push_back({drafted[i], 0.25, i < accepted ? 0.5 : 0.0123});
+    pass.proposals.push_back({drafted[i], 0.25, i < accepted ? 0.5 : 0.0123,
+                              static_cast<std::int32_t>(i) - 1});
   }
   for (size_t i = 0; i < accepted; ++i) {
     generation.tokens.push_back(drafted[i]);
@@ -102,6 +103,24 @@ TEST(TracePage, ShowsWhatEachPassDid) {
           ElementsAre("1", "1 of 3", "␣upon.5.25", "␣cat.012.25␣time.012.25",
                       "␣arecovered", "4 ms, with the prompt"),
           ElementsAre("2", "1 of 1", "␣time.5.25", "", "␣catbonus", "4 ms")));
+}
+
+// "a" and "the" compete for the first place, "cat" and "dog" follow "the".
+TEST(TracePage, ATreeShowsThePathThatWasKept) {
+  const PieceTokenizer tokenizer({"Once", " a", " the", " cat", " dog", "."});
+  Generation generation;
+  add_pass(generation, {2, 4}, 2, 5);
+  IterationStats& pass = generation.stats.iterations.front();
+  pass.drafted = 4;
+  pass.tree_depth = 2;
+  pass.proposals = {
+      {1, 0.6, 0.2, -1}, {2, 0.3, 0.7, -1}, {3, 0.5, 0.1, 1}, {4, 0.4, 0.9, 1}};
+  const auto rows = test::table_rows(page_of(generation, &tokenizer), "passes");
+  ASSERT_EQ(rows.size(), 1);
+  EXPECT_EQ(rows[0][1], "2 of 4");
+  EXPECT_EQ(rows[0][2], "␣the.7.3␣dog.9.4");
+  EXPECT_EQ(rows[0][3], "␣a.2.6␣cat.1.5");
+  EXPECT_EQ(rows[0][4], ".bonus");
 }
 
 TEST(TracePage, HostileTokensAreText) {
