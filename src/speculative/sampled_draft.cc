@@ -13,7 +13,11 @@ bool SampledDraft::extend(std::span<const float> logits,
   const Token token =
       greedy ? q.argmax() : draw_drafted(q, *request_, draft_->size());
   draft_->tokens.push_back(token);
-  if (!greedy) draft_->probs.push_back(std::move(q));
+  if (greedy) {
+    processor.recycle(std::move(q));
+  } else {
+    draft_->probs.push_back(std::move(q));
+  }
   sequence.history().push(token);
   return static_cast<std::int64_t>(draft_->size()) < length_ &&
          !sequence.is_stop(token);
