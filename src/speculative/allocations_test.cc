@@ -84,7 +84,7 @@ class Allocations : public testing::Test {
       drafter = std::make_unique<SkipDrafter>(target, 1);
     }
     SpeculativeDecoder decoder(target, *drafter, make_acceptor(acceptor),
-                               {.window = 4});
+                               {.window = drafter_name == "none" ? 1 : 4});
     SequenceOptions options;
     options.prompt = {1, 5, 9};
     options.max_tokens = 2000;

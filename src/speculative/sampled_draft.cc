@@ -35,7 +35,11 @@ bool SampledDraft::extend(std::span<const float> logits,
       request_->guide->drafted(greedy ? softmax_at(logits, token)
                                       : q.probability(token));
   draft_->tokens.push_back(token);
-  if (!greedy) draft_->probs.push_back(std::move(q));
+  if (greedy) {
+    processor.recycle(std::move(q));
+  } else {
+    draft_->probs.push_back(std::move(q));
+  }
   sequence.history().push(token);
   return goes_on && static_cast<std::int64_t>(draft_->size()) < length_ &&
          !sequence.is_stop(token);

@@ -48,18 +48,6 @@ void for_each_vector(const float* x, std::int64_t begin, std::int64_t end,
   function(i, V::load(last));
 }
 
-// Calls function(begin, end) for each block that reaches `low`.
-template <typename V, typename Function>
-void for_each_block(const LogitRow& row, float low, const Function& function) {
-  const float* most = row.maxima;
-  for (std::int64_t begin = 0; begin < row.size; begin += row.block) {
-    const std::int64_t left = row.size - begin;
-    if (*most++ >= low) {
-      function(begin, begin + (left < row.block ? left : row.block));
-    }
-  }
-}
-
 template <typename V>
 std::int64_t select(const LogitRow& row, float low, float high,
                     std::int32_t* out) {
@@ -74,9 +62,13 @@ std::int64_t select(const LogitRow& row, float low, float high,
       if (index < row.size) out[count++] = static_cast<std::int32_t>(index);
     }
   };
-  for_each_block<V>(row, low, [&](std::int64_t begin, std::int64_t end) {
-    for_each_vector<V>(row.logits, begin, end, append);
-  });
+  for (std::int64_t b = 0; b < row.blocks(); ++b) {
+    if (row.maxima[b] < low) continue;
+    const std::int64_t begin = b * row.block;
+    const std::int64_t left = row.size - begin;
+    for_each_vector<V>(row.logits, begin,
+                       begin + (left < row.block ? left : row.block), append);
+  }
   return count;
 }
 
@@ -86,18 +78,23 @@ double approximate_mass(const LogitRow& row, float largest,
   const typename V::Floats most = V::broadcast(largest);
   const typename V::Floats inverse = V::broadcast(inverse_temperature);
   const typename V::Floats least = V::broadcast(-100.0f);  // also for NaN
-  const float low = largest + kNegligibleExponent / inverse_temperature;
   double total = 0;
-  for_each_block<V>(row, low, [&](std::int64_t begin, std::int64_t end) {
+  for (std::int64_t b = 0; b < row.blocks(); ++b) {
+    if ((row.maxima[b] - largest) * inverse_temperature < kNegligibleExponent) {
+      continue;
+    }
     typename V::Floats sum = V::zero();
+    const std::int64_t begin = b * row.block;
+    const std::int64_t left = row.size - begin;
     for_each_vector<V>(
-        row.logits, begin, end, [&](std::int64_t, typename V::Floats x) {
+        row.logits, begin, begin + (left < row.block ? left : row.block),
+        [&](std::int64_t, typename V::Floats x) {
           const typename V::Floats y =
               V::max(V::multiply(V::subtract(x, most), inverse), least);
           sum = V::add(sum, exponential<V>(y));
         });
     total += static_cast<double>(V::sum(sum));
-  });
+  }
   return total;
 }
 
