@@ -64,7 +64,7 @@ struct IdentityResult {
   std::int64_t different = 0;  // texts
   std::int64_t drafted = 0;    // tokens; without any, nothing was tested
   std::int64_t accepted = 0;
-  std::string first_difference;  // where; empty: none
+  std::string first_difference = {};  // where; empty: none
 };
 
 // Pearson's test of sampled texts against the target's own distribution.

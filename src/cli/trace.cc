@@ -86,7 +86,8 @@ void run(const TraceOptions& options) {
   if (options.json) {
     write_out(dump(generation_json(session, engine, request, generation)));
   } else {
-    print_note(statistics_text(session, engine, generation));
+    print_note(statistics_text(session, engine, request.window.value_or(1),
+                               generation));
   }
   if (interrupt.raised()) std::raise(SIGINT);
 }
