@@ -22,8 +22,8 @@ struct SynthOptions {
   std::function<void(double)> progress = {};      // 0..1; may be empty
 };
 
-// Writes a GGUF file that pilotfish and llama.cpp load: the shape's metadata,
-// random weights and a made-up vocabulary of the SentencePiece kind.
+// Writes a GGUF file in the form that llama.cpp reads too: the shape's
+// metadata, random weights and a made-up vocabulary of the SentencePiece kind.
 // Activations stay of order 1, and the logits have a standard deviation of 8,
 // about that of a trained model: at temperature 1 the most probable tokens
 // share most of the mass. The file appears complete or not at all; memory stays
