@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/report.h"
 #include "pilotfish/dtype.h"
 
 namespace pilotfish::cli {
@@ -26,13 +27,6 @@ std::string decimal_bytes(std::int64_t bytes) {
     ++unit;
   }
   return fmt::format("{:.{}f} {}", value, unit == 0 ? 0 : 1, kUnits[unit]);
-}
-
-std::string parameters_text(std::int64_t parameters) {
-  const auto value = static_cast<double>(parameters);
-  if (value >= 1e9) return fmt::format("{:.1f} billion", value / 1e9);
-  if (value >= 1e6) return fmt::format("{:.0f} million", value / 1e6);
-  return fmt::format("{}", parameters);
 }
 
 std::string milliseconds(double seconds) {

@@ -185,6 +185,13 @@ std::string format_bytes(std::int64_t bytes) {
                    : fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 
+std::string parameters_text(std::int64_t parameters) {
+  const auto value = static_cast<double>(parameters);
+  if (value >= 1e9) return fmt::format("{:.1f} billion", value / 1e9);
+  if (value >= 1e6) return fmt::format("{:.0f} million", value / 1e6);
+  return fmt::format("{}", parameters);
+}
+
 std::string format_seconds(double seconds) {
   if (seconds < 1e-3) return fmt::format("{:.0f} us", seconds * 1e6);
   if (seconds < 1) return fmt::format("{:.3g} ms", seconds * 1e3);

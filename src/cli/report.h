@@ -13,6 +13,8 @@ namespace pilotfish::cli {
 
 // "1.4 GiB"
 std::string format_bytes(std::int64_t bytes);
+// "1.1 billion"
+std::string parameters_text(std::int64_t parameters);
 // "1.63 ms"
 std::string format_seconds(double seconds);
 // The upper one of an even number; 0 for none.

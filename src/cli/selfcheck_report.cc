@@ -11,7 +11,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "cli/processor.h"
+#include "pilotfish/machine.h"
 
 namespace pilotfish::cli {
 namespace {

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "cli/processor.h"
 #include "cli/report.h"
 #include "pilotfish/machine.h"
 

@@ -67,13 +67,11 @@ void check(const Options& options, bool pair_flags) {
 
 void print_file(const std::string& path) {
   const ModelDescription model = inspect_model(path);
-  write_out(
-      fmt::format("{:<14}{} ({} layers, {:.2f} billion parameters, {} of "
-                  "{})\n",
-                  "wrote", path, model.config.n_layers,
-                  static_cast<double>(model.parameters) / 1e9,
-                  format_bytes(model.weight_bytes),
-                  dtype_name(model.totals.front().dtype)));
+  write_out(fmt::format("{:<14}{} ({} layers, {} parameters, {} of {})\n",
+                        "wrote", path, model.config.n_layers,
+                        parameters_text(model.parameters),
+                        format_bytes(model.weight_bytes),
+                        dtype_name(model.totals.front().dtype)));
 }
 
 void print_pair(const PairReport& report, const Options& options) {

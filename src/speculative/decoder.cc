@@ -171,6 +171,7 @@ void SpeculativeDecoder::step(std::span<Sequence* const> sequences) {
 void SpeculativeDecoder::plan(std::span<Sequence* const> sequences) {
   recycle_drafts();
   parts_.clear();
+  paths_.clear();
   std::int64_t prefill_left = options_.prefill_chunk;
   for (Sequence* sequence : sequences) {
     assert(!sequence->finished() && sequence->target_id >= 0);
@@ -299,7 +300,7 @@ void SpeculativeDecoder::judge(Part& part, const Logits& logits,
   }
 }
 
-void SpeculativeDecoder::check(Part& part) const {
+void SpeculativeDecoder::check(Part& part) {
   const Draft& draft = part.draft;
   const Verdict& verdict = part.verdict;
   if (verdict.accepted > draft.size() ||
@@ -320,9 +321,15 @@ void SpeculativeDecoder::check(Part& part) const {
   }
 }
 
+std::span<const std::int32_t> SpeculativeDecoder::path_of(
+    const Part& part) const {
+  return std::span(paths_).subspan(part.path, part.verdict.accepted);
+}
+
 // Finds the accepted tokens in the draft.
-void SpeculativeDecoder::follow_path(Part& part) const {
+void SpeculativeDecoder::follow_path(Part& part) {
   const Draft& draft = part.draft;
+  part.path = paths_.size();
   std::int32_t at = -1;
   for (size_t i = 0; i < part.verdict.accepted; ++i) {
     const Token token = part.verdict.tokens[i];
@@ -338,7 +345,7 @@ void SpeculativeDecoder::follow_path(Part& part) const {
               ? std::string("none")
               : std::to_string(draft.tokens[static_cast<size_t>(first)])));
     }
-    part.path.push_back(at);
+    paths_.push_back(at);
   }
 }
 
@@ -346,18 +353,20 @@ void SpeculativeDecoder::note_logprobs(Part& part, const Logits& logits,
                                        std::int64_t first_row) {
   const std::optional<std::int64_t> wanted = part.sequence->logprobs_wanted();
   if (!wanted) return;
+  const std::span<const std::int32_t> path = path_of(part);
   std::int32_t before = -1;
   for (size_t i = 0; i < part.verdict.tokens.size(); ++i) {
     part.logprobs.push_back(log_probabilities(
         logits.row(first_row + 1 + before), part.verdict.tokens[i], *wanted));
-    if (i < part.path.size()) before = part.path[i];
+    if (i < path.size()) before = path[i];
   }
 }
 
 // Grows the sequence by its verdict and fits the caches to it.
 std::int64_t SpeculativeDecoder::take_over(Part& part) {
   Sequence& sequence = *part.sequence;
-  const std::int32_t end = part.path.empty() ? -1 : part.path.back();
+  const std::span<const std::int32_t> path = path_of(part);
+  const std::int32_t end = path.empty() ? -1 : path.back();
   const bool all_kept =
       part.draft.next_child(end, static_cast<size_t>(end + 1)) < 0;
   const std::int64_t emitted = sequence.append(
@@ -369,7 +378,7 @@ std::int64_t SpeculativeDecoder::take_over(Part& part) {
     tree_.clear();
     for (std::int32_t i = 0; i < trunk; ++i) tree_.push_back(i);
     for (std::int64_t i = 0; i + 1 < emitted; ++i) {
-      tree_.push_back(trunk + part.path[static_cast<size_t>(i)]);
+      tree_.push_back(trunk + path[static_cast<size_t>(i)]);
     }
     target_.keep(sequence.target_id, tree_);
   } else {

@@ -61,7 +61,7 @@ class SpeculativeDecoder {
     std::int64_t rows;    // of its own tokens in the pass
     Draft draft;          // further rows
     Verdict verdict;
-    std::vector<std::int32_t> path = {};  // in the draft, of accepted tokens
+    size_t path = 0;  // in paths_, where its accepted tokens' indices begin
     std::vector<TokenLogprobs> logprobs = {};  // of the verdict's tokens
     std::vector<Proposal> proposals = {};      // where the sequence keeps them
 
@@ -76,10 +76,10 @@ class SpeculativeDecoder {
   void draft();
   Logits score();
   void judge(Part& part, const Logits& logits, std::int64_t first_row);
-  void check(Part& part) const;
-  void follow_path(Part& part) const;
-  static void note_logprobs(Part& part, const Logits& logits,
-                            std::int64_t first_row);
+  void check(Part& part);
+  void follow_path(Part& part);
+  std::span<const std::int32_t> path_of(const Part& part) const;
+  void note_logprobs(Part& part, const Logits& logits, std::int64_t first_row);
   std::int64_t take_over(Part& part);
   Scorer& target_;
   Drafter& drafter_;
@@ -96,6 +96,7 @@ class SpeculativeDecoder {
   std::vector<Distribution> rows_;
   std::vector<Token> tokens_;
   std::vector<std::int32_t> tree_;
+  std::vector<std::int32_t> paths_;  // of accepted tokens in the parts' drafts
   Batch batch_;
 };
 
