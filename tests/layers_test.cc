@@ -47,7 +47,7 @@ const std::map<std::string, std::string> kPublic = {
     {"plan.h", "engine"},          {"speedup.h", "engine"},
     {"machine.h", "engine"},       {"selfcheck.h", "engine"},
     {"bench.h", "engine"},         {"spread.h", "engine"},
-    {"synth.h", "engine"},
+    {"synth.h", "engine"},         {"window.h", "speculative"},
 };
 
 const fs::path kRoot = pilotfish::test::source_dir();

@@ -56,6 +56,11 @@ void check(const Options& options, bool pair_flags) {
     throw UsageError(
         "--agreement, --draft-layers and --draft-dtype go with --pair");
   }
+  if (options.pair.size() == 1) {
+    throw UsageError(
+        fmt::format("--pair: found {} alone, expected TARGET.gguf DRAFT.gguf",
+                    options.pair[0]));
+  }
   std::vector<std::string> files = options.pair;
   if (!options.out.empty()) files.push_back(options.out);
   for (const std::string& file : files) {
@@ -149,7 +154,7 @@ void add_synth(CLI::App& app) {
   add("--pair", options->pair, "TARGET DRAFT",
       "Write two GGUF files instead: a target, and its first layers as draft",
       pair)
-      ->expected(2);
+      ->expected(1, 2);  // of one, check says what is missing
   const std::vector<CLI::Option*> pair_flags = {
       add("--agreement", options->agreement, "A",
           "How often the draft is to guess the target's next token (default "

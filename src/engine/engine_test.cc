@@ -159,8 +159,9 @@ TEST_F(EngineTest, DraftersInOrderOfPreference) {
       {K::kNgram, K::kSkip},
       {K::kPrediction, K::kSuffix, K::kSkip}};
   for (const std::vector<K>& drafters : lists) {
-    Engine engine(target(), draft(), tokenizer(),
-                  {.drafters = drafters, .corpus = expected.tokens});
+    Engine engine(
+        target(), draft(), tokenizer(),
+        {.window = 5, .drafters = drafters, .corpus = expected.tokens});
     const Generation found = engine.generate(job);
     EXPECT_EQ(found.tokens, expected.tokens);
     EXPECT_GT(found.stats.mean_acceptance_length, 1) << drafters.size();
