@@ -44,7 +44,7 @@ const std::map<std::string, std::string> kPublic = {
     {"tokenizer.h", "text"},       {"chat_template.h", "text"},
     {"acceptor.h", "speculative"}, {"iteration.h", "sampling"},
     {"engine.h", "engine"},        {"convert.h", "engine"},
-    {"plan.h", "engine"},          {"speedup.h", "engine"},
+    {"plan.h", "engine"},          {"speedup.h", "speculative"},
     {"machine.h", "engine"},       {"selfcheck.h", "engine"},
     {"bench.h", "engine"},         {"spread.h", "engine"},
     {"synth.h", "engine"},         {"window.h", "speculative"},
