@@ -39,9 +39,10 @@ Tokens shortened(std::span<const Token> text, size_t from) {
 }
 
 TEST(ModelDrafter, MakesDoWithAShortContextWhereItIsFarBehind) {
-  TableScorer scorer(toy().draft, kPositions);
+  const Toy toy = ::pilotfish::toy();
+  TableScorer scorer(toy.draft, kPositions);
   ModelDrafter drafter(scorer, 16, 3);  // chunks that do not divide it
-  SequenceOptions options = toy().sequence(0);
+  SequenceOptions options = toy.sequence(0);
   options.prompt = {};
   for (Token i = 0; i < 30; ++i) options.prompt.push_back(i * i % 16);
   Sequence sequence(options);
@@ -72,7 +73,7 @@ TEST(ModelDrafter, MakesDoWithAShortContextWhereItIsFarBehind) {
   // What the draft says after such a text.
   Tokens text = shortened(sequence.tokens(), 20);
   for (const Token token : first.tokens) {
-    const std::span<const float> row = toy().draft.row(text);
+    const std::span<const float> row = toy.draft.row(text);
     EXPECT_EQ(token, std::ranges::max_element(row) - row.begin());
     text.push_back(token);
   }
