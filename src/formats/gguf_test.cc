@@ -328,8 +328,7 @@ TEST(Gguf, RefusesOddValues) {
 
 TEST(Gguf, MessagesStayOnOneLine) {
   Bytes b;
-  const std::string name =
-      std::string("two\nlines\x01\xff").append(500, 'x');
+  const std::string name = std::string("two\nlines\x01\xff").append(500, 'x');
   b.start(1, 0).tensor(name, {256}, 16, 0);
   EXPECT_THAT(parse_error(b.str(), parse),
               Optional(HasSubstr("\"two\\x0alines\\x01\\xffxxx")));

@@ -30,9 +30,9 @@ class KvCacheAccess {
   // none.
   void append(std::span<const Growth> growths);
 
-  // The blocks of a sequence. Slot i of a sequence lies in row i % kBlockSize of
-  // its block i / kBlockSize: the positions first, then the rows of its tree.
-  // Valid until the cache is next changed, as is the next.
+  // The blocks of a sequence. Slot i of a sequence lies in row i % kBlockSize
+  // of its block i / kBlockSize: the positions first, then the rows of its
+  // tree. Valid until the cache is next changed, as is the next.
   std::span<const BlockIndex> blocks(SequenceId sequence) const;
   // The parents of the rows of its tree.
   std::span<const std::int32_t> tree(SequenceId sequence) const;
