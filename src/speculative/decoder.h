@@ -81,6 +81,7 @@ class SpeculativeDecoder {
   std::span<const std::int32_t> path_of(const Part& part) const;
   void note_logprobs(Part& part, const Logits& logits, std::int64_t first_row);
   std::int64_t take_over(Part& part);
+
   Scorer& target_;
   Drafter& drafter_;
   std::shared_ptr<const TokenAcceptor> acceptor_;
