@@ -14,9 +14,10 @@
 //   kMaxTileM                         activation rows that registers hold
 //   pack(x, out)                      32 floats to kInputBytes
 //   Scales, scales(record, i)         of block i of a record
-//   tile<M>(quants, scales, input, sums)
+//   Sums<M>(sums), store(sums)        holds the sums[M * 16] of a tile
+//   tile<M>(quants, scales, input, tile_sums)
 //       adds a block's products with M rows, whose inputs lie next to each
-//       other, to sums[M * 16]
+//       other, to a Sums<M>
 //
 // Integer sums within a block are exact. An output element is then summed in
 // float, one addition for each block (or each of its scales), from the first
@@ -25,6 +26,13 @@ namespace pilotfish::simd {
 
 // Activation rows of a pass over a group's weights.
 constexpr std::int64_t kPackedBlockM = 32;
+
+// Bytes of weights that several tiles read by turns, from the first-level cache
+// after the first of them.
+constexpr std::int64_t kPackedChunkBytes = 12288;
+
+// How far ahead of its use a weight is fetched from memory, in bytes.
+constexpr std::int64_t kPackedAhead = 6144;
 
 // The activations of block b of all m rows are neighbours: [blocks, m].
 template <typename Format>
@@ -35,46 +43,89 @@ void pack_rows(const float* x, std::int64_t columns, std::int64_t row,
   }
 }
 
-// Calls the tile for `count` rows, 1 <= count <= M.
+template <typename Format>
+constexpr std::int64_t kBlocksOfRecord = Format::kSpan / 32;
+
+// Bytes of a group's block with its share of the record.
+template <typename Format>
+constexpr std::int64_t kBlockBytes =
+    Format::kQuantBytes + Format::kRecordBytes / kBlocksOfRecord<Format>;
+
+// Consecutive blocks of a group, from the first of a record on.
+struct PackedBlocks {
+  const std::byte* records;
+  const std::byte* quants;
+  std::int64_t count;
+  const std::byte* ahead;  // what to fetch meanwhile, a block's bytes a block;
+                           // null for nothing
+};
+
+// Adds the blocks' products with M activation rows to sums[M * 16].
+template <typename Format, int M>
+void multiply_tile(const PackedBlocks& blocks, const std::byte* input,
+                   std::int64_t input_stride, float* sums) {
+  constexpr std::int64_t kBlocks = kBlocksOfRecord<Format>;
+  typename Format::template Sums<M> tile_sums(sums);
+  const std::byte* quants = blocks.quants;
+  const std::byte* ahead = blocks.ahead;
+  for (std::int64_t b = 0; b < blocks.count; ++b) {
+    const typename Format::Scales scales =
+        Format::scales(blocks.records + b / kBlocks * Format::kRecordBytes,
+                       static_cast<int>(b % kBlocks));
+    if (ahead != nullptr) {
+      for (std::int64_t at = 0; at < kBlockBytes<Format>; at += 64) {
+        __builtin_prefetch(ahead + at);
+      }
+      ahead += kBlockBytes<Format>;
+    }
+    Format::template tile<M>(quants, scales, input, tile_sums);
+    quants += Format::kQuantBytes;
+    input += input_stride;
+  }
+  tile_sums.store(sums);
+}
+
+// The same for `count` rows, 1 <= count <= M.
 template <typename Format, int M = Format::kMaxTileM>
-void packed_tile(int count, const std::byte* quants,
-                 const typename Format::Scales& scales, const std::byte* input,
-                 float* sums) {
+void multiply_rows(int count, const PackedBlocks& blocks,
+                   const std::byte* input, std::int64_t input_stride,
+                   float* sums) {
   if constexpr (M > 1) {
     if (count < M) {
-      packed_tile<Format, M - 1>(count, quants, scales, input, sums);
+      multiply_rows<Format, M - 1>(count, blocks, input, input_stride, sums);
       return;
     }
   }
-  Format::template tile<M>(quants, scales, input, sums);
+  multiply_tile<Format, M>(blocks, input, input_stride, sums);
 }
 
 // One group of 16 weight rows times `count` activation rows.
 template <typename Format>
-void multiply_group(const std::byte* records, std::int64_t blocks,
+void multiply_group(const std::byte* group, std::int64_t blocks,
                     const std::byte* input, std::int64_t input_stride,
                     int count, float* sums) {
-  constexpr int kBlocks = Format::kSpan / 32;  // that share a record
-  constexpr std::int64_t kAhead = 2048;        // bytes of quants to prefetch
-  const std::byte* quants = records + blocks / kBlocks * Format::kRecordBytes;
+  constexpr std::int64_t kBlocks = kBlocksOfRecord<Format>;
+  constexpr std::int64_t kChunk =
+      kPackedChunkBytes / kBlockBytes<Format> / kBlocks * kBlocks;
+  const std::byte* all_quants = group + blocks / kBlocks * Format::kRecordBytes;
   const int tiles = (count + Format::kMaxTileM - 1) / Format::kMaxTileM;
-  for (std::int64_t b = 0; b < blocks; ++b) {
-    const typename Format::Scales scales =
-        Format::scales(records, static_cast<int>(b % kBlocks));
-    for (int at = 0; at < Format::kQuantBytes; at += 64) {
-      __builtin_prefetch(quants + kAhead + at);
-    }
+  const std::int64_t chunk = tiles == 1 ? blocks : kChunk;
+  for (std::int64_t b = 0; b < blocks; b += chunk) {
+    PackedBlocks part = {
+        .records = group + b / kBlocks * Format::kRecordBytes,
+        .quants = all_quants + b * Format::kQuantBytes,
+        .count = b + chunk < blocks ? chunk : blocks - b,
+        .ahead = group + b * kBlockBytes<Format> + kPackedAhead,
+    };
     int first = 0;
     for (int tile = 0; tile < tiles; ++tile) {  // of like size
       const int size = (count - first) / (tiles - tile);
-      packed_tile<Format>(size, quants, scales,
-                          input + first * Format::kInputBytes,
-                          sums + 16 * first);
+      multiply_rows<Format>(
+          size, part, input + b * input_stride + first * Format::kInputBytes,
+          input_stride, sums + 16 * first);
+      part.ahead = nullptr;  // the others would fetch the same
       first += size;
     }
-    quants += Format::kQuantBytes;
-    input += input_stride;
-    if (b % kBlocks == kBlocks - 1) records += Format::kRecordBytes;
   }
 }
 
@@ -82,9 +133,7 @@ template <typename Format>
 void multiply_packed(const MatmulArgs& args, std::int64_t begin,
                      std::int64_t end) {
   const std::int64_t blocks = args.weights.columns / 32;
-  const std::int64_t group_bytes =
-      args.weights.columns / Format::kSpan * Format::kRecordBytes +
-      blocks * Format::kQuantBytes;
+  const std::int64_t group_bytes = blocks * kBlockBytes<Format>;
   for (std::int64_t first = 0; first < args.m; first += kPackedBlockM) {
     const int count = static_cast<int>(
         args.m - first < kPackedBlockM ? args.m - first : kPackedBlockM);

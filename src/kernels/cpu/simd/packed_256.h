@@ -89,6 +89,15 @@ inline Quantised256 quantise_256(const float* x) {
   return {in_order, scale};
 }
 
+// A tile's sums, left in memory: registers are few.
+struct SumsInMemory {
+  float* sums;
+
+  explicit SumsInMemory(float* at) : sums(at) {}
+  operator float*() const { return sums; }
+  void store(float* /*at*/) const {}
+};
+
 // 16 binary16 scales.
 struct Scales256 {
   __m256 d[2];
@@ -122,6 +131,8 @@ struct Q8_0Format256 {
   static constexpr int kQuantBytes = 512;
   static constexpr int kInputBytes = 72;
   static constexpr int kMaxTileM = 6;
+  template <int M>
+  using Sums = SumsInMemory;
 
   using Scales = Scales256;
   static Scales scales(const std::byte* record, int /*block*/) {
@@ -257,6 +268,8 @@ struct Q4_0Format256 {
   static constexpr int kQuantBytes = 256;
   static constexpr int kInputBytes = 40;
   static constexpr int kMaxTileM = 6;
+  template <int M>
+  using Sums = SumsInMemory;
 
   using Scales = Scales256;
   static Scales scales(const std::byte* record, int /*block*/) {
@@ -328,6 +341,8 @@ struct Q4_KFormat256 {
   static constexpr int kQuantBytes = 256;
   static constexpr int kInputBytes = 40;
   static constexpr int kMaxTileM = 6;
+  template <int M>
+  using Sums = SumsInMemory;
 
   using Scales = ScalesAndMinima256;
   static Scales scales(const std::byte* record, int block) {
@@ -367,6 +382,8 @@ struct Q5_KFormat256 {
   static constexpr int kQuantBytes = 320;
   static constexpr int kInputBytes = 48;
   static constexpr int kMaxTileM = 5;
+  template <int M>
+  using Sums = SumsInMemory;
 
   using Scales = ScalesAndMinima256;
   static Scales scales(const std::byte* record, int block) {
@@ -429,6 +446,8 @@ struct Q6_KFormat256 {
   static constexpr int kQuantBytes = 384;
   static constexpr int kInputBytes = 44;
   static constexpr int kMaxTileM = 5;
+  template <int M>
+  using Sums = SumsInMemory;
 
   struct Scales {
     Scales256 of_half[2];

@@ -12,8 +12,8 @@
 // emulate them.
 //
 // Input of every format: 32 bytes in order, scale, sum of the activations (for
-// minima), and what weights that are stored as w + kOffset have too much, for
-// the first and the last 16 columns.
+// minima), and what weights that are stored as w + kOffset have too much: in a
+// block or, where its halves have scales of their own, in each half.
 namespace pilotfish::simd {
 namespace {
 
@@ -28,12 +28,10 @@ inline __m512i high_halves(__m512i x) {
   return low_halves(_mm512_srli_epi16(x, 4));
 }
 
-// sums[16] += scale * d * dots
-inline void add_scaled(__m512 d, float scale, __m512i dots, float* sums) {
-  _mm512_storeu_ps(sums,
-                   _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots),
-                                   _mm512_mul_ps(d, _mm512_set1_ps(scale)),
-                                   _mm512_loadu_ps(sums)));
+// sum + scale * d * dots
+inline __m512 add_scaled(__m512 d, float scale, __m512i dots, __m512 sum) {
+  return _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots),
+                         _mm512_mul_ps(d, _mm512_set1_ps(scale)), sum);
 }
 
 inline __m512 half_scales(const std::byte* record) {
@@ -45,8 +43,29 @@ inline __m512 byte_scales(const std::byte* p, bool is_signed) {
                                       : _mm512_cvtepu8_epi32(bytes));
 }
 
-// A dtype gives Scales and how it loads them, and words(quants, s, low, high):
-// the weights of columns 4s.. and 16 + 4s.. of every row.
+// A tile's sums, one register a row.
+template <int M>
+struct SumsInRegisters {
+  __m512 rows[M];
+
+  explicit SumsInRegisters(const float* sums) {
+#pragma GCC unroll 8
+    for (int i = 0; i < M; ++i) rows[i] = _mm512_loadu_ps(sums + 16 * i);
+  }
+  void store(float* sums) const {
+#pragma GCC unroll 8
+    for (int i = 0; i < M; ++i) _mm512_storeu_ps(sums + 16 * i, rows[i]);
+  }
+};
+
+// A dtype gives
+//   kHalves                 whether the halves of a block have their own scales
+//   Scales, scales(record, block)
+//   words<s>(quants, low, high)  the weights of columns 4s.. and 16 + 4s.. of
+//                                every row
+//   add(scales, dots, scale, sum_of_activations, sum)
+//                           the sum with a block's products: dots[0], or where
+//                           kHalves dots[0] and dots[1], of first and last half
 template <typename Source>
 struct VnniFormat {
   static constexpr int kSpan = Source::kSpan;
@@ -54,6 +73,8 @@ struct VnniFormat {
   static constexpr int kQuantBytes = Source::kQuantBytes;
   static constexpr int kInputBytes = 48;
   static constexpr int kMaxTileM = 8;
+  template <int M>
+  using Sums = SumsInRegisters<M>;
 
   using Scales = typename Source::Scales;
   static Scales scales(const std::byte* record, int block) {
@@ -72,19 +93,26 @@ struct VnniFormat {
     store_256(out, q.quants);
     store_float(out + 32, q.scale);
     store_float(out + 36, static_cast<float>(first + last) * q.scale);
-    store_word(out + 40, -Source::kOffset * first);
-    store_word(out + 44, -Source::kOffset * last);
+    store_word(out + 40,
+               -Source::kOffset * (Source::kHalves ? first : first + last));
+    store_word(out + 44, Source::kHalves ? -Source::kOffset * last : 0);
   }
 
   template <int M>
   static void tile(const std::byte* quants, const Scales& scales,
-                   const std::byte* input, float* sums) {
-    // Of the first and the last 16 columns.
-    __m512i dots[2][M];
+                   const std::byte* input, SumsInRegisters<M>& sums) {
+    // A second chain where the halves need one, or the rows are too few to
+    // hide an instruction's latency.
+    constexpr int kChains = Source::kHalves || M <= 4 ? 2 : 1;
+    __m512i dots[M][kChains];
 #pragma GCC unroll 8
     for (int i = 0; i < M; ++i) {
-      dots[0][i] = broadcast(input + i * kInputBytes + 40);
-      dots[1][i] = broadcast(input + i * kInputBytes + 44);
+#pragma GCC unroll 2
+      for (int c = 0; c < kChains; ++c) {
+        dots[i][c] = Source::kOffset == 0 || (c == 1 && !Source::kHalves)
+                         ? _mm512_setzero_si512()
+                         : broadcast(input + i * kInputBytes + 40 + 4 * c);
+      }
     }
     add_step<M, 0>(quants, input, dots);
     add_step<M, 1>(quants, input, dots);
@@ -92,9 +120,12 @@ struct VnniFormat {
     add_step<M, 3>(quants, input, dots);
 #pragma GCC unroll 8
     for (int i = 0; i < M; ++i) {
+      if constexpr (kChains == 2 && !Source::kHalves) {
+        dots[i][0] = _mm512_add_epi32(dots[i][0], dots[i][1]);
+      }
       const std::byte* row = input + i * kInputBytes;
-      Source::add(scales, dots[0][i], dots[1][i], load_float(row + 32),
-                  load_float(row + 36), sums + 16 * i);
+      sums.rows[i] = Source::add(scales, dots[i], load_float(row + 32),
+                                 load_float(row + 36), sums.rows[i]);
     }
   }
 
@@ -105,16 +136,17 @@ struct VnniFormat {
     return _mm512_set1_epi32(word);
   }
 
-  template <int M, int kStep>
+  template <int M, int kStep, int kChains>
   static void add_step(const std::byte* quants, const std::byte* input,
-                       __m512i (&dots)[2][M]) {
+                       __m512i (&dots)[M][kChains]) {
     __m512i low, high;
     Source::template words<kStep>(quants, low, high);
 #pragma GCC unroll 8
     for (int i = 0; i < M; ++i) {
       const std::byte* row = input + i * kInputBytes + 4 * kStep;
-      dots[0][i] = _mm512_dpbusd_epi32(dots[0][i], low, broadcast(row));
-      dots[1][i] = _mm512_dpbusd_epi32(dots[1][i], high, broadcast(row + 16));
+      __m512i& last = dots[i][kChains - 1];
+      dots[i][0] = _mm512_dpbusd_epi32(dots[i][0], low, broadcast(row));
+      last = _mm512_dpbusd_epi32(last, high, broadcast(row + 16));
     }
   }
 };
@@ -124,6 +156,7 @@ struct Q8_0Source512 {
   static constexpr int kRecordBytes = 32;
   static constexpr int kQuantBytes = 512;
   static constexpr int kOffset = 128;
+  static constexpr bool kHalves = false;
 
   using Scales = __m512;
   static Scales scales(const std::byte* record, int /*block*/) {
@@ -134,9 +167,9 @@ struct Q8_0Source512 {
     low = load_512(quants + 64 * kStep);
     high = load_512(quants + 64 * kStep + 256);
   }
-  static void add(const Scales& scales, __m512i first, __m512i last,
-                  float scale, float /*sum*/, float* sums) {
-    add_scaled(scales, scale, _mm512_add_epi32(first, last), sums);
+  static __m512 add(const Scales& scales, const __m512i* dots, float scale,
+                    float /*sum_of_activations*/, __m512 sum) {
+    return add_scaled(scales, scale, dots[0], sum);
   }
 };
 
@@ -157,6 +190,7 @@ struct Q4_KSource512 {
   static constexpr int kRecordBytes = 320;
   static constexpr int kQuantBytes = 256;
   static constexpr int kOffset = 0;
+  static constexpr bool kHalves = false;
 
   struct Scales {
     __m512 scale;
@@ -172,11 +206,10 @@ struct Q4_KSource512 {
   static void words(const std::byte* quants, __m512i& low, __m512i& high) {
     Q4_0Source512::words<kStep>(quants, low, high);
   }
-  static void add(const Scales& scales, __m512i first, __m512i last,
-                  float scale, float sum, float* sums) {
-    add_scaled(scales.scale, scale, _mm512_add_epi32(first, last), sums);
-    _mm512_storeu_ps(sums, _mm512_fnmadd_ps(scales.minimum, _mm512_set1_ps(sum),
-                                            _mm512_loadu_ps(sums)));
+  static __m512 add(const Scales& scales, const __m512i* dots, float scale,
+                    float sum_of_activations, __m512 sum) {
+    return _mm512_fnmadd_ps(scales.minimum, _mm512_set1_ps(sum_of_activations),
+                            add_scaled(scales.scale, scale, dots[0], sum));
   }
 };
 
@@ -198,6 +231,7 @@ struct Q6_KSource512 {
   static constexpr int kRecordBytes = 288;
   static constexpr int kQuantBytes = 384;
   static constexpr int kOffset = 32;
+  static constexpr bool kHalves = true;
 
   struct Scales {
     __m512 of_half[2];
@@ -214,10 +248,10 @@ struct Q6_KSource512 {
     low = _mm512_or_si512(low, top_pairs<kStep>(quants + 256));
     high = _mm512_or_si512(high, top_pairs<kStep>(quants + 320));
   }
-  static void add(const Scales& scales, __m512i first, __m512i last,
-                  float scale, float /*sum*/, float* sums) {
-    add_scaled(scales.of_half[0], scale, first, sums);
-    add_scaled(scales.of_half[1], scale, last, sums);
+  static __m512 add(const Scales& scales, const __m512i* dots, float scale,
+                    float /*sum_of_activations*/, __m512 sum) {
+    return add_scaled(scales.of_half[1], scale, dots[1],
+                      add_scaled(scales.of_half[0], scale, dots[0], sum));
   }
 
  private:
