@@ -98,11 +98,17 @@ struct Rows {
   std::int64_t stride;  // bytes from one row to the next
 };
 
+// What a tile fetches from memory meanwhile, at each step for each of its rows.
+struct Ahead {
+  const std::byte *first = nullptr;  // null: nothing
+  std::int64_t row_stride = 0;
+  std::int64_t step_stride = 0;
+};
+
 // Adds `steps` steps of R weight rows times M activation rows to the
-// accumulators, sums[r * sum_stride + i]. `ahead` bytes past the weights lies
-// what will be read next (0: nothing to prefetch).
+// accumulators, sums[r * sum_stride + i].
 template <typename V, typename Source, int R, int M, bool kPrefetch>
-void multiply_tile(Rows weights, Rows x, std::int64_t steps, std::int64_t ahead,
+void multiply_tile(Rows weights, Rows x, std::int64_t steps, Ahead ahead,
                    typename V::Floats *sums, std::int64_t sum_stride) {
   typename V::Floats tile[R][M];
   for (int r = 0; r < R; ++r) {
@@ -131,8 +137,9 @@ void multiply_tile(Rows weights, Rows x, std::int64_t steps, std::int64_t ahead,
     if constexpr (kPrefetch) {
 #pragma GCC unroll 8
       for (int r = 0; r < R; ++r) {
-        __builtin_prefetch(w + r * weights.stride + ahead);
+        __builtin_prefetch(ahead.first + r * ahead.row_stride);
       }
+      ahead.first += ahead.step_stride;
     }
     w += Source::kWeightBytes;
     activations += Source::kActivationBytes;
@@ -147,19 +154,19 @@ void multiply_tile(Rows weights, Rows x, std::int64_t steps, std::int64_t ahead,
 template <typename V, typename Source, int R, int M,
           bool kFewer = M == V::kMaxTileM>
 void multiply_rows(Rows weights, Rows x, std::int64_t m, std::int64_t steps,
-                   std::int64_t ahead, typename V::Floats *sums,
+                   Ahead ahead, typename V::Floats *sums,
                    std::int64_t sum_stride) {
   // Where two tiles are left, of like size: a small one is slow.
   const auto fits = [](std::int64_t left) {
     return left <= M || left >= 2 * M ? left >= M : (left + 1) / 2 == M;
   };
   while (fits(m)) {
-    if (ahead != 0) {
+    if (ahead.first != nullptr) {
       multiply_tile<V, Source, R, M, true>(weights, x, steps, ahead, sums,
                                            sum_stride);
-      ahead = 0;  // the others would fetch the same
+      ahead = {};  // the others would fetch the same
     } else {
-      multiply_tile<V, Source, R, M, false>(weights, x, steps, 0, sums,
+      multiply_tile<V, Source, R, M, false>(weights, x, steps, {}, sums,
                                             sum_stride);
     }
     x.first += M * x.stride;
@@ -189,6 +196,21 @@ constexpr std::int64_t kBlockM = 32;
 // cache and be whole blocks of every quantised type.
 constexpr std::int64_t kUnpackedChunk = 512;
 constexpr std::int64_t kInPlaceChunk = 1024;
+
+// Bytes between a weight's being fetched and its use.
+constexpr std::int64_t kAhead = 6144;
+
+// What to fetch while R rows in place are multiplied. Whole rows are one
+// stretch of memory and are fetched in its order, which is what the
+// processor's own prefetching works with best; of chunks, the rows to come.
+template <typename Source, int R>
+Ahead fetched_by(Rows rows, bool is_whole) {
+  if (is_whole) {
+    return {rows.first + (R - 1) * rows.stride + kAhead, Source::kWeightBytes,
+            R * Source::kWeightBytes};
+  }
+  return {rows.first + R * rows.stride, rows.stride, Source::kWeightBytes};
+}
 
 // R weight rows from row n on times `count` activation rows from `first` on.
 template <typename V, typename Source, bool kUnpack, int R, int M>
@@ -229,9 +251,10 @@ void multiply_block(const MatmulArgs &args, std::int64_t n, std::int64_t first,
     }
     const Rows input{x + k / Source::kColumns * Source::kActivationBytes,
                      x_stride};
-    multiply_rows<V, Source, R, M>(rows, input, count,
-                                   n_columns / Source::kColumns,
-                                   kUnpack ? 0 : R * w_stride, sums, kBlockM);
+    multiply_rows<V, Source, R, M>(
+        rows, input, count, n_columns / Source::kColumns,
+        kUnpack ? Ahead{} : fetched_by<Source, R>(rows, n_columns == whole),
+        sums, kBlockM);
   }
   if constexpr (!kUnpack) {  // quantised rows are whole steps
     if (whole < columns) {
@@ -245,7 +268,7 @@ void multiply_block(const MatmulArgs &args, std::int64_t n, std::int64_t first,
       const Rows input{x + whole / Source::kColumns * Source::kActivationBytes,
                        x_stride};
       multiply_rows<V, Source, R, M>({buffer, Source::kWeightBytes}, input,
-                                     count, 1, 0, sums, kBlockM);
+                                     count, 1, {}, sums, kBlockM);
     }
   }
   for (std::int64_t i = 0; i < count; ++i) {
