@@ -87,10 +87,11 @@ void read_bandwidth(benchmark::State& state) {
 // packed form.
 class Layer {
  public:
-  explicit Layer(DType dtype) {
+  Layer(const Kernels& kernels, DType dtype) {
     const std::int64_t rows =
         kWeightBytes / row_bytes(dtype, kColumns) / kPackedRows * kPackedRows;
-    if (!PackedMatrix::supports(dtype, rows)) {
+    if (!PackedMatrix::supports(dtype, rows, kColumns) ||
+        (dtype == DType::kBF16 && !kernels.packed.has_bf16)) {
       bytes_ = weights_of(dtype);
       weights_ = {dtype, bytes_.data(), rows, kColumns};
       return;
@@ -127,7 +128,7 @@ class Layer {
 void linear_layer(benchmark::State& state, const Kernels& kernels, DType dtype,
                   int threads, std::int64_t m) {
   ThreadTeam team(threads);
-  Layer layer(dtype);
+  Layer layer(kernels, dtype);
   layer.apply(kernels, team, m);
   for (auto _ : state) layer.apply(kernels, team, m);
   state.SetBytesProcessed(state.iterations() * kWeightBytes);
@@ -147,7 +148,7 @@ void verification(benchmark::State& state, const Kernels& kernels, DType dtype,
                   int threads, std::int64_t m) {
   using Clock = std::chrono::steady_clock;
   ThreadTeam team(threads);
-  Layer layer(dtype);
+  Layer layer(kernels, dtype);
   layer.apply(kernels, team, m);
   std::vector<double> of_one, of_many;
   const auto seconds = [&](std::int64_t rows) {

@@ -52,9 +52,12 @@ struct AttentionArgs {
   const std::byte* const* values = nullptr;
 };
 
-// Products with packed weights (see PackedMatrix). Activations are rounded to
-// int8 with a scale for each block of 32 columns.
+// Products with packed weights (see PackedMatrix). For quantised weights,
+// activations are rounded to int8 with a scale for each block of 32 columns.
 struct PackedKernels {
+  // Whether bf16 weights may come packed, too, and are then the faster; their
+  // activations are rounded to bf16.
+  bool has_bf16;
   // Bytes of a row of activations for weights of this dtype. A batch of m rows
   // takes m times as many; its rows are interleaved, and `pack_activations`
   // fills in one of them.

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "tensor/blocks/fields.h"
+#include "tensor/quantise.h"
 
 namespace pilotfish {
 
@@ -16,6 +17,7 @@ constexpr PackedLayout kQ4_0 = {32, 32, 256};
 constexpr PackedLayout kQ4_K = {256, 320, 256};
 constexpr PackedLayout kQ5_K = {256, 320, 320};
 constexpr PackedLayout kQ6_K = {256, 288, 384};
+constexpr PackedLayout kBF16 = {32, 0, 1024};
 
 const PackedLayout* find_layout(DType dtype) {
   switch (dtype) {
@@ -29,6 +31,8 @@ const PackedLayout* find_layout(DType dtype) {
       return &kQ5_K;
     case DType::kQ6_K:
       return &kQ6_K;
+    case DType::kBF16:
+      return &kBF16;
     default:
       return nullptr;
   }
@@ -148,6 +152,20 @@ void pack_q6_k(const Group& group, std::int64_t columns,
   }
 }
 
+void pack_bf16(const Group& group, std::int64_t columns,
+               const std::byte* rows) {
+  std::byte* quants = group.quants;
+  for (std::int64_t c = 0; c < columns; c += kPackedColumns) {
+    for (std::int64_t r = 0; r < kPackedRows; ++r) {
+      const std::byte* words = rows + 2 * (r * columns + c);
+      for (int s = 0; s < 16; ++s) {
+        store_word(quants + 64 * s + 4 * r, u32(words + 4 * s));
+      }
+    }
+    quants += kBF16.quant_bytes;
+  }
+}
+
 // Of a packed block, for the word at `quants` of each line: column c's four
 // bits.
 int halves_at(const std::byte* quants, std::int64_t c) {
@@ -157,8 +175,11 @@ int halves_at(const std::byte* quants, std::int64_t c) {
 
 }  // namespace
 
-bool PackedMatrix::supports(DType dtype, std::int64_t rows) {
-  return find_layout(dtype) != nullptr && rows % kPackedRows == 0;
+bool PackedMatrix::supports(DType dtype, std::int64_t rows,
+                            std::int64_t columns) {
+  const PackedLayout* layout = find_layout(dtype);
+  return layout != nullptr && rows % kPackedRows == 0 &&
+         columns % layout->span == 0;
 }
 
 PackedMatrix::PackedMatrix(DType dtype, std::int64_t rows, std::int64_t columns)
@@ -183,6 +204,8 @@ void PackedMatrix::pack(std::int64_t group, const std::byte* rows) {
       return pack_with_minima<true>(target, columns, rows);
     case DType::kQ6_K:
       return pack_q6_k(target, columns, rows);
+    case DType::kBF16:
+      return pack_bf16(target, columns, rows);
     default:
       assert(false);
   }
@@ -245,6 +268,19 @@ PackedBlock packed_block(const WeightMatrix& weights, std::int64_t row,
   return result;
 }
 
+namespace {
+
+void unpack_bf16(const WeightMatrix& weights, std::int64_t row, float* out) {
+  const std::byte* words =
+      weights.data + row / kPackedRows * group_bytes(kBF16, weights.columns) +
+      4 * (row % kPackedRows);
+  for (std::int64_t c = 0; c < weights.columns; c += 2) {
+    dequantise_row(DType::kBF16, words + 32 * c, out + c, 2);
+  }
+}
+
+}  // namespace
+
 void dequantise_weights(const Kernels& kernels, const WeightMatrix& weights,
                         std::int64_t row, float* out) {
   if (!weights.packed) {
@@ -252,6 +288,10 @@ void dequantise_weights(const Kernels& kernels, const WeightMatrix& weights,
         weights.dtype,
         weights.data + row * row_bytes(weights.dtype, weights.columns), out,
         weights.columns);
+    return;
+  }
+  if (weights.dtype == DType::kBF16) {
+    unpack_bf16(weights, row, out);
     return;
   }
   for (std::int64_t b = 0; b < weights.columns / kPackedColumns; ++b) {

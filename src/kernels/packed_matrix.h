@@ -10,8 +10,8 @@
 
 namespace pilotfish {
 
-// Quantised weights rearranged for integer products: 16 rows side by side, so
-// that one vector holds a step of them all. Rows are taken in groups of 16,
+// Weights rearranged for products: 16 rows side by side, so that one vector
+// holds a step of them all. Rows are taken in groups of 16,
 // their columns in blocks of 32. A group is, contiguous:
 //
 //   records  one for each span of columns (a block, or 256 columns of the "k"
@@ -32,6 +32,7 @@ namespace pilotfish {
 //   q6_k  f16 d[16]; for each half of  4 as q4_0, 2 of top bits: bits 2s.. of
 //         a block scale[16]            byte j of line t are those of column
 //                                      16t + 4s + j
+//   bf16  none                         16: word s has columns 2s and 2s + 1
 //
 // It takes as many bytes as the file's own format (3 % more for q4_k and q5_k),
 // and loses nothing.
@@ -47,11 +48,10 @@ inline constexpr std::int64_t kPackedColumns = 32;
 class PackedMatrix {
  public:
   // Whether there is a packed layout for such a matrix: its dtype has one, and
-  // its rows make whole groups.
-  static bool supports(DType dtype, std::int64_t rows);
+  // rows and columns make whole groups and blocks.
+  static bool supports(DType dtype, std::int64_t rows, std::int64_t columns);
 
-  // Requires: supports(dtype, rows), columns whole blocks of the dtype. The
-  // weights are uninitialised. Throws std::bad_alloc.
+  // Requires: supports(dtype, rows, columns). The weights are uninitialised. Throws std::bad_alloc.
   PackedMatrix(DType dtype, std::int64_t rows, std::int64_t columns);
 
   std::int64_t groups() const { return weights_.rows / kPackedRows; }
@@ -70,7 +70,7 @@ class PackedMatrix {
   WeightMatrix weights_;
 };
 
-// 32 weights of a row of a packed matrix: weight c is
+// 32 weights of a row of a packed quantised matrix: weight c is
 // scales[c / 16] * quants[c] - minimum.
 struct PackedBlock {
   std::int32_t quants[kPackedColumns];

@@ -18,8 +18,14 @@ using test::random_floats;
 using test::random_weights;
 using test::same_bits;
 
-constexpr DType kPackedTypes[] = {DType::kQ8_0, DType::kQ4_0, DType::kQ4_K,
-                                  DType::kQ5_K, DType::kQ6_K};
+const std::vector<DType> kQuantisedTypes = {
+    DType::kQ8_0, DType::kQ4_0, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K};
+
+std::vector<DType> with_bf16() {
+  std::vector<DType> types = kQuantisedTypes;
+  types.push_back(DType::kBF16);
+  return types;
+}
 
 constexpr float kGuard = -12345.5f;  // where nothing must be written
 
@@ -42,8 +48,9 @@ std::vector<float> dequantised(DType dtype, const std::vector<std::byte>& rows,
 
 TEST(PackedMatrix, KeepsEveryWeight) {
   std::mt19937 random(1);
-  for (const DType dtype : kPackedTypes) {
-    const std::int64_t block = block_shape(dtype).elements;
+  for (const DType dtype : with_bf16()) {
+    const std::int64_t block =
+        std::max(block_shape(dtype).elements, kPackedColumns);
     for (const std::int64_t columns :
          {block, 3 * block, 2048 / block * block}) {
       const std::int64_t rows = 48;
@@ -63,15 +70,25 @@ TEST(PackedMatrix, KeepsEveryWeight) {
 }
 
 TEST(PackedMatrix, IsForWholeGroupsOfTypesThatHaveALayout) {
-  EXPECT_TRUE(PackedMatrix::supports(DType::kQ8_0, 32));
-  EXPECT_FALSE(PackedMatrix::supports(DType::kQ8_0, 40));
-  EXPECT_FALSE(PackedMatrix::supports(DType::kF16, 32));
-  EXPECT_FALSE(PackedMatrix::supports(DType::kIQ4_NL, 32));
+  EXPECT_TRUE(PackedMatrix::supports(DType::kQ8_0, 32, 32));
+  EXPECT_TRUE(PackedMatrix::supports(DType::kBF16, 32, 32));
+  EXPECT_FALSE(PackedMatrix::supports(DType::kQ8_0, 40, 32));
+  EXPECT_FALSE(PackedMatrix::supports(DType::kBF16, 32, 40));
+  EXPECT_FALSE(PackedMatrix::supports(DType::kF16, 32, 32));
+  EXPECT_FALSE(PackedMatrix::supports(DType::kIQ4_NL, 32, 32));
 }
 
-// What the kernels round activations to: int8 with a scale for 32 columns.
-std::vector<double> quantised(const std::vector<float>& x) {
+// What the kernels round activations to: bf16, or int8 with a scale for 32
+// columns.
+std::vector<double> rounded_for(DType dtype, const std::vector<float>& x) {
   std::vector<double> result;
+  if (dtype == DType::kBF16) {
+    for (const float value : x) {
+      result.push_back(
+          static_cast<double>(bf16_to_float(float_to_bf16(value))));
+    }
+    return result;
+  }
   for (size_t first = 0; first < x.size(); first += 32) {
     float largest = 0;
     for (size_t c = first; c < first + 32; ++c) {
@@ -89,6 +106,10 @@ std::vector<double> quantised(const std::vector<float>& x) {
 
 class PackedMatmulTest : public test::EverySet {
  protected:
+  std::vector<DType> types() const {
+    return kernels().packed.has_bf16 ? with_bf16() : kQuantisedTypes;
+  }
+
   // As MatmulTest::product.
   std::vector<float> product(const WeightMatrix& weights,
                              const std::vector<float>& x, std::int64_t m,
@@ -126,13 +147,15 @@ class PackedMatmulTest : public test::EverySet {
 };
 
 // Near the float64 product with the rounded activations, within the rounding of
-// one float sum a block; and within half a unit of each activation's scale of
-// the product with the activations themselves.
+// one float sum a block (of bf16, one a pair of columns); and within half a
+// unit of each activation's scale of the product with the activations
+// themselves.
 void expect_near(DType dtype, const std::vector<float>& weights,
                  std::int64_t rows, std::int64_t columns,
                  const std::vector<float>& x, std::int64_t m,
                  const std::vector<float>& result) {
-  const std::vector<double> rounded = quantised(x);
+  const std::vector<double> rounded = rounded_for(dtype, x);
+  const bool is_bf16 = dtype == DType::kBF16;
   for (std::int64_t n = 0; n < rows; ++n) {
     for (std::int64_t i = 0; i < m; ++i) {
       double of_rounded = 0, of_given = 0, magnitude = 0, loss = 0;
@@ -148,12 +171,13 @@ void expect_near(DType dtype, const std::vector<float>& weights,
           weight_sum += std::fabs(w);
           largest = std::max(largest, std::fabs(static_cast<double>(x[at])));
         }
-        loss += weight_sum * largest / 254;
+        loss += weight_sum * largest * (is_bf16 ? 0x1p-9 : 1.0 / 254);
       }
       const double found =
           static_cast<double>(result[static_cast<size_t>(i * rows + n)]);
       const double rounding =
-          (static_cast<double>(columns) / 32 + 8) * 0x1p-24 * magnitude;
+          (static_cast<double>(columns) / (is_bf16 ? 2 : 32) + 8) * 0x1p-24 *
+          magnitude;
       ASSERT_NEAR(found, of_rounded, rounding)
           << dtype_name(dtype) << " row " << i << " of " << m << ", output "
           << n << " of " << rows << ", columns " << columns;
@@ -164,8 +188,9 @@ void expect_near(DType dtype, const std::vector<float>& weights,
 
 TEST_P(PackedMatmulTest, AgreesWithFloat64) {
   std::mt19937 random(2);
-  for (const DType dtype : kPackedTypes) {
-    const std::int64_t block = block_shape(dtype).elements;
+  for (const DType dtype : types()) {
+    const std::int64_t block = std::max<std::int64_t>(
+        block_shape(dtype).elements, dtype == DType::kBF16 ? 160 : 32);
     for (std::int64_t m : {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 16, 17, 33, 67}) {
       const std::int64_t columns =
           block * (1 + static_cast<std::int64_t>(random() % 5));
@@ -183,7 +208,7 @@ TEST_P(PackedMatmulTest, AgreesWithFloat64) {
 
 // The largest integers there are, all of one sign: nothing saturates.
 TEST_P(PackedMatmulTest, HoldsTheLargestSums) {
-  for (const DType dtype : kPackedTypes) {
+  for (const DType dtype : kQuantisedTypes) {
     const std::int64_t columns = 512;
     const std::int64_t rows = 16;
     std::mt19937 random(3);
@@ -212,8 +237,8 @@ TEST_P(PackedMatmulTest, HoldsTheLargestSums) {
 
 TEST_P(PackedMatmulTest, RowsAreInvariant) {
   std::mt19937 random(4);
-  for (const DType dtype : kPackedTypes) {
-    const std::int64_t columns = 768;
+  for (const DType dtype : types()) {
+    const std::int64_t columns = 1024;
     const std::int64_t rows = 64;
     const std::int64_t m = 41;
     const auto bytes = random_weights(dtype, rows * columns, random);
@@ -249,7 +274,7 @@ TEST_P(PackedMatmulTest, RowsAreInvariant) {
 // the bits that the scalar one gives.
 TEST_P(PackedMatmulTest, GivesTheScalarSetsBits) {
   std::mt19937 random(5);
-  for (const DType dtype : kPackedTypes) {
+  for (const DType dtype : kQuantisedTypes) {
     const std::int64_t columns = 512;
     const std::int64_t rows = 32;
     const std::int64_t m = 9;

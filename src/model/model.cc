@@ -83,7 +83,10 @@ struct Model::Impl {
         team(options.threads ? options.threads : make_threads()),
         config(first_layers(read_config(*checkpoint), options.layers)),
         weights(std::move(checkpoint), config,
-                {options.dtype, options.progress}, *team),
+                {.dtype = options.dtype,
+                 .packs_bf16 = kernels.packed.has_bf16,
+                 .progress = options.progress},
+                *team),
         forward(config, weights,
                 Rope(config, options.n_positions, weights.rope_divisors()),
                 kernels, *team) {}

@@ -171,7 +171,8 @@ WeightMatrix WeightLoader::matrix(TensorRole role, Use use, int layer,
                      dtype_name(dtype), block_shape(dtype).elements, columns,
                      dtype_name(tensor.dtype)));
   }
-  if (use == Use::kProduct && PackedMatrix::supports(dtype, rows)) {
+  if (use == Use::kProduct && PackedMatrix::supports(dtype, rows, columns) &&
+      (dtype != DType::kBF16 || options_.packs_bf16)) {
     PackedMatrix& packed = allocate_packed(dtype, rows, columns);
     conversions_.push_back({&tensor, dtype, nullptr, &packed});
     return packed.weights();

@@ -1,11 +1,12 @@
 #include "kernels/cpu/avx512/vector.h"
 // After vector.h, which has its intrinsics.
+#include "kernels/cpu/avx512_bf16/packed.h"
 #include "kernels/cpu/sets.h"
-#include "kernels/cpu/simd/packed_512.h"
 #include "kernels/cpu/simd/set.h"
 
 // The AVX-512 VNNI set with vdpbf16ps for bf16 weights: activations are rounded
 // to bf16, as most frameworks compute such models, and multiply twice as fast.
+// Matrices that cannot be packed are multiplied in place.
 namespace pilotfish::PILOTFISH_AVX512_SET(avx512_bf16) {
   namespace {
 
@@ -61,8 +62,12 @@ namespace pilotfish::PILOTFISH_AVX512_SET(avx512_bf16) {
     }
   }
 
+  struct PackedFormats : simd::PackedFormats512 {
+    using BF16 = Bf16Format512;
+  };
+
   constexpr Kernels make() {
-    Kernels kernels = simd::make_kernels<Vector, simd::PackedFormats512>(
+    Kernels kernels = simd::make_kernels<Vector, PackedFormats>(
         PILOTFISH_AVX512_NAME("avx512_bf16"));
     kernels.activation_bytes = activation_bytes;
     kernels.pack_activations = pack_activations;

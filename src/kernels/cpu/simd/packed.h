@@ -15,6 +15,8 @@
 //   pack(x, out)                      32 floats to kInputBytes
 //   Scales, scales(record, i)         of block i of a record
 //   Sums<M>(sums), store(sums)        holds the sums[M * 16] of a tile
+//   kSumsBySpan                       whether Sums<M> are to be stored after
+//                                     every kPackedChunkBytes of a group
 //   tile<M>(quants, scales, input, tile_sums)
 //       adds a block's products with M rows, whose inputs lie next to each
 //       other, to a Sums<M>
@@ -28,7 +30,7 @@ namespace pilotfish::simd {
 constexpr std::int64_t kPackedBlockM = 32;
 
 // Bytes of weights that several tiles read by turns, from the first-level cache
-// after the first of them.
+// after the first of them; and of a span where kSumsBySpan.
 constexpr std::int64_t kPackedChunkBytes = 12288;
 
 // How far ahead of its use a weight is fetched from memory, in bytes.
@@ -109,7 +111,7 @@ void multiply_group(const std::byte* group, std::int64_t blocks,
       kPackedChunkBytes / kBlockBytes<Format> / kBlocks * kBlocks;
   const std::byte* all_quants = group + blocks / kBlocks * Format::kRecordBytes;
   const int tiles = (count + Format::kMaxTileM - 1) / Format::kMaxTileM;
-  const std::int64_t chunk = tiles == 1 ? blocks : kChunk;
+  const std::int64_t chunk = tiles > 1 || Format::kSumsBySpan ? kChunk : blocks;
   for (std::int64_t b = 0; b < blocks; b += chunk) {
     PackedBlocks part = {
         .records = group + b / kBlocks * Format::kRecordBytes,
@@ -151,12 +153,18 @@ void multiply_packed(const MatmulArgs& args, std::int64_t begin,
   }
 }
 
-// The functions of PackedKernels for a set's formats, each named for its dtype.
+// The functions of PackedKernels for a set's formats, each named for its dtype;
+// BF16 may be missing.
 template <typename Formats>
 struct PackedFunctions {
+  static constexpr bool kHasBf16 = requires { typename Formats::BF16; };
+
   // Calls function(Format) for the dtype's one.
   template <typename Function>
   static void with_format(DType dtype, const Function& function) {
+    if constexpr (kHasBf16) {
+      if (dtype == DType::kBF16) return function(typename Formats::BF16{});
+    }
     switch (dtype) {
       case DType::kQ8_0:
         return function(typename Formats::Q8_0{});
@@ -195,7 +203,7 @@ struct PackedFunctions {
   }
 
   static constexpr PackedKernels table() {
-    return {activation_bytes, pack_activations, matmul};
+    return {kHasBf16, activation_bytes, pack_activations, matmul};
   }
 };
 

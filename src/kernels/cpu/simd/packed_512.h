@@ -18,6 +18,11 @@ namespace pilotfish::simd {
 namespace {
 
 inline __m512i load_512(const std::byte* p) { return _mm512_loadu_si512(p); }
+inline __m512i broadcast_512(const std::byte* p) {  // of four bytes
+  std::int32_t word;
+  __builtin_memcpy(&word, p, sizeof word);
+  return _mm512_set1_epi32(word);
+}
 inline __m512i bytes_512(int value) {
   return _mm512_set1_epi8(static_cast<char>(value));
 }
@@ -73,6 +78,7 @@ struct VnniFormat {
   static constexpr int kQuantBytes = Source::kQuantBytes;
   static constexpr int kInputBytes = 48;
   static constexpr int kMaxTileM = 8;
+  static constexpr bool kSumsBySpan = false;
   template <int M>
   using Sums = SumsInRegisters<M>;
 
@@ -111,7 +117,7 @@ struct VnniFormat {
       for (int c = 0; c < kChains; ++c) {
         dots[i][c] = Source::kOffset == 0 || (c == 1 && !Source::kHalves)
                          ? _mm512_setzero_si512()
-                         : broadcast(input + i * kInputBytes + 40 + 4 * c);
+                         : broadcast_512(input + i * kInputBytes + 40 + 4 * c);
       }
     }
     add_step<M, 0>(quants, input, dots);
@@ -130,12 +136,6 @@ struct VnniFormat {
   }
 
  private:
-  static __m512i broadcast(const std::byte* p) {
-    std::int32_t word;
-    __builtin_memcpy(&word, p, sizeof word);
-    return _mm512_set1_epi32(word);
-  }
-
   template <int M, int kStep, int kChains>
   static void add_step(const std::byte* quants, const std::byte* input,
                        __m512i (&dots)[M][kChains]) {
@@ -145,8 +145,8 @@ struct VnniFormat {
     for (int i = 0; i < M; ++i) {
       const std::byte* row = input + i * kInputBytes + 4 * kStep;
       __m512i& last = dots[i][kChains - 1];
-      dots[i][0] = _mm512_dpbusd_epi32(dots[i][0], low, broadcast(row));
-      last = _mm512_dpbusd_epi32(last, high, broadcast(row + 16));
+      dots[i][0] = _mm512_dpbusd_epi32(dots[i][0], low, broadcast_512(row));
+      last = _mm512_dpbusd_epi32(last, high, broadcast_512(row + 16));
     }
   }
 };
