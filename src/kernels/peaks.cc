@@ -13,7 +13,7 @@ std::vector<PeakKernel> peak_kernels(std::string_view instruction_set) {
   if (set.starts_with("avx512")) {
     peaks.push_back(avx512::kFmaPeak);
     if (cpu_features().avx512_bf16) peaks.push_back(avx512_bf16::kBf16Peak);
-    peaks.push_back(cpu_features().avx512_vnni ? avx512::kVnniPeak
+    peaks.push_back(cpu_features().avx512_vnni ? avx512_vnni::kInt8Peak
                                                : avx512::kInt8Peak);
   } else if (set.starts_with("avx2")) {
     peaks = {avx2::kFmaPeak, avx2::kInt8Peak};

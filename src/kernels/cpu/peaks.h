@@ -15,8 +15,10 @@ extern const PeakKernel kInt8Peak;
 namespace avx512 {
 extern const PeakKernel kFmaPeak;
 extern const PeakKernel kInt8Peak;
-extern const PeakKernel kVnniPeak;
 }  // namespace avx512
+namespace avx512_vnni {
+extern const PeakKernel kInt8Peak;
+}
 namespace avx512_bf16 {
 extern const PeakKernel kBf16Peak;
 }

@@ -8,42 +8,20 @@ namespace pilotfish::avx2 {
 namespace {
 
 double run_fma(std::int64_t rounds) {
-  __m256 a = _mm256_set1_ps(1);
-  __m256 sums[kPeakSums] = {};
-  for (std::int64_t round = 0; round < rounds; ++round) {
-    PILOTFISH_OPAQUE(a);
-    for (__m256& sum : sums) sum = _mm256_fmadd_ps(a, a, sum);
-    for (__m256& sum : sums) PILOTFISH_OPAQUE(sum);
-  }
-  __m256 all = sums[0];
-  for (int i = 1; i < kPeakSums; ++i) all = _mm256_add_ps(all, sums[i]);
-  float lanes[8];
-  _mm256_storeu_ps(lanes, all);
-  double total = 0;
-  for (const float lane : lanes) total += lane;
-  return total;
+  return run_peak_loop<float>(
+      rounds, _mm256_set1_ps(1),
+      [](__m256 sum, __m256 x) { return _mm256_fmadd_ps(x, x, sum); });
 }
 
 // Bytes to 16-bit pairs, to 32-bit fours, to the sum.
 double run_int8(std::int64_t rounds) {
-  __m256i a = _mm256_set1_epi8(1);
   const __m256i ones = _mm256_set1_epi16(1);
-  __m256i sums[kPeakSums] = {};
-  for (std::int64_t round = 0; round < rounds; ++round) {
-    for (__m256i& sum : sums) {
-      PILOTFISH_OPAQUE(a);
-      const __m256i pairs = _mm256_maddubs_epi16(a, a);
-      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, ones));
-    }
-    for (__m256i& sum : sums) PILOTFISH_OPAQUE(sum);
-  }
-  __m256i all = sums[0];
-  for (int i = 1; i < kPeakSums; ++i) all = _mm256_add_epi32(all, sums[i]);
-  std::int32_t lanes[8];
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(lanes), all);
-  double total = 0;
-  for (const std::int32_t lane : lanes) total += lane;
-  return total;
+  return run_peak_loop<std::int32_t>(
+      rounds, _mm256_set1_epi8(1), [=](__m256i sum, __m256i x) {
+        make_opaque(x);  // the pairs of each sum are its own
+        const __m256i pairs = _mm256_maddubs_epi16(x, x);
+        return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, ones));
+      });
 }
 
 }  // namespace

@@ -8,59 +8,20 @@ namespace pilotfish::avx512 {
 namespace {
 
 double run_fma(std::int64_t rounds) {
-  __m512 a = _mm512_set1_ps(1);
-  __m512 sums[kPeakSums] = {};
-  for (std::int64_t round = 0; round < rounds; ++round) {
-    PILOTFISH_OPAQUE(a);
-    for (__m512& sum : sums) sum = _mm512_fmadd_ps(a, a, sum);
-    for (__m512& sum : sums) PILOTFISH_OPAQUE(sum);
-  }
-  __m512 all = sums[0];
-  for (int i = 1; i < kPeakSums; ++i) all = _mm512_add_ps(all, sums[i]);
-  float lanes[16];
-  _mm512_storeu_ps(lanes, all);
-  double total = 0;
-  for (const float lane : lanes) total += lane;
-  return total;
+  return run_peak_loop<float>(
+      rounds, _mm512_set1_ps(1),
+      [](__m512 sum, __m512 x) { return _mm512_fmadd_ps(x, x, sum); });
 }
 
-double total_of(__m512i sums) {
-  std::int32_t lanes[16];
-  _mm512_storeu_si512(lanes, sums);
-  double total = 0;
-  for (const std::int32_t lane : lanes) total += lane;
-  return total;
-}
-
-// Bytes to 16-bit pairs, to 32-bit fours, to the sum.
+// As avx2's.
 double run_int8(std::int64_t rounds) {
-  __m512i a = _mm512_set1_epi8(1);
   const __m512i ones = _mm512_set1_epi16(1);
-  __m512i sums[kPeakSums] = {};
-  for (std::int64_t round = 0; round < rounds; ++round) {
-    for (__m512i& sum : sums) {
-      PILOTFISH_OPAQUE(a);
-      const __m512i pairs = _mm512_maddubs_epi16(a, a);
-      sum = _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, ones));
-    }
-    for (__m512i& sum : sums) PILOTFISH_OPAQUE(sum);
-  }
-  __m512i all = sums[0];
-  for (int i = 1; i < kPeakSums; ++i) all = _mm512_add_epi32(all, sums[i]);
-  return total_of(all);
-}
-
-__attribute__((target("avx512vnni"))) double run_vnni(std::int64_t rounds) {
-  __m512i a = _mm512_set1_epi8(1);
-  __m512i sums[kPeakSums] = {};
-  for (std::int64_t round = 0; round < rounds; ++round) {
-    PILOTFISH_OPAQUE(a);
-    for (__m512i& sum : sums) sum = _mm512_dpbusd_epi32(sum, a, a);
-    for (__m512i& sum : sums) PILOTFISH_OPAQUE(sum);
-  }
-  __m512i all = sums[0];
-  for (int i = 1; i < kPeakSums; ++i) all = _mm512_add_epi32(all, sums[i]);
-  return total_of(all);
+  return run_peak_loop<std::int32_t>(
+      rounds, _mm512_set1_epi8(1), [=](__m512i sum, __m512i x) {
+        make_opaque(x);  // the pairs of each sum are its own
+        const __m512i pairs = _mm512_maddubs_epi16(x, x);
+        return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, ones));
+      });
 }
 
 }  // namespace
@@ -69,7 +30,5 @@ constinit const PeakKernel kFmaPeak = {"vfmadd zmm, f32", kPeakSums * 16,
                                        run_fma};
 constinit const PeakKernel kInt8Peak = {
     "vpmaddubsw + vpmaddwd + vpaddd zmm, int8", kPeakSums * 64, run_int8};
-constinit const PeakKernel kVnniPeak = {"vpdpbusd zmm, int8", kPeakSums * 64,
-                                        run_vnni};
 
 }  // namespace pilotfish::avx512

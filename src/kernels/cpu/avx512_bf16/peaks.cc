@@ -8,22 +8,12 @@ namespace pilotfish::avx512_bf16 {
 namespace {
 
 double run_bf16(std::int64_t rounds) {
-  __m512i ones = _mm512_set1_epi16(0x3F80);
-  __m512 sums[kPeakSums] = {};
-  for (std::int64_t round = 0; round < rounds; ++round) {
-    PILOTFISH_OPAQUE(ones);
-    __m512bh a;
-    __builtin_memcpy(&a, &ones, sizeof a);
-    for (__m512& sum : sums) sum = _mm512_dpbf16_ps(sum, a, a);
-    for (__m512& sum : sums) PILOTFISH_OPAQUE(sum);
-  }
-  __m512 all = sums[0];
-  for (int i = 1; i < kPeakSums; ++i) all = _mm512_add_ps(all, sums[i]);
-  float lanes[16];
-  _mm512_storeu_ps(lanes, all);
-  double total = 0;
-  for (const float lane : lanes) total += lane;
-  return total;
+  return run_peak_loop<float>(rounds, all_lanes<__m512>(std::uint16_t{0x3F80}),
+                              [](__m512 sum, __m512 ones) {
+                                __m512bh x;
+                                __builtin_memcpy(&x, &ones, sizeof x);
+                                return _mm512_dpbf16_ps(sum, x, x);
+                              });
 }
 
 }  // namespace
