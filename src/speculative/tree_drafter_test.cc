@@ -12,8 +12,11 @@
 #include <vector>
 
 #include "pilotfish/error.h"
+#include "pilotfish/window.h"
+#include "speculative/adaptive_window.h"
 #include "speculative/keyed_chance.h"
 #include "speculative/testing/toy.h"
+#include "speculative/testing/windows.h"
 
 namespace pilotfish {
 namespace {
@@ -91,8 +94,9 @@ class RandomTreeDrafter final : public Drafter {
 // Every text of a few sequences that are decoded together, and that the
 // target's cache holds what it should after each step.
 std::vector<Tokens> texts(const Toy& toy, TableScorer& target, Drafter& drafter,
-                          const std::string& acceptor, std::uint64_t count) {
-  SpeculativeDecoder decoder(target, drafter, make_acceptor(acceptor));
+                          const std::string& acceptor, std::uint64_t count,
+                          const DecoderOptions& options = {}) {
+  SpeculativeDecoder decoder(target, drafter, make_acceptor(acceptor), options);
   std::vector<std::unique_ptr<Sequence>> sequences;
   for (std::uint64_t seed = 0; seed < count; ++seed) {
     sequences.push_back(std::make_unique<Sequence>(toy.sequence(seed)));
@@ -178,6 +182,34 @@ TEST(TreeDecoder, NoTreeChangesAGreedyOrCoupledText) {
     }
   }
   EXPECT_GT(branched, 500);
+}
+
+// The policy gives a tree its tokens, and each iteration another number.
+TEST(TreeDecoder, NoWindowPolicyChangesAGreedyOrCoupledText) {
+  for (const Variation& variation : kVariations) {
+    for (const double temperature : {0.0, 1.0}) {
+      Toy toy = toy_with(1, temperature);
+      variation.apply(toy);
+      const char* acceptor = temperature == 0 ? "block" : "coupled";
+      TableScorer target(toy.target, variation.n_positions);
+      NoDrafter none;
+      const auto plain = texts(toy, target, none, acceptor, 6);
+      toy.window = kAutoWindow;
+      for (unsigned seed = 0; seed < 6; ++seed) {
+        const DecoderOptions wild = {
+            .policy = std::make_shared<test::WildWindow>(seed)};
+        const DecoderOptions adaptive = {
+            .policy = std::make_shared<AdaptiveWindow>(1)};
+        for (const DecoderOptions& options : {wild, adaptive}) {
+          TableScorer draft(toy.draft, variation.n_positions);
+          TreeDrafter drafter(draft, 16, 3, 3);
+          EXPECT_EQ(texts(toy, target, drafter, acceptor, 6, options), plain)
+              << variation.name << ", temperature " << temperature;
+          EXPECT_EQ(draft.in_use(), 0u);
+        }
+      }
+    }
+  }
 }
 
 // A draft that is the target: what it drew first at each place is accepted, so
@@ -304,11 +336,13 @@ const Processors kProcessors[] = {
 };
 
 double p_value(const Toy& toy, std::uint64_t trials, std::int64_t width,
-               std::shared_ptr<const TokenAcceptor> acceptor) {
+               std::shared_ptr<const TokenAcceptor> acceptor,
+               const DecoderOptions& options = {}) {
   TableScorer target(toy.target);
   TableScorer draft(toy.draft);
   TreeDrafter drafter(draft, 16, width);
-  return test::decoded_tally(toy, trials, target, drafter, std::move(acceptor))
+  return test::decoded_tally(toy, trials, target, drafter, std::move(acceptor),
+                             options)
       .p_value(test::expected_tally(toy));
 }
 
@@ -326,6 +360,14 @@ TEST(TreeStatistics, TheDistributionIsTheTargets) {
     EXPECT_GT(p_value(toy, kTrials, 3, make_acceptor("rejection")), kLevel)
         << processors.name;
   }
+}
+
+TEST(TreeStatistics, TheDistributionUnderAWindowPolicyIsTheTargets) {
+  Toy toy = statistical_toy();
+  toy.window = kAutoWindow;
+  EXPECT_GT(p_value(toy, kTrials, 3, make_acceptor("rejection"),
+                    {.policy = std::make_shared<test::WildWindow>(1)}),
+            kLevel);
 }
 
 // Judges every sibling by the target's own distribution.

@@ -43,7 +43,7 @@ namespace pilotfish::PILOTFISH_AVX512_SET(avx512_bf16) {
     static constexpr int kRecordBytes = 0;
     static constexpr int kQuantBytes = 1024;
     static constexpr int kInputBytes = 64;
-    static constexpr int kMaxTileM = 12;
+    static constexpr int kMaxTileM = 8;
     static constexpr bool kSumsBySpan = true;
     template <int M>
     using Sums = SumsOfSpan<M>;
