@@ -12,8 +12,12 @@ namespace {
 
 // What an engine's first iterations draft: to see what passes cost.
 constexpr std::array<std::int64_t, 6> kWarmUp = {3, 0, 2, 0, 1, 3};
-// A plain pass among so many that draft, to see what it costs now.
-constexpr std::int64_t kPlainEvery = 100;
+// Plain passes among those that draft show what one costs now. Each forgoes what
+// drafting gains, in all this share of the time: the less it gains, the more a
+// mistake matters and the less the passes cost.
+constexpr double kPlainShare = 0.01;
+constexpr double kPlainMostOften = 6;
+constexpr double kPlainLeastOften = 100;
 // Passes of the target that a drafting pass takes before it has been seen.
 constexpr double kDraftUnknown = 0.1;
 // Rows of context that a drafter encodes in the time of a drafting pass, about.
@@ -135,12 +139,14 @@ std::int64_t AdaptiveWindow::warm_up_length() const {
   if (iterations_ < std::ssize(kWarmUp)) {
     return kWarmUp[static_cast<size_t>(iterations_)];
   }
-  return since_plain_ >= kPlainEvery ? 0 : kNoLimit;
+  const double passes = std::clamp((rate_ - 1) / kPlainShare, kPlainMostOften,
+                                   kPlainLeastOften);
+  return static_cast<double>(since_plain_) >= passes ? 0 : kNoLimit;
 }
 
 // A source competes with plain decoding and with the sources behind it, which
 // draft where it does not.
-void AdaptiveWindow::make_offers(Guide& guide, std::int64_t batch) const {
+void AdaptiveWindow::make_offers(Guide& guide, std::int64_t batch) {
   const std::int64_t fixed = warm_up_length();
   double alternative = 1;
   for (size_t i = sources_.size(); i-- > 0;) {
@@ -172,6 +178,7 @@ void AdaptiveWindow::make_offers(Guide& guide, std::int64_t batch) const {
     alternative = std::max(alternative, best.rate);
     offer.rate = alternative;
   }
+  if (fixed == kNoLimit) rate_ = alternative;
 }
 
 void AdaptiveWindow::observe(const IterationOutcome& iteration) {

@@ -74,7 +74,7 @@ class AdaptiveWindow final : public WindowPolicy {
   };
 
   SpeculationCosts costs(const Source& source, std::int64_t batch) const;
-  void make_offers(Guide& guide, std::int64_t batch) const;
+  void make_offers(Guide& guide, std::int64_t batch);
   std::int64_t warm_up_length() const;
   void note_times(const IterationOutcome& iteration);
   void note_draft_times(const IterationOutcome& iteration);
@@ -84,6 +84,7 @@ class AdaptiveWindow final : public WindowPolicy {
   PassTimes target_;
   std::int64_t iterations_ = 0;   // that only decoded
   std::int64_t since_plain_ = 0;  // of those, since one that drafted nothing
+  double rate_ = 1;               // of the last offer, in tokens a plain pass
   std::unordered_map<const Sequence*, Guide> guides_;
 };
 

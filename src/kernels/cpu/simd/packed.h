@@ -31,10 +31,11 @@ constexpr std::int64_t kPackedBlockM = 32;
 
 // Bytes of weights that several tiles read by turns, from the first-level cache
 // after the first of them; and of a span where kSumsBySpan.
-constexpr std::int64_t kPackedChunkBytes = 12288;
+constexpr std::int64_t kPackedChunkBytes = 8192;
 
-// How far ahead of its use a weight is fetched from memory, in bytes.
-constexpr std::int64_t kPackedAhead = 6144;
+// How far ahead of its use a weight is fetched from memory, in bytes. Several
+// tiles share in the fetching, so that memory is never idle.
+constexpr std::int64_t kPackedAhead = 8192;
 
 // The activations of block b of all m rows are neighbours: [blocks, m].
 template <typename Format>
@@ -58,8 +59,8 @@ struct PackedBlocks {
   const std::byte* records;
   const std::byte* quants;
   std::int64_t count;
-  const std::byte* ahead;  // what to fetch meanwhile, a block's bytes a block;
-                           // null for nothing
+  const std::byte* ahead;    // what to fetch meanwhile,
+  std::int64_t ahead_bytes;  // so much a block
 };
 
 // Adds the blocks' products with M activation rows to sums[M * 16].
@@ -74,12 +75,10 @@ void multiply_tile(const PackedBlocks& blocks, const std::byte* input,
     const typename Format::Scales scales =
         Format::scales(blocks.records + b / kBlocks * Format::kRecordBytes,
                        static_cast<int>(b % kBlocks));
-    if (ahead != nullptr) {
-      for (std::int64_t at = 0; at < kBlockBytes<Format>; at += 64) {
-        __builtin_prefetch(ahead + at);
-      }
-      ahead += kBlockBytes<Format>;
+    for (std::int64_t at = 0; at < blocks.ahead_bytes; at += 64) {
+      __builtin_prefetch(ahead + at);
     }
+    ahead += blocks.ahead_bytes;
     Format::template tile<M>(quants, scales, input, tile_sums);
     quants += Format::kQuantBytes;
     input += input_stride;
@@ -118,6 +117,7 @@ void multiply_group(const std::byte* group, std::int64_t blocks,
         .quants = all_quants + b * Format::kQuantBytes,
         .count = b + chunk < blocks ? chunk : blocks - b,
         .ahead = group + b * kBlockBytes<Format> + kPackedAhead,
+        .ahead_bytes = kBlockBytes<Format> / tiles,
     };
     int first = 0;
     for (int tile = 0; tile < tiles; ++tile) {  // of like size
@@ -125,7 +125,7 @@ void multiply_group(const std::byte* group, std::int64_t blocks,
       multiply_rows<Format>(
           size, part, input + b * input_stride + first * Format::kInputBytes,
           input_stride, sums + 16 * first);
-      part.ahead = nullptr;  // the others would fetch the same
+      part.ahead += part.count * part.ahead_bytes;
       first += size;
     }
   }
