@@ -169,7 +169,7 @@ TEST(PlanTest, BadInputIsRefusedInOneLine) {
       {{"-m", "llama-9"}, "--shapes"},
       {{"-m", "llama-2-7b", "-d", "llama-9"}, "--draft"},
       {{"-m", "llama-2-7b", "--dtype", "q9"}, "q9"},
-      {{"-m", "llama-2-7b", "--kv-dtype", "q8_0"}, "--kv-dtype"},
+      {{"-m", "llama-2-7b", "--kv-dtype", "q4_0"}, "--kv-dtype"},
       {{"-m", "llama-2-7b", "--flops", "3"}, "--bandwidth"},
       {{"-m", "llama-2-7b", "--bandwidth", "0"}, "--bandwidth"},
       {{"-m", "llama-2-7b", "--bandwidth", "nan"}, "--bandwidth"},

@@ -183,7 +183,8 @@ TEST_F(StoriesTest, ScoresItsOwnTextBetterThanAnother) {
 }
 
 TEST_F(StoriesTest, TokenizesBothWays) {
-  for (const Json& pair : expected()["tokenizer"]) {
+  const Json all = expected();
+  for (const Json& pair : all.at("tokenizer")) {
     const std::string text = pair["text"];
     const ProgramResult encoded =
         run_program({"tokenize", "-m", folder(), "--json"}, {.in = text});

@@ -82,7 +82,7 @@ TEST_F(CliTest, UsageErrorsExitWithTwoAndOneLine) {
       {{"generate", "-m", target(), "-p", "text"}, "no tokenizer"},
       {{"generate", "-m", target(), "-p", "a", "--tokens", "1"}, "--tokens"},
       {{"generate", "-m", target(), "--tokens", "1", "--dtype", "q9"}, "q9"},
-      {{"generate", "-m", target(), "--tokens", "1", "--kv-dtype", "q8_0"},
+      {{"generate", "-m", target(), "--tokens", "1", "--kv-dtype", "q4_0"},
        "--kv-dtype"},
       {{"generate", "-m", target(), "--tokens", "1", "--acceptor", "kind"},
        "kind"},

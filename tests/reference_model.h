@@ -241,16 +241,14 @@ class ReferenceModel {
     for (size_t i = 0; i < x.size(); ++i) inout[i] += x[i];
   }
 
-  Row rounded(Row row) const {
-    for (double& value : row) {
-      const auto single = static_cast<float>(value);
-      if (options_.kv == DType::kF16) {
-        value = f16_to_float(float_to_f16(single));
-      } else if (options_.kv == DType::kBF16) {
-        value = bf16_to_float(float_to_bf16(single));
-      }
-    }
-    return row;
+  Row rounded(const Row& row) const {
+    const auto n = static_cast<std::int64_t>(row.size());
+    std::vector<float> floats(row.begin(), row.end());
+    std::vector<std::byte> stored(
+        static_cast<size_t>(row_bytes(options_.kv, n)));
+    quantise_row(options_.kv, floats.data(), stored.data(), n);
+    dequantise_row(options_.kv, stored.data(), floats.data(), n);
+    return options_.kv == DType::kF32 ? row : Row(floats.begin(), floats.end());
   }
 
   // All elements of a tensor; empty where there is none.

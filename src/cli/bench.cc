@@ -113,7 +113,7 @@ void add_model_options(CLI::App& app, Options& options) {
   add("--draft-dtype", options.draft_dtype, "TYPE",
       "As --dtype, for the draft");
   add("--kv-dtype", options.kv_dtype, "TYPE",
-      "Storage of keys and values: f16 (default), bf16 or f32");
+      "Storage of keys and values: f16 (default), bf16, f32 or q8_0");
   add("-t,--threads", options.threads, "N,..",
       "Threads to compute with, several in turn (default: one a processor)")
       ->delimiter(',');

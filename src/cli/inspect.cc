@@ -222,7 +222,7 @@ void add_inspect(CLI::App& app) {
       ->option_text("N");
   command
       ->add_option("--kv-dtype", options->kv_dtype,
-                   "Storage of keys and values: f16 (default), bf16 or f32")
+                   "Storage of keys and values: f16 (default), bf16, f32 or q8_0")
       ->option_text("TYPE");
   command->add_flag("--tensors", options->tensors, "List every tensor");
   command->add_flag("--json", options->json, "One JSON object");

@@ -147,7 +147,7 @@ void add_model_pair_options(CLI::App& app, DecodingOptions& options) {
   add_compute_options(app, options.compute,
                       " (default: the one that comes with pilotfish)");
   add(app, "--kv-dtype", options.kv_dtype, "TYPE",
-      "Storage of keys and values: f16 (default), bf16 or f32", "Model");
+      "Storage of keys and values: f16 (default), bf16, f32 or q8_0", "Model");
   const std::string speculation = "Speculation";
   add(app, "-d,--draft,--model-draft,--spec-draft-model", options.draft,
       "MODEL", "Draft model, or none", speculation);
@@ -246,11 +246,12 @@ std::optional<DType> dtype_of(std::string_view flag, const std::string& name) {
 
 DType kv_dtype_of(const std::string& name) {
   const auto dtype = parse_dtype(name);
-  if (dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16) {
+  if (dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16 ||
+      dtype == DType::kQ8_0) {
     return *dtype;
   }
-  throw UsageError(
-      fmt::format("--kv-dtype: found \"{}\", expected f16, bf16 or f32", name));
+  throw UsageError(fmt::format(
+      "--kv-dtype: found \"{}\", expected f16, bf16, f32 or q8_0", name));
 }
 
 std::int64_t parse_window(std::string_view flag, const std::string& text) {

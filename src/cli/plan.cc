@@ -54,7 +54,7 @@ void add_model_options(CLI::App& app, Options& options) {
   add("--draft-dtype", options.draft_dtype, "TYPE",
       "As --dtype, for the draft (default: as the target)");
   add("--kv-dtype", options.kv_dtype, "TYPE",
-      "Storage of keys and values: f16 (default), bf16 or f32");
+      "Storage of keys and values: f16 (default), bf16, f32 or q8_0");
   add("-c,--n-positions,--ctx-size", options.n_positions, "N",
       "Memory for sequences of N tokens (default 4096, or the model's own)");
   add("--sequences", options.sequences, "N",

@@ -152,13 +152,15 @@ Shape random_shape(std::mt19937& random) {
   const auto pick = [&](std::vector<std::int64_t> from) {
     return from[random() % from.size()];
   };
-  const DType dtypes[] = {DType::kF32, DType::kF16, DType::kBF16};
+  const DType dtypes[] = {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0};
   Shape shape{};
-  shape.dtype = dtypes[random() % 3];
+  shape.dtype = dtypes[random() % 4];
   shape.length = 1 + static_cast<std::int64_t>(random() % 300);
   shape.m = std::min(shape.length, pick({1, 1, 2, 5, 8, 17, 33, 70}));
   shape.group = pick({1, 2, 3, 4, 7, 8});
-  shape.head_dim = pick({8, 24, 64, 80, 100, 128, 256});
+  shape.head_dim = shape.dtype == DType::kQ8_0
+                       ? pick({32, 64, 96, 128, 256})
+                       : pick({8, 24, 64, 80, 100, 128, 256});
   shape.window = pick({0, 0, 1, 7, 32, 100});
   shape.block_size = pick({1, 5, 16, 32, 48, 64});
   return shape;
@@ -191,7 +193,7 @@ void expect_exact(const Kernels& kernels, const Problem& problem,
 
 TEST_P(AttentionTest, AgreesWithFloat64) {
   std::mt19937 random(1);
-  for (int trial = 0; trial < 60; ++trial) {
+  for (int trial = 0; trial < 80; ++trial) {
     expect_exact(kernels(), Problem(random_shape(random), 1, random), 1e-5);
     if (HasFatalFailure()) return;
   }

@@ -44,7 +44,7 @@ struct AttentionArgs {
   std::int64_t first_position = 0;
   std::int64_t window = 0;
   float scale = 0;              // usually 1 / sqrt(head_dim)
-  DType dtype = DType::kF32;    // of keys and values: f32, f16 or bf16
+  DType dtype = DType::kF32;    // of keys and values: f32, f16, bf16 or q8_0
   std::int64_t block_size = 0;  // positions in a cache block
   // Block b holds positions [b * block_size, (b + 1) * block_size), each a
   // [block_size, head_dim] array of this key/value head.
@@ -96,7 +96,7 @@ struct Kernels {
   // Any dtype; source may be unaligned. Used for embeddings.
   void (*dequantise)(DType dtype, const std::byte* source, float* out,
                      std::int64_t n);
-  // Floats to f32, f16 or bf16 (cache rows).
+  // Floats to f32, f16, bf16 or q8_0 (cache rows).
   void (*store)(DType dtype, const float* source, std::byte* out,
                 std::int64_t n);
 

@@ -109,6 +109,10 @@ std::vector<Case> feature_cases() {
     it.kv = kv;
     it.tolerance = kv == DType::kF16 ? 1e-3 : 1e-2;
   }
+  Case& quantised = add("cache_q8_0");
+  quantised.kv = DType::kQ8_0;
+  quantised.model.head_dim = 32;
+  quantised.tolerance = 1e-2;
   return cases;
 }
 

@@ -42,7 +42,8 @@ class Golden : public testing::TestWithParam<std::string> {
   // best id of each row is the same.
   void compare(const std::string& name, Model& model, DType kv,
                double tolerance, bool same_best) const {
-    for (const auto& golden : expected(name).at("logits")) {
+    const nlohmann::json all = expected(name);
+    for (const auto& golden : all.at("logits")) {
       const std::string file = golden.at("file");
       const auto matrix =
           test::read_npy(data_path("models/" + name + "/" + file));

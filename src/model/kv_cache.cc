@@ -40,9 +40,17 @@ struct Layout {
 
 Layout make_layout(const ModelConfig& config, const KvCacheOptions& options) {
   if (options.dtype != DType::kF32 && options.dtype != DType::kF16 &&
-      options.dtype != DType::kBF16) {
-    throw UsageError(fmt::format("KV cache type {}: must be f32, f16 or bf16",
-                                 dtype_name(options.dtype)));
+      options.dtype != DType::kBF16 && options.dtype != DType::kQ8_0) {
+    throw UsageError(
+        fmt::format("KV cache type {}: must be f32, f16, bf16 or q8_0",
+                    dtype_name(options.dtype)));
+  }
+  if (config.head_dim % block_shape(options.dtype).elements != 0) {
+    throw UsageError(fmt::format(
+        "KV cache type {}: this model's heads have {} elements, no multiple of "
+        "{}; use f16, bf16 or f32",
+        dtype_name(options.dtype), config.head_dim,
+        block_shape(options.dtype).elements));
   }
   if (options.n_positions < 0 || options.n_positions > kMaxPositions) {
     throw UsageError(fmt::format("n_positions {}: must lie between 0 and {}",

@@ -415,7 +415,8 @@ TEST(KvCache, RefusesOptionsOutOfRange) {
   EXPECT_THROW(make({std::int64_t{1} << 40, 1, DType::kF16}), UsageError);
   EXPECT_THROW(make({10, 0, DType::kF16}), UsageError);
   EXPECT_THROW(make({10, std::int64_t{1} << 40, DType::kF16}), UsageError);
-  EXPECT_THROW(make({10, 1, DType::kQ8_0}), UsageError);
+  EXPECT_THROW(make({10, 1, DType::kQ4_0}), UsageError);
+  EXPECT_THROW(make({10, 1, DType::kQ8_0}), UsageError);  // heads of 4
   EXPECT_THROW(make({1 << 30, 1 << 20, DType::kF16}), UsageError);
 }
 

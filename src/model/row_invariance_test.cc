@@ -251,6 +251,7 @@ std::vector<Case> cases() {
   for (const DType kv : {DType::kF32, DType::kF16, DType::kBF16}) {
     result.push_back({"cache_" + std::string(dtype_name(kv)), {}, kv});
   }
+  result.push_back({"cache_q8_0", {.head_dim = 64}, DType::kQ8_0});
   result.push_back(
       {"window",
        {.architecture = "mistral", .n_kv_heads = 1, .sliding_window = 21},

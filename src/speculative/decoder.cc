@@ -201,7 +201,8 @@ void SpeculativeDecoder::recycle_drafts() {
 // iteration. No path goes further than tokens can still be emitted: the target
 // adds one to what is drafted. A tree's rows all take room meanwhile.
 std::optional<DraftRequest> SpeculativeDecoder::request_for(
-    Sequence& sequence, std::int64_t batch) {
+    const Part& part, std::int64_t batch) {
+  Sequence& sequence = *part.sequence;
   const std::int64_t window = sequence.window().value_or(options_.window);
   const std::int64_t room = target_.n_positions() - sequence.size();
   std::int64_t most = room - 1;
@@ -211,8 +212,9 @@ std::optional<DraftRequest> SpeculativeDecoder::request_for(
                           .noise = acceptor_->draft_noise(),
                           .tree_size = most};
   if (request.length == 0) return std::nullopt;
-  // A prompt is encoded first, whatever chunks it comes in.
-  if (sequence.generated_size() == 0) {
+  // A prompt, or a text that goes on in an empty cache, is encoded first,
+  // whatever chunks it comes in.
+  if (sequence.generated_size() == 0 || !part.emits()) {
     request.length = 0;
     return request;
   }
@@ -231,7 +233,7 @@ void SpeculativeDecoder::draft() {
   requests_.clear();
   const std::int64_t batch = std::ranges::count_if(parts_, &Part::emits);
   for (Part& part : parts_) {
-    const auto request = request_for(*part.sequence, batch);
+    const auto request = request_for(part, batch);
     if (!request) continue;
     requests_.push_back(*request);
     requested_by_.push_back(&part);

@@ -71,7 +71,7 @@ class SpeculativeDecoder {
 
   void plan(std::span<Sequence* const> sequences);
   void recycle_drafts();
-  std::optional<DraftRequest> request_for(Sequence& sequence,
+  std::optional<DraftRequest> request_for(const Part& part,
                                           std::int64_t batch);
   void draft();
   Logits score();

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "pilotfish/error.h"
+#include "pilotfish/window.h"
 #include "speculative/testing/toy.h"
 
 namespace pilotfish {
@@ -155,6 +156,32 @@ TEST(Decoder, PrefillChunksBoundThePassAndChangeNothing) {
     EXPECT_EQ(bench.generate(toy.sequence(5)), expected) << "chunk " << chunk;
     EXPECT_LE(bench.target.most_rows, std::max<std::int64_t>(chunk, 4));
     EXPECT_LE(bench.draft.most_rows, std::max<std::int64_t>(chunk, 2));
+  }
+}
+
+// Its text is encoded anew in chunks, and nothing is drafted before its end.
+TEST(Decoder, ASequenceThatIsAdmittedAgainGoesOn) {
+  for (const std::int64_t window : {std::int64_t{4}, kAutoWindow}) {
+    Toy toy = small_toy();
+    toy.window = window;
+    const Tokens expected = plain_text(toy, 0);
+    for (std::int64_t before = 1; before < 8; ++before) {
+      Bench bench(toy, {.prefill_chunk = 3});
+      Sequence sequence(toy.sequence(0));
+      Sequence* one = &sequence;
+      bench.decoder.admit(sequence);
+      for (std::int64_t i = 0; i < before && !sequence.finished(); ++i) {
+        bench.decoder.step({&one, 1});
+      }
+      bench.decoder.retire(sequence);
+      bench.run({&sequence});
+      EXPECT_EQ(copy(sequence.generated()), expected) << before << " steps";
+      for (const IterationStats& iteration : sequence.iterations()) {
+        if (iteration.emitted == 0) {
+          EXPECT_EQ(iteration.drafted, 0);
+        }
+      }
+    }
   }
 }
 

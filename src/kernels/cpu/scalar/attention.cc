@@ -11,6 +11,13 @@ namespace {
 
 // Element `index` of an array of cache values.
 float element(DType dtype, const std::byte* values, std::int64_t index) {
+  if (dtype == DType::kQ8_0) {
+    const std::byte* block = values + index / 32 * 34;
+    std::uint16_t scale;
+    std::memcpy(&scale, block, sizeof scale);
+    return f16_to_float(scale) *
+           static_cast<float>(static_cast<std::int8_t>(block[2 + index % 32]));
+  }
   if (dtype == DType::kF32) {
     float value;
     std::memcpy(&value, values + index * 4, sizeof value);

@@ -7,6 +7,7 @@
 
 #include "kernels/cpu/simd/elementwise.h"
 #include "kernels/cpu/simd/math.h"
+#include "kernels/cpu/simd/unpack.h"
 #include "kernels/kernels.h"
 
 // Soft-max attention for vectors V in one pass over the cache (Milakov and
@@ -36,29 +37,52 @@ struct Query {
 
 // Cache elements of each type as vectors.
 template <typename V>
-struct F32Cache {
+struct F32Element {
   static constexpr int kBytes = 4;
   static typename V::Floats load(const std::byte* p) { return V::load_f32(p); }
 };
 template <typename V>
-struct F16Cache {
+struct F16Element {
   static constexpr int kBytes = 2;
   static typename V::Floats load(const std::byte* p) { return V::load_f16(p); }
 };
 template <typename V>
-struct Bf16Cache {
+struct Bf16Element {
   static constexpr int kBytes = 2;
   static typename V::Floats load(const std::byte* p) { return V::load_bf16(p); }
 };
 
-// The first n elements at p, n >= 1; zeros where they are fewer than a vector.
-template <typename V, typename Cache>
-typename V::Floats load_cache(const std::byte* p, std::int64_t n) {
-  if (n >= V::kLanes) return Cache::load(p);
-  alignas(64) std::byte buffer[V::kLanes * Cache::kBytes] = {};
-  std::memcpy(buffer, p, static_cast<size_t>(n) * Cache::kBytes);
-  return Cache::load(buffer);
-}
+// Cache rows: a vector of elements from element d on.
+template <typename V, typename Element>
+struct PlainCache {
+  static std::int64_t row_bytes(std::int64_t n) { return n * Element::kBytes; }
+  static typename V::Floats load(const std::byte* row, std::int64_t d) {
+    return Element::load(row + d * Element::kBytes);
+  }
+  // n of them, n < kLanes, and zeros.
+  static typename V::Floats load(const std::byte* row, std::int64_t d,
+                                 std::int64_t n) {
+    alignas(64) std::byte buffer[V::kLanes * Element::kBytes] = {};
+    std::memcpy(buffer, row + d * Element::kBytes,
+                static_cast<size_t>(n) * Element::kBytes);
+    return Element::load(buffer);
+  }
+};
+
+// q8_0. Whole blocks of 32: no vector is cut.
+template <typename V>
+struct Q8Cache {
+  static std::int64_t row_bytes(std::int64_t n) { return n / 32 * 34; }
+  static typename V::Floats load(const std::byte* row, std::int64_t d) {
+    const std::byte* block = row + d / 32 * 34;
+    return V::multiply(V::from_s8(V::load_bytes(block + 2 + d % 32)),
+                       V::broadcast(half(block)));
+  }
+  static typename V::Floats load(const std::byte* row, std::int64_t d,
+                                 std::int64_t /*n*/) {
+    return load(row, d);
+  }
+};
 
 // `count` neighbouring rows of keys or values, [count, head_dim].
 struct TileOfCache {
@@ -77,13 +101,12 @@ void score_positions(const std::byte* keys, std::int64_t head_dim,
   for (auto& row : sums) {
     for (auto& sum : row) sum = V::zero();
   }
-  const std::int64_t row_bytes = head_dim * Cache::kBytes;
+  const std::int64_t row_bytes = Cache::row_bytes(head_dim);
   std::int64_t d = 0;
   for (; d + V::kLanes <= head_dim; d += V::kLanes) {
 #pragma GCC unroll 8
     for (int p = 0; p < P; ++p) {
-      const typename V::Floats key =
-          Cache::load(keys + p * row_bytes + d * Cache::kBytes);
+      const typename V::Floats key = Cache::load(keys + p * row_bytes, d);
 #pragma GCC unroll 8
       for (int j = 0; j < Q; ++j) {
         sums[p][j] = V::fma(key, V::load(queries[j].q + d), sums[p][j]);
@@ -92,8 +115,8 @@ void score_positions(const std::byte* keys, std::int64_t head_dim,
   }
   if (d < head_dim) {
     for (int p = 0; p < P; ++p) {
-      const typename V::Floats key = load_cache<V, Cache>(
-          keys + p * row_bytes + d * Cache::kBytes, head_dim - d);
+      const typename V::Floats key =
+          Cache::load(keys + p * row_bytes, d, head_dim - d);
       for (int j = 0; j < Q; ++j) {
         sums[p][j] =
             V::fma(key, V::load(queries[j].q + d, head_dim - d), sums[p][j]);
@@ -109,7 +132,7 @@ template <typename V, typename Cache, int Q>
 void score(const TileOfCache& keys, const Query* queries, float scale,
            Scores* scores) {
   constexpr int P = 8 / Q;
-  const std::int64_t row_bytes = keys.head_dim * Cache::kBytes;
+  const std::int64_t row_bytes = Cache::row_bytes(keys.head_dim);
   std::int64_t p = 0;
   for (; p + P <= keys.count; p += P) {
     score_positions<V, Cache, P, Q>(keys.rows + p * row_bytes, keys.head_dim,
@@ -160,13 +183,13 @@ void gather_elements(const TileOfCache& values, const Query* queries,
                                V::broadcast(shrink[j]));
     }
   }
-  const std::int64_t row_bytes = values.head_dim * Cache::kBytes;
-  const std::byte* row = values.rows + d * Cache::kBytes;
+  const std::int64_t row_bytes = Cache::row_bytes(values.head_dim);
+  const std::byte* row = values.rows;
   for (std::int64_t p = 0; p < values.count; ++p) {
     typename V::Floats value[D];
 #pragma GCC unroll 8
     for (int e = 0; e < D; ++e) {
-      value[e] = Cache::load(row + e * V::kLanes * Cache::kBytes);
+      value[e] = Cache::load(row, d + e * V::kLanes);
     }
 #pragma GCC unroll 8
     for (int j = 0; j < Q; ++j) {
@@ -195,9 +218,8 @@ void gather_last(const TileOfCache& values, const Query* queries,
         V::multiply(V::load(queries[j].out + d, left), V::broadcast(shrink[j]));
     for (std::int64_t p = 0; p < values.count; ++p) {
       const std::byte* row =
-          values.rows + (p * values.head_dim + d) * Cache::kBytes;
-      sum = V::fma(V::broadcast(weights[j][p]), load_cache<V, Cache>(row, left),
-                   sum);
+          values.rows + p * Cache::row_bytes(values.head_dim);
+      sum = V::fma(V::broadcast(weights[j][p]), Cache::load(row, d, left), sum);
     }
     V::store(queries[j].out + d, sum, left);
   }
@@ -264,7 +286,7 @@ template <typename V, typename Cache>
 void attend_tile(const AttentionArgs& args, Query* queries, std::int64_t n,
                  std::int64_t first, std::int64_t last) {
   const std::int64_t block = first / args.block_size;
-  const std::int64_t row_bytes = args.head_dim * Cache::kBytes;
+  const std::int64_t row_bytes = Cache::row_bytes(args.head_dim);
   for (std::int64_t i = 0; i < n;) {
     const Shared shared = shared_positions<V>(queries + i, n - i, first, last);
     if (shared.begin < shared.end) {
@@ -343,11 +365,13 @@ template <typename V>
 void attention(const AttentionArgs& args) {
   switch (args.dtype) {
     case DType::kF16:
-      return attend_rows<V, F16Cache<V>>(args);
+      return attend_rows<V, PlainCache<V, F16Element<V>>>(args);
     case DType::kBF16:
-      return attend_rows<V, Bf16Cache<V>>(args);
+      return attend_rows<V, PlainCache<V, Bf16Element<V>>>(args);
+    case DType::kQ8_0:
+      return attend_rows<V, Q8Cache<V>>(args);
     default:
-      return attend_rows<V, F32Cache<V>>(args);
+      return attend_rows<V, PlainCache<V, F32Element<V>>>(args);
   }
 }
 

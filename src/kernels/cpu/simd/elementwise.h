@@ -32,6 +32,10 @@ void store(DType dtype, const float* source, std::byte* out, std::int64_t n) {
     std::memcpy(out, source, static_cast<size_t>(n) * sizeof(float));
     return;
   }
+  if (dtype == DType::kQ8_0) {
+    quantise_row(dtype, source, out, n);
+    return;
+  }
   std::int64_t i = 0;
   for (; i + V::kLanes <= n; i += V::kLanes) {
     const typename V::Floats x = V::load(source + i);
