@@ -17,13 +17,13 @@
 #include <chrono>
 #include <cstring>
 #include <functional>
-#include <numeric>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/aligned_buffer.h"
 #include "base/thread_team.h"
+#include "engine/plan/memory_probe.h"
 #include "kernels/kernels.h"
 #include "kernels/linear.h"
 #include "kernels/packed_matrix.h"
@@ -52,35 +52,11 @@ AlignedBuffer<std::byte> weights_of(DType dtype) {
   return bytes;
 }
 
-// Sums of everything, read in four streams with prefetching, which on the
-// machines at hand is the fastest way to read memory.
-std::uint64_t sum_of_streams(const std::uint64_t* words, std::int64_t count) {
-  constexpr int kStreams = 4;
-  constexpr int kLine = 8;        // words
-  constexpr int kAhead = 64 * 8;  // words: a page
-  const std::int64_t length = count / kStreams;
-  std::uint64_t sums[kStreams][kLine] = {};
-  for (std::int64_t i = 0; i + kLine <= length; i += kLine) {
-    for (int s = 0; s < kStreams; ++s) {
-      const std::uint64_t* line = words + s * length + i;
-      __builtin_prefetch(line + kAhead);
-      for (int l = 0; l < kLine; ++l) sums[s][l] += line[l];
-    }
-  }
-  return std::accumulate(&sums[0][0], &sums[0][0] + kStreams * kLine,
-                         std::uint64_t{0});
-}
-
 void read_bandwidth(benchmark::State& state) {
   ThreadTeam team(static_cast<int>(state.range(0)));
-  const auto bytes = weights_of(DType::kF32);
-  const auto* words = reinterpret_cast<const std::uint64_t*>(bytes.data());
-  for (auto _ : state) {
-    team.parallel_for(kWeightBytes / 8, 4096, [&](auto begin, auto end) {
-      benchmark::DoNotOptimize(sum_of_streams(words + begin, end - begin));
-    });
-  }
-  state.SetBytesProcessed(state.iterations() * kWeightBytes);
+  const MemoryProbe probe;
+  for (auto _ : state) probe.read(team);
+  state.SetBytesProcessed(state.iterations() * MemoryProbe::kBytes);
 }
 
 // A layer of kWeightBytes as the model loads it: packed where its dtype has a

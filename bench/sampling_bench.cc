@@ -141,6 +141,7 @@ class StoredScorer final : public Scorer {
   void release(SequenceId) override {}
   std::int64_t length(SequenceId) const override { return length_; }
   void truncate(SequenceId, std::int64_t length) override { length_ = length; }
+  void keep(SequenceId, std::span<const std::int32_t>) override {}
   Logits forward(const Batch& batch) override {
     length_ += batch.rows();
     const std::int64_t first = (length_ - batch.logits_rows()) % kRows;

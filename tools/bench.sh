@@ -3,7 +3,7 @@
 # (--benchmark_filter=...).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-cmake --preset release -DPILOTFISH_BENCH=ON >/dev/null
+cmake --preset release >/dev/null
 cmake --build --preset release
 for suite in build/release/bench/*_bench; do
   "$suite" --benchmark_min_warmup_time=0.2 "$@"
