@@ -12,6 +12,8 @@
 #include "random_model.h"
 #include "speculative/decoder.h"
 #include "speculative/model_drafter.h"
+#include "speculative/ngram_drafter.h"
+#include "speculative/preference_drafter.h"
 #include "speculative/skip_drafter.h"
 #include "test_data.h"
 
@@ -92,6 +94,11 @@ class Allocations : public testing::Test {
       drafter = std::make_unique<ModelDrafter>(draft, kVocab);
     } else if (drafter_name == "skip") {
       drafter = std::make_unique<SkipDrafter>(target, 1);
+    } else if (drafter_name == "ngram,model") {
+      std::vector<std::unique_ptr<Drafter>> drafters;
+      drafters.push_back(std::make_unique<NgramDrafter>());
+      drafters.push_back(std::make_unique<ModelDrafter>(draft, kVocab));
+      drafter = std::make_unique<PreferenceDrafter>(std::move(drafters));
     }
     SpeculativeDecoder decoder(target, *drafter, make_acceptor(acceptor),
                                {.window = drafter_name == "none" ? 1 : 4});
@@ -165,6 +172,7 @@ TEST_F(Allocations, NothingIsAsLargeAsTheVocabulary) {
   for (const SamplingParams& sampling : samplings()) {
     EXPECT_LT(count("none", "block", sampling).largest, kSmall);
     EXPECT_LT(count("model", "coupled", sampling).largest, kSmall);
+    EXPECT_LT(count("ngram,model", "coupled", sampling).largest, kSmall);
   }
 }
 

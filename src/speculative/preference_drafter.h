@@ -17,12 +17,14 @@ class PreferenceDrafter final : public Drafter {
   explicit PreferenceDrafter(std::vector<std::unique_ptr<Drafter>> drafters);
 
   std::vector<Draft> propose(std::span<const DraftRequest> requests) override;
+  void recycle(std::vector<Draft>&& drafts) override;
   void commit(const Sequence& sequence) override;
   void forget(const Sequence& sequence) override;
   std::size_t sources() const override { return drafters_.size(); }
 
  private:
   std::vector<std::unique_ptr<Drafter>> drafters_;
+  std::vector<std::size_t> proposed_by_;  // drafters, of the latest drafts
 };
 
 }  // namespace pilotfish
