@@ -83,8 +83,12 @@ TEST_P(Golden, LogitsOfStories260K) {
 
 TEST_P(Golden, LogitsOfTinyLlamaInBf16) {
   SKIP_WITHOUT_DATA("models/tiny-llama-bf16");
-  // As stored, and widened, which loses nothing.
-  compare("tiny-llama-bf16", *load("tiny-llama-bf16"), DType::kF32, 1e-2, true);
+  // As stored, and widened, which loses nothing. Logits are 1.9 in root mean
+  // square; activations rounded to bf16 cost them up to 2 %, as forward_test
+  // has it.
+  const double tolerance = GetParam() == "avx512_bf16" ? 4e-2 : 1e-5;
+  compare("tiny-llama-bf16", *load("tiny-llama-bf16"), DType::kF32, tolerance,
+          true);
   compare("tiny-llama-bf16", *load("tiny-llama-bf16", DType::kF32), DType::kF32,
           1e-5, true);
 }

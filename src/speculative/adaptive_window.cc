@@ -183,7 +183,7 @@ void AdaptiveWindow::make_offers(Guide& guide, std::int64_t batch) {
 
 void AdaptiveWindow::observe(const IterationOutcome& iteration) {
   note_times(iteration);
-  if (target_.empty()) return;
+  if (target_.empty() || iteration.windows.empty()) return;
   const double passes = (iteration.draft_seconds + iteration.target_seconds) /
                         target_.estimate(std::ssize(iteration.windows));
   for (const WindowOutcome& window : iteration.windows) {
