@@ -1,6 +1,7 @@
 #include "sampling/processors.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cassert>
 #include <cstddef>
 #include <limits>
@@ -130,6 +131,10 @@ std::vector<Entry> LogitsProcessor::spare_entries() {
   // Not each of them has to grow to what another has already needed.
   entries.reserve(most_entries_);
   return entries;
+}
+
+double LogitsProcessor::share_of_largest() const {
+  return std::isfinite(scan_.largest()) ? 1 / scan_.approximate_mass(1) : 1;
 }
 
 void LogitsProcessor::recycle(Distribution&& distribution) {

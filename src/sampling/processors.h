@@ -41,6 +41,10 @@ class LogitsProcessor {
                        const TokenHistory& history,
                        std::span<const Token> stop_tokens);
 
+  // The soft-max (at temperature 1, about) of the largest logit of the row that
+  // was processed last: how sure a greedy model is.
+  double share_of_largest() const;
+
   // Takes back a distribution, for the memory of a later one.
   void recycle(Distribution&& distribution);
 

@@ -182,7 +182,7 @@ TEST(AdaptiveWindow, ABatchThatComputesMoreThanItReadsDraftsLess) {
   const Sequence first(options);
   const Sequence second(options);
   AdaptiveWindow policy(1);
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < 300; ++i) {
     for (const std::int64_t batch : {1, 8}) {
       const Sequence& sequence = batch == 1 ? first : second;
       DraftGuide& guide = policy.plan(sequence, batch);

@@ -21,13 +21,16 @@ class PassTimes {
   bool has(std::int64_t rows) const { return shapes_.contains(rows); }
 
   // In seconds. On straight lines between the rows that are known; that of the
-  // first before it, and along the last line, which is not let fall, after the
-  // last. Requires: !empty(), rows >= 1.
+  // first before it, and along the last line after the last, or the line from
+  // the first to the last where that rises less: a hopeful guess is soon put
+  // right, a gloomy one would never be tried. Not let fall.
+  // Requires: !empty(), rows >= 1.
   double estimate(std::int64_t rows) const;
 
  private:
   struct Shape {
-    double log = 0;  // of the time over the level
+    double log = 0;    // of the time over the level
+    double first = 0;  // its first time's
     std::int64_t times = 1;
   };
   using Known = std::map<std::int64_t, Shape>;

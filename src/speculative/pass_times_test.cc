@@ -24,6 +24,26 @@ TEST(PassTimes, LiesOnLinesBetweenWhatIsKnown) {
   EXPECT_FALSE(times.has(7));
 }
 
+// A first time that is too long to be believed is judged by the second, or by a
+// time of more rows.
+TEST(PassTimes, AFirstTimeAloneIsNotBelieved) {
+  PassTimes times;
+  times.add(1, 1.0);
+  times.add(2, 1.05);
+  times.add(5, 3.0);
+  EXPECT_LT(times.estimate(5), 1.8);
+  times.add(5, 1.2);
+  EXPECT_NEAR(times.estimate(5), 1.2, 1e-9);
+  times.add(8, 4.0);
+  EXPECT_LT(times.estimate(8), 2.1);
+  times.add(8, 4.1);
+  EXPECT_NEAR(times.estimate(8), 4.0, 1e-9);
+  times.add(9, 9.0);
+  EXPECT_LT(times.estimate(9), 8.0);
+  times.add(12, 10.0);
+  EXPECT_NEAR(times.estimate(9), 9.0, 1e-9);
+}
+
 // One-sided noise with outliers, at 1 row and at 5.
 TEST(PassTimes, RatiosSurviveNoiseAndOutliers) {
   std::mt19937 random(3);

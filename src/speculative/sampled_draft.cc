@@ -1,26 +1,8 @@
 #include "speculative/sampled_draft.h"
 
-#include <algorithm>
-#include <cmath>
 #include <utility>
 
 namespace pilotfish {
-namespace {
-
-// The softmax at `token`, for telling sure from unsure: logits that far below
-// the token's own are left out, since a greedy draft would otherwise cost an
-// exponential for each token of the vocabulary.
-double softmax_at(std::span<const float> logits, Token token) {
-  constexpr float kNegligible = 12;
-  const float own = logits[static_cast<size_t>(token)];
-  float sum = 0;
-  for (const float logit : logits) {
-    if (logit > own - kNegligible) sum += std::exp(logit - own);
-  }
-  return 1 / std::max(1.0, double{sum});
-}
-
-}  // namespace
 
 bool SampledDraft::extend(std::span<const float> logits,
                           LogitsProcessor& processor) {
@@ -32,7 +14,7 @@ bool SampledDraft::extend(std::span<const float> logits,
       greedy ? q.argmax() : draw_drafted(q, *request_, draft_->size());
   const bool goes_on =
       request_->guide == nullptr ||
-      request_->guide->drafted(greedy ? softmax_at(logits, token)
+      request_->guide->drafted(greedy ? processor.share_of_largest()
                                       : q.probability(token));
   draft_->tokens.push_back(token);
   if (greedy) {
