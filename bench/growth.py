@@ -54,6 +54,10 @@ def prefill(options, threads):
     return speeds
 
 
+def label(threads):
+    return "1 thread" if threads == 1 else f"{threads} threads"
+
+
 def memory(options, positions, sequences, kv_dtype):
     needed = run(options, "inspect", options.model, "--n-positions", positions,
                  "--sequences", sequences, "--kv-dtype", kv_dtype)["memory"]
@@ -84,10 +88,10 @@ def main():
     lengths = doubling(64, options.longest)
     plots = [
         ("A pass over one row", "tokens in the cache", "ms",
-         {f"{threads} threads, {kv}": decoding(options, threads, kv)
+         {f"{label(threads)}, {kv}": decoding(options, threads, kv)
           for threads in (1, 2) for kv in ("f16", "q8_0")}),
         ("Prefill", "tokens", "tokens/s",
-         {f"{threads} threads": prefill(options, threads)
+         {label(threads): prefill(options, threads)
           for threads in (1, 2)}),
         ("Memory, one sequence", "positions", "GiB",
          {kv: {n: memory(options, n, 1, kv) for n in lengths}
