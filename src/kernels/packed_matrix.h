@@ -51,7 +51,8 @@ class PackedMatrix {
   // rows and columns make whole groups and blocks.
   static bool supports(DType dtype, std::int64_t rows, std::int64_t columns);
 
-  // Requires: supports(dtype, rows, columns). The weights are uninitialised. Throws std::bad_alloc.
+  // Requires: supports(dtype, rows, columns). The weights are uninitialised.
+  // Throws std::bad_alloc.
   PackedMatrix(DType dtype, std::int64_t rows, std::int64_t columns);
 
   std::int64_t groups() const { return weights_.rows / kPackedRows; }

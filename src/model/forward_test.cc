@@ -119,8 +119,8 @@ std::vector<Case> feature_cases() {
 // What the kernels may lose beyond float32: bf16 and int8 activations. A block
 // of int8 errs by some 0.7 % of its root mean square, which adds up over a
 // dozen products to 1 or 2 %, and the largest of thousands of logits errs by
-// four times that; a bf16 number errs by 0.11 %. packed_test.cc holds the kernels themselves to float's
-// precision.
+// four times that; a bf16 number errs by 0.11 %. packed_test.cc holds the
+// kernels themselves to float's precision.
 double dtype_tolerance(DType dtype) {
   if (dtype == DType::kF32 || dtype == DType::kF16) return 2e-5;
   return dtype == DType::kBF16 ? 2e-2 : 1e-1;

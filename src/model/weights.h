@@ -39,7 +39,7 @@ struct LayerWeights {
 
 struct WeightOptions {
   std::optional<DType> dtype = std::nullopt;  // of matrices; nullopt: as stored
-  bool packs_bf16 = false;  // see PackedKernels::has_bf16
+  bool packs_bf16 = false;                    // see PackedKernels::has_bf16
   std::function<void(double)> progress = {};
 };
 

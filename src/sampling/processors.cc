@@ -1,8 +1,8 @@
 #include "sampling/processors.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cassert>
+#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <utility>

@@ -12,9 +12,9 @@ namespace {
 
 // What an engine's first iterations draft: to see what passes cost.
 constexpr std::array<std::int64_t, 6> kWarmUp = {3, 0, 2, 0, 1, 3};
-// Plain passes among those that draft show what one costs now. Each forgoes what
-// drafting gains, in all this share of the time: the less it gains, the more a
-// mistake matters and the less the passes cost.
+// Plain passes among those that draft show what one costs now. Each forgoes
+// what drafting gains, in all this share of the time: the less it gains, the
+// more a mistake matters and the less the passes cost.
 constexpr double kPlainShare = 0.01;
 constexpr double kPlainMostOften = 6;
 constexpr double kPlainLeastOften = 100;
@@ -139,8 +139,8 @@ std::int64_t AdaptiveWindow::warm_up_length() const {
   if (iterations_ < std::ssize(kWarmUp)) {
     return kWarmUp[static_cast<size_t>(iterations_)];
   }
-  const double passes = std::clamp((rate_ - 1) / kPlainShare, kPlainMostOften,
-                                   kPlainLeastOften);
+  const double passes =
+      std::clamp((rate_ - 1) / kPlainShare, kPlainMostOften, kPlainLeastOften);
   return static_cast<double>(since_plain_) >= passes ? 0 : kNoLimit;
 }
 

@@ -71,8 +71,7 @@ class SpeculativeDecoder {
 
   void plan(std::span<Sequence* const> sequences);
   void recycle_drafts();
-  std::optional<DraftRequest> request_for(const Part& part,
-                                          std::int64_t batch);
+  std::optional<DraftRequest> request_for(const Part& part, std::int64_t batch);
   void draft();
   Logits score();
   void judge(Part& part, const Logits& logits, std::int64_t first_row);

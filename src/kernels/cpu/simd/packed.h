@@ -21,9 +21,9 @@
 //       adds a block's products with M rows, whose inputs lie next to each
 //       other, to a Sums<M>
 //
-// Of quantised weights, integer sums within a block are exact; an output element
-// is then summed in float, one addition for each block (or each of its scales),
-// from the first block to the last.
+// Of quantised weights, integer sums within a block are exact; an output
+// element is then summed in float, one addition for each block (or each of its
+// scales), from the first block to the last.
 namespace pilotfish::simd {
 
 // Activation rows of a pass over a group's weights.
