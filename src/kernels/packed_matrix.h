@@ -11,8 +11,8 @@
 namespace pilotfish {
 
 // Weights rearranged for products: 16 rows side by side, so that one vector
-// holds a step of them all. Rows are taken in groups of 16,
-// their columns in blocks of 32. A group is, contiguous:
+// holds a step of them all. Rows are taken in groups of 16, their columns in
+// blocks of 32. A group is, contiguous:
 //
 //   records  one for each span of columns (a block, or 256 columns of the "k"
 //            types): the scales of the 16 rows, then what else they have
