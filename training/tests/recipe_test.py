@@ -35,8 +35,10 @@ DATA = Path(os.environ.get("PILOTFISH_TEST_DATA", TRAINING.parent.parent / "shar
 TINY = LlamaShape(64, 32, 48, 2, 4, 2, 8, max_position_embeddings=64)
 
 
-def pilotfish(*arguments):
-    done = subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True)
+def pilotfish(*arguments, env=None):
+    done = subprocess.run(
+        [PROGRAM, *map(str, arguments)], capture_output=True, text=True, env=env
+    )
     if done.returncode != 0:
         raise AssertionError(f"pilotfish {arguments[0]}: {done.stderr}")
     return done.stdout
@@ -44,10 +46,15 @@ def pilotfish(*arguments):
 
 def logits_differ_by(folder: Path, ids) -> float:
     """The largest difference between pilotfish's logits and PyTorch's in float64
-    from the same bfloat16 weights, as a share of the logits' deviation."""
+    from the same bfloat16 weights, as a share of the logits' deviation. The scalar
+    kernels keep activations in float32; avx512_bf16 would round them to bfloat16,
+    which costs 1 to 3 % here and hides small mistakes in what was written."""
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "logits.npy"
-        pilotfish("score", "-m", folder, "--tokens", " ".join(map(str, ids)), "--logits", file)
+        pilotfish(
+            "score", "-m", folder, "--tokens", " ".join(map(str, ids)), "--logits", file,
+            env={**os.environ, "PILOTFISH_ISA": "scalar"},
+        )  # fmt: skip
         found = np.load(file)
     model = hugging_face.load_model(folder).double()
     with torch.no_grad():
@@ -164,7 +171,7 @@ class Parts(unittest.TestCase):
                 for parameter in model.parameters():
                     torch.nn.init.normal_(parameter, std=0.3)
                 hugging_face.save_model(model, Path(place), {"bos_token_id": 1, "eos_token_id": 2})
-                self.assertLess(logits_differ_by(Path(place), list(range(1, 40))), 2e-2)
+                self.assertLess(logits_differ_by(Path(place), list(range(1, 40))), 1e-4)
 
 
 class Shipped(unittest.TestCase):
@@ -176,7 +183,7 @@ class Shipped(unittest.TestCase):
             prompt = "Once upon a time, a small dog found a big red ball in the park."
             ids = json.loads(pilotfish("tokenize", "-m", folder, "--json", prompt))["tokens"]
             with self.subTest(name):
-                self.assertLess(logits_differ_by(folder, ids), 2e-2)
+                self.assertLess(logits_differ_by(folder, ids), 1e-4)
 
 
 @unittest.skipUnless((DATA / "text" / "tinystories.txt").exists(), f"no text in {DATA}")
@@ -233,7 +240,7 @@ class ToyPair(unittest.TestCase):
 
     def test_logits_are_those_of_float64(self):
         for folder in (self.target, self.draft):
-            self.assertLess(logits_differ_by(folder, list(range(1, 100))), 2e-2)
+            self.assertLess(logits_differ_by(folder, list(range(1, 100))), 1e-4)
 
     def test_distils_a_draft_for_a_folder(self):
         text, out = self.folder / "some.txt", self.folder / "distilled"
