@@ -1,15 +1,16 @@
 #include "pilotfish/kv_cache.h"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <cassert>
 #include <cstring>
 #include <limits>
+#include <new>
 #include <utility>
 #include <vector>
 
+#include "base/huge_buffer.h"
 #include "formats/extents.h"
 #include "model/kv_cache_access.h"
 #include "pilotfish/error.h"
@@ -87,34 +88,20 @@ Layout make_layout(const ModelConfig& config, const KvCacheOptions& options) {
   return layout;
 }
 
-// Memory whose pages the system provides when they are first touched.
-class Pool {
- public:
-  Pool(std::int64_t bytes, const KvCacheOptions& options,
-       std::int64_t n_positions)
-      : bytes_(static_cast<size_t>(bytes)) {
-    void* data = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (data == MAP_FAILED) {
-      throw Error(fmt::format(
-          "not enough memory for a KV cache of {:.1f} GiB ({} x {} positions "
-          "in "
-          "{}); lower n_positions or the number of sequences",
-          static_cast<double>(bytes) / (1 << 30), options.max_sequences,
-          n_positions, dtype_name(options.dtype)));
-    }
-    data_ = static_cast<std::byte*>(data);
+// Memory that the system provides when it is first touched, in huge pages where
+// it can: the blocks of a sequence lie far apart.
+HugeBuffer make_pool(std::int64_t bytes, const KvCacheOptions& options,
+                     std::int64_t n_positions) {
+  try {
+    return HugeBuffer(static_cast<size_t>(bytes));
+  } catch (const std::bad_alloc&) {
+    throw Error(fmt::format(
+        "not enough memory for a KV cache of {:.1f} GiB ({} x {} positions in "
+        "{}); lower n_positions or the number of sequences",
+        static_cast<double>(bytes) / (1 << 30), options.max_sequences,
+        n_positions, dtype_name(options.dtype)));
   }
-  ~Pool() { ::munmap(data_, bytes_); }
-  Pool(const Pool&) = delete;
-  Pool& operator=(const Pool&) = delete;
-
-  std::byte* data() const { return data_; }
-
- private:
-  std::byte* data_;
-  size_t bytes_;
-};
+}
 
 }  // namespace
 
@@ -138,7 +125,7 @@ struct KvCache::Impl {
         n_layers(config.n_layers),
         n_kv_heads(config.n_kv_heads),
         head_dim(config.head_dim),
-        pool(layout.pool, opts, layout.n_positions),
+        pool(make_pool(layout.pool, opts, layout.n_positions)),
         references(static_cast<size_t>(layout.blocks), 0),
         free_blocks(static_cast<size_t>(layout.blocks)) {
     // Taken from the back: low blocks first.
@@ -340,7 +327,7 @@ struct KvCache::Impl {
   std::int64_t n_layers;
   std::int64_t n_kv_heads;
   std::int64_t head_dim;
-  Pool pool;
+  HugeBuffer pool;
   std::vector<std::int32_t> references;  // to each block
   std::vector<BlockIndex> free_blocks;
   std::vector<BlockIndex> copies;  // scratch of blocks_needed

@@ -60,6 +60,20 @@ struct Vector {
     s = _mm_add_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
   }
+  // sum(x[0]), sum(x[1]), ..., to the same bits, all at once. Each step adds
+  // one half of two vectors' lanes to the other.
+  static Floats sum_each(const Floats *x) {
+    const auto add_halves = [](Floats a, Floats b) {
+      return add(_mm256_permute2f128_ps(a, b, 0x20),
+                 _mm256_permute2f128_ps(a, b, 0x31));
+    };
+    const auto add_pairs = [](Floats a, Floats b) {
+      return add(_mm256_shuffle_ps(a, b, 0x44), _mm256_shuffle_ps(a, b, 0xee));
+    };
+    const Floats a = add_pairs(add_halves(x[0], x[4]), add_halves(x[1], x[5]));
+    const Floats b = add_pairs(add_halves(x[2], x[6]), add_halves(x[3], x[7]));
+    return add(_mm256_shuffle_ps(a, b, 0x88), _mm256_shuffle_ps(a, b, 0xdd));
+  }
   static float largest(Floats x) {
     __m128 s =
         _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));

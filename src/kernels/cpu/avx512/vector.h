@@ -67,6 +67,22 @@ namespace pilotfish::PILOTFISH_AVX512_SET(avx512) {
       s = _mm_add_ps(s, _mm_movehl_ps(s, s));
       return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
     }
+    // sum(x[0]), sum(x[1]), ..., to the same bits, all at once. Each step adds
+    // one half of two vectors' lanes to the other.
+    static Floats sum_each(const Floats *x) {
+      Floats quarters[4];
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) {
+        quarters[i] = sum_quarters(add_halves(x[i], x[4 + i]),
+                                   add_halves(x[8 + i], x[12 + i]));
+      }
+      const auto add_pairs = [](Floats a, Floats b) {
+        return add(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee));
+      };
+      const Floats a = add_pairs(quarters[0], quarters[1]);
+      const Floats b = add_pairs(quarters[2], quarters[3]);
+      return add(_mm512_shuffle_ps(a, b, 0x88), _mm512_shuffle_ps(a, b, 0xdd));
+    }
     static float largest(Floats x) {
       const __m256 half = _mm256_max_ps(_mm512_castps512_ps256(x),
                                         _mm512_extractf32x8_ps(x, 1));
@@ -196,6 +212,14 @@ namespace pilotfish::PILOTFISH_AVX512_SET(avx512) {
     }
 
    private:
+    static Floats add_halves(Floats a, Floats b) {
+      return add(_mm512_shuffle_f32x4(a, b, 0x44),
+                 _mm512_shuffle_f32x4(a, b, 0xee));
+    }
+    static Floats sum_quarters(Floats a, Floats b) {
+      return add(_mm512_shuffle_f32x4(a, b, 0x88),
+                 _mm512_shuffle_f32x4(a, b, 0xdd));
+    }
     static __mmask16 mask(std::int64_t n) {
       return static_cast<__mmask16>((1u << n) - 1);
     }

@@ -46,6 +46,27 @@ simde__m512 maskz_loadu_ps(unsigned mask, const float* p) {
   return simde_mm512_loadu_ps(lanes);
 }
 
+// Four lanes of four floats: lanes of a, lanes of b; and the same in each lane.
+simde__m512 shuffle_f32x4(simde__m512 a, simde__m512 b, int lanes) {
+  float from[2][16], to[16];
+  std::memcpy(from[0], &a, sizeof a);
+  std::memcpy(from[1], &b, sizeof b);
+  for (int i = 0; i < 4; ++i) {
+    std::memcpy(to + 4 * i, from[i / 2] + 4 * (lanes >> 2 * i & 3), 16);
+  }
+  return simde_mm512_loadu_ps(to);
+}
+
+simde__m512 shuffle_ps(simde__m512 a, simde__m512 b, int elements) {
+  float from[2][16], to[16];
+  std::memcpy(from[0], &a, sizeof a);
+  std::memcpy(from[1], &b, sizeof b);
+  for (int i = 0; i < 16; ++i) {
+    to[i] = from[i % 4 / 2][i / 4 * 4 + (elements >> 2 * (i % 4) & 3)];
+  }
+  return simde_mm512_loadu_ps(to);
+}
+
 void mask_storeu_ps(float* p, unsigned mask, simde__m512 x) {
   float lanes[16];
   simde_mm512_storeu_ps(lanes, x);
@@ -127,6 +148,8 @@ __m256i cvtepi32_epi16(simde__m512i x) {
 
 // clang makes macros of some.
 #undef _mm512_extractf32x8_ps
+#undef _mm512_shuffle_f32x4
+#undef _mm512_shuffle_ps
 #undef _mm512_maskz_loadu_ps
 #undef _mm512_mask_storeu_ps
 #undef _mm512_cvtph_ps
@@ -139,6 +162,8 @@ __m256i cvtepi32_epi16(simde__m512i x) {
 #undef _mm512_cvtepi32_ps
 #undef _mm512_cvtepi32_epi16
 #define _mm512_extractf32x8_ps pilotfish::emulated::extractf32x8_ps
+#define _mm512_shuffle_f32x4 pilotfish::emulated::shuffle_f32x4
+#define _mm512_shuffle_ps pilotfish::emulated::shuffle_ps
 #define _mm512_maskz_loadu_ps pilotfish::emulated::maskz_loadu_ps
 #define _mm512_mask_storeu_ps pilotfish::emulated::mask_storeu_ps
 #define _mm512_cvtph_ps pilotfish::emulated::cvtph_ps

@@ -13,18 +13,22 @@
 // Soft-max attention for vectors V in one pass over the cache (Milakov and
 // Gimelshein, arXiv:1805.02867; Dao et al., arXiv:2205.14135).
 //
-// A query is one head of one row. Positions are taken in tiles of at most
-// kTile, cut at the cache blocks' starts and every kTile positions after them.
-// For each tile a query's scores are computed, its largest score so far and its
-// sum of weights are updated, and the weighted values are added to its output
-// row. Keys and values of a tile are loaded once for a few queries at a time,
-// and stay in the first-level cache for the others. A query's own steps depend
-// on its positions alone, so the grouping never shows in the bits.
+// A query is one head of one row. Positions are taken in tiles that start at
+// multiples of kTile, whatever the blocks of the cache. For each tile a query's
+// scores are computed, its largest score so far and its sum of weights are
+// updated, and the weighted values are added to its output row. Keys and values
+// of a tile are loaded once for a few queries at a time, and stay in the
+// first-level cache for the others. A query's own steps depend on its positions
+// alone, so the grouping never shows in the bits.
 namespace pilotfish::simd {
 
-constexpr int kTile = 32;
+constexpr int kTile = 64;
 constexpr int kMaxQueries = 64;  // in one pass over the cache
 constexpr int kQueryGroup = 4;   // that share a load of keys or values
+
+// Sums that are kept in registers: half of them, as many as a vector has lanes.
+template <typename V>
+constexpr int kSums = V::kLanes;
 
 struct Query {
   const float* q;
@@ -84,63 +88,100 @@ struct Q8Cache {
   }
 };
 
-// `count` neighbouring rows of keys or values, [count, head_dim].
-struct TileOfCache {
-  const std::byte* rows;
+// Rows that will be read next, for the first-level cache; null: none.
+struct Next {
+  const std::byte* keys = nullptr;
+  const std::byte* values = nullptr;
+};
+
+// `count` neighbouring rows, [count, head_dim].
+struct CacheRows {
+  const std::byte* keys;
+  const std::byte* values;
   std::int64_t count;
   std::int64_t head_dim;
+  Next next;
 };
-using Scores = float[kTile];  // one query's, or the weights made of them
 
-// P positions times Q queries.
+inline void prefetch(const Next& next, std::int64_t offset,
+                     std::int64_t bytes) {
+  if (next.keys == nullptr) return;
+  for (std::int64_t i = offset; i < offset + bytes; i += 64) {
+    __builtin_prefetch(next.keys + i);
+    __builtin_prefetch(next.values + i);
+  }
+}
+
+// P positions times Q queries, P Q = kSums; to scores[j kTile + p].
 template <typename V, typename Cache, int P, int Q>
 void score_positions(const std::byte* keys, std::int64_t head_dim,
-                     const Query* queries, float scale, Scores* scores,
-                     std::int64_t at) {
-  typename V::Floats sums[P][Q];
-  for (auto& row : sums) {
-    for (auto& sum : row) sum = V::zero();
-  }
+                     const Query* queries, float scale, float* scores) {
+  typename V::Floats sums[Q * P];
+  for (auto& sum : sums) sum = V::zero();
   const std::int64_t row_bytes = Cache::row_bytes(head_dim);
   std::int64_t d = 0;
   for (; d + V::kLanes <= head_dim; d += V::kLanes) {
-#pragma GCC unroll 8
+    typename V::Floats query[Q];
+    for (int j = 0; j < Q; ++j) query[j] = V::load(queries[j].q + d);
+#pragma GCC unroll 16
     for (int p = 0; p < P; ++p) {
       const typename V::Floats key = Cache::load(keys + p * row_bytes, d);
 #pragma GCC unroll 8
       for (int j = 0; j < Q; ++j) {
-        sums[p][j] = V::fma(key, V::load(queries[j].q + d), sums[p][j]);
+        sums[j * P + p] = V::fma(key, query[j], sums[j * P + p]);
       }
     }
   }
   if (d < head_dim) {
+#pragma GCC unroll 16
     for (int p = 0; p < P; ++p) {
       const typename V::Floats key =
           Cache::load(keys + p * row_bytes, d, head_dim - d);
+#pragma GCC unroll 8
       for (int j = 0; j < Q; ++j) {
-        sums[p][j] =
-            V::fma(key, V::load(queries[j].q + d, head_dim - d), sums[p][j]);
+        sums[j * P + p] = V::fma(key, V::load(queries[j].q + d, head_dim - d),
+                                 sums[j * P + p]);
       }
     }
   }
-  for (int p = 0; p < P; ++p) {
-    for (int j = 0; j < Q; ++j) scores[j][at + p] = V::sum(sums[p][j]) * scale;
+  alignas(64) float found[Q * P];
+  V::store(found, V::multiply(V::sum_each(sums), V::broadcast(scale)));
+  for (int j = 0; j < Q; ++j)
+    std::memcpy(scores + j * kTile, found + j * P, P * sizeof(float));
+}
+
+// One position, to the same bits.
+template <typename V, typename Cache>
+float score_position(const std::byte* key, std::int64_t head_dim,
+                     const Query& query, float scale) {
+  typename V::Floats sum = V::zero();
+  std::int64_t d = 0;
+  for (; d + V::kLanes <= head_dim; d += V::kLanes) {
+    sum = V::fma(Cache::load(key, d), V::load(query.q + d), sum);
   }
+  if (d < head_dim) {
+    const std::int64_t left = head_dim - d;
+    sum = V::fma(Cache::load(key, d, left), V::load(query.q + d, left), sum);
+  }
+  return V::sum(sum) * scale;
 }
 
 template <typename V, typename Cache, int Q>
-void score(const TileOfCache& keys, const Query* queries, float scale,
-           Scores* scores) {
-  constexpr int P = 8 / Q;
-  const std::int64_t row_bytes = Cache::row_bytes(keys.head_dim);
+void score(const CacheRows& rows, const Query* queries, float scale,
+           float* scores) {
+  constexpr int P = kSums<V> / Q;
+  const std::int64_t row_bytes = Cache::row_bytes(rows.head_dim);
   std::int64_t p = 0;
-  for (; p + P <= keys.count; p += P) {
-    score_positions<V, Cache, P, Q>(keys.rows + p * row_bytes, keys.head_dim,
-                                    queries, scale, scores, p);
+  for (; p + P <= rows.count; p += P) {
+    prefetch(rows.next, p * row_bytes, P * row_bytes);
+    score_positions<V, Cache, P, Q>(rows.keys + p * row_bytes, rows.head_dim,
+                                    queries, scale, scores + p);
   }
-  for (; p < keys.count; ++p) {
-    score_positions<V, Cache, 1, Q>(keys.rows + p * row_bytes, keys.head_dim,
-                                    queries, scale, scores, p);
+  for (; p < rows.count; ++p) {
+    for (int j = 0; j < Q; ++j) {
+      scores[j * kTile + p] = score_position<V, Cache>(
+          rows.keys + p * row_bytes, rows.head_dim, queries[j], scale);
+    }
   }
 }
 
@@ -170,22 +211,20 @@ float weigh(Query& query, float* scores, std::int64_t count) {
   return shrink;
 }
 
-// out = out * shrink + weights · values, for D vectors of Q queries from
+// out[j] += weights[j kTile ..] · values, for D vectors of Q queries from
 // element d on.
 template <typename V, typename Cache, int Q, int D>
-void gather_elements(const TileOfCache& values, const Query* queries,
-                     const Scores* weights, const float* shrink,
-                     std::int64_t d) {
+void gather_elements(const CacheRows& rows, const Query* queries,
+                     const float* weights, std::int64_t d) {
   typename V::Floats sums[Q][D];
   for (int j = 0; j < Q; ++j) {
     for (int e = 0; e < D; ++e) {
-      sums[j][e] = V::multiply(V::load(queries[j].out + d + e * V::kLanes),
-                               V::broadcast(shrink[j]));
+      sums[j][e] = V::load(queries[j].out + d + e * V::kLanes);
     }
   }
-  const std::int64_t row_bytes = Cache::row_bytes(values.head_dim);
-  const std::byte* row = values.rows;
-  for (std::int64_t p = 0; p < values.count; ++p) {
+  const std::int64_t row_bytes = Cache::row_bytes(rows.head_dim);
+  const std::byte* row = rows.values;
+  for (std::int64_t p = 0; p < rows.count; ++p) {
     typename V::Floats value[D];
 #pragma GCC unroll 8
     for (int e = 0; e < D; ++e) {
@@ -193,7 +232,7 @@ void gather_elements(const TileOfCache& values, const Query* queries,
     }
 #pragma GCC unroll 8
     for (int j = 0; j < Q; ++j) {
-      const typename V::Floats weight = V::broadcast(weights[j][p]);
+      const typename V::Floats weight = V::broadcast(weights[j * kTile + p]);
 #pragma GCC unroll 8
       for (int e = 0; e < D; ++e) {
         sums[j][e] = V::fma(weight, value[e], sums[j][e]);
@@ -210,48 +249,107 @@ void gather_elements(const TileOfCache& values, const Query* queries,
 
 // The same for the last head_dim - d < kLanes elements.
 template <typename V, typename Cache, int Q>
-void gather_last(const TileOfCache& values, const Query* queries,
-                 const Scores* weights, const float* shrink, std::int64_t d) {
-  const std::int64_t left = values.head_dim - d;
+void gather_last(const CacheRows& rows, const Query* queries,
+                 const float* weights, std::int64_t d) {
+  const std::int64_t left = rows.head_dim - d;
   for (int j = 0; j < Q; ++j) {
-    typename V::Floats sum =
-        V::multiply(V::load(queries[j].out + d, left), V::broadcast(shrink[j]));
-    for (std::int64_t p = 0; p < values.count; ++p) {
-      const std::byte* row =
-          values.rows + p * Cache::row_bytes(values.head_dim);
-      sum = V::fma(V::broadcast(weights[j][p]), Cache::load(row, d, left), sum);
+    typename V::Floats sum = V::load(queries[j].out + d, left);
+    for (std::int64_t p = 0; p < rows.count; ++p) {
+      const std::byte* row = rows.values + p * Cache::row_bytes(rows.head_dim);
+      sum = V::fma(V::broadcast(weights[j * kTile + p]),
+                   Cache::load(row, d, left), sum);
     }
     V::store(queries[j].out + d, sum, left);
   }
 }
 
-template <typename V, typename Cache, int Q>
-void gather(const TileOfCache& values, const Query* queries,
-            const Scores* weights, const float* shrink) {
-  constexpr int D = 8 / Q;
-  std::int64_t d = 0;
-  for (; d + D * V::kLanes <= values.head_dim; d += D * V::kLanes) {
-    gather_elements<V, Cache, Q, D>(values, queries, weights, shrink, d);
+// Elements from d on: D vectors at a time, then half as many.
+template <typename V, typename Cache, int Q, int D = kSums<V> / Q>
+void gather(const CacheRows& rows, const Query* queries, const float* weights,
+            std::int64_t d = 0) {
+  for (; d + D * V::kLanes <= rows.head_dim; d += D * V::kLanes) {
+    gather_elements<V, Cache, Q, D>(rows, queries, weights, d);
   }
-  for (; d + V::kLanes <= values.head_dim; d += V::kLanes) {
-    gather_elements<V, Cache, Q, 1>(values, queries, weights, shrink, d);
-  }
-  if (d < values.head_dim) {
-    gather_last<V, Cache, Q>(values, queries, weights, shrink, d);
+  if (d == rows.head_dim) return;
+  if constexpr (D > 1) {
+    gather<V, Cache, Q, D / 2>(rows, queries, weights, d);
+  } else {
+    gather_last<V, Cache, Q>(rows, queries, weights, d);
   }
 }
 
-// One tile for Q queries that attend to the same of its positions.
-template <typename V, typename Cache, int Q>
-void attend(const TileOfCache& keys, const TileOfCache& values, Query* queries,
-            float scale) {
-  alignas(64) Scores scores[Q];
-  float shrink[Q];
-  score<V, Cache, Q>(keys, queries, scale, scores);
-  for (int j = 0; j < Q; ++j) {
-    shrink[j] = weigh<V>(queries[j], scores[j], keys.count);
+// out *= factor
+template <typename V>
+void shrink(float* out, std::int64_t n, float factor) {
+  const typename V::Floats by = V::broadcast(factor);
+  for (std::int64_t d = 0; d < n; d += V::kLanes) {
+    const std::int64_t left = n - d;
+    store_at_most<V>(out + d, V::multiply(load_at_most<V>(out + d, left), by),
+                     left);
   }
-  gather<V, Cache, Q>(values, queries, scores, shrink);
+}
+
+// Positions [begin, end), of one tile, as they lie in the cache.
+struct Tile {
+  CacheRows pieces[kTile];
+  int n = 0;
+  std::int64_t positions = 0;
+};
+
+// A position's key and value, kTile positions on; null beyond the last.
+template <typename Cache>
+Next next_rows(const AttentionArgs& args, std::int64_t position,
+               std::int64_t end) {
+  position += kTile;
+  if (position >= end) return {};
+  const std::int64_t block = position / args.block_size;
+  const std::int64_t offset =
+      position % args.block_size * Cache::row_bytes(args.head_dim);
+  return {args.keys[block] + offset, args.values[block] + offset};
+}
+
+// `last` is the end of all positions that will be read.
+template <typename Cache>
+void cut_at_blocks(const AttentionArgs& args, std::int64_t begin,
+                   std::int64_t end, std::int64_t last, Tile& tile) {
+  tile.n = 0;
+  tile.positions = end - begin;
+  while (begin < end) {
+    const std::int64_t block = begin / args.block_size;
+    const std::int64_t first = begin % args.block_size;
+    const std::int64_t left = args.block_size - first;
+    const std::int64_t count = end - begin < left ? end - begin : left;
+    const std::int64_t offset = first * Cache::row_bytes(args.head_dim);
+    tile.pieces[tile.n++] = {args.keys[block] + offset,
+                             args.values[block] + offset, count, args.head_dim,
+                             next_rows<Cache>(args, begin, last)};
+    begin += count;
+  }
+}
+
+inline void forget_next(Tile& tile) {
+  for (int i = 0; i < tile.n; ++i) tile.pieces[i].next = {};
+}
+
+// One tile for Q queries.
+template <typename V, typename Cache, int Q>
+void attend(const Tile& tile, Query* queries, float scale) {
+  alignas(64) float scores[Q * kTile];
+  float* at = scores;
+  for (int i = 0; i < tile.n; ++i) {
+    score<V, Cache, Q>(tile.pieces[i], queries, scale, at);
+    at += tile.pieces[i].count;
+  }
+  for (int j = 0; j < Q; ++j) {
+    const float factor =
+        weigh<V>(queries[j], scores + j * kTile, tile.positions);
+    shrink<V>(queries[j].out, tile.pieces[0].head_dim, factor);
+  }
+  at = scores;
+  for (int i = 0; i < tile.n; ++i) {
+    gather<V, Cache, Q>(tile.pieces[i], queries, at);
+    at += tile.pieces[i].count;
+  }
 }
 
 // The positions of [first, last) that all of `count` queries attend to, where
@@ -262,12 +360,11 @@ struct Shared {
   int count = 0;
 };
 
-// The longest run of queries, up to kQueryGroup, that agree about this tile.
-template <typename V>
-Shared shared_positions(const Query* queries, std::int64_t n,
-                        std::int64_t first, std::int64_t last) {
+// The longest run of queries that agree about this tile.
+inline Shared shared_positions(const Query* queries, std::int64_t n,
+                               std::int64_t first, std::int64_t last) {
   Shared shared;
-  for (; shared.count < n && shared.count < kQueryGroup; ++shared.count) {
+  for (; shared.count < n; ++shared.count) {
     const Query& query = queries[shared.count];
     const std::int64_t begin = query.begin > first ? query.begin : first;
     const std::int64_t end = query.end < last ? query.end : last;
@@ -281,30 +378,29 @@ Shared shared_positions(const Query* queries, std::int64_t n,
   return shared;
 }
 
-// All queries against one tile, positions [first, last) of one block.
+// All queries against the positions [first, next) of one tile. Those up to
+// `last` follow.
 template <typename V, typename Cache>
 void attend_tile(const AttentionArgs& args, Query* queries, std::int64_t n,
-                 std::int64_t first, std::int64_t last) {
-  const std::int64_t block = first / args.block_size;
-  const std::int64_t row_bytes = Cache::row_bytes(args.head_dim);
+                 std::int64_t first, std::int64_t next, std::int64_t last) {
+  Tile tile;
   for (std::int64_t i = 0; i < n;) {
-    const Shared shared = shared_positions<V>(queries + i, n - i, first, last);
+    const Shared shared = shared_positions(queries + i, n - i, first, next);
+    const std::int64_t end = i + shared.count;
     if (shared.begin < shared.end) {
-      const std::int64_t offset =
-          (shared.begin - block * args.block_size) * row_bytes;
-      const std::int64_t count = shared.end - shared.begin;
-      const TileOfCache keys{args.keys[block] + offset, count, args.head_dim};
-      const TileOfCache values{args.values[block] + offset, count,
-                               args.head_dim};
-      if (shared.count == kQueryGroup) {
-        attend<V, Cache, kQueryGroup>(keys, values, queries + i, args.scale);
-      } else {
-        for (int j = 0; j < shared.count; ++j) {
-          attend<V, Cache, 1>(keys, values, queries + i + j, args.scale);
-        }
+      // The first queries fetch the next tile for all.
+      cut_at_blocks<Cache>(args, shared.begin, shared.end, i == 0 ? last : 0,
+                           tile);
+      for (; i + kQueryGroup <= end; i += kQueryGroup) {
+        attend<V, Cache, kQueryGroup>(tile, queries + i, args.scale);
+        forget_next(tile);
+      }
+      for (; i < end; ++i) {
+        attend<V, Cache, 1>(tile, queries + i, args.scale);
+        forget_next(tile);
       }
     }
-    i += shared.count;
+    i = end;
   }
 }
 
@@ -317,13 +413,8 @@ void attend_all(const AttentionArgs& args, Query* queries, std::int64_t n,
   }
   std::int64_t position = begin;
   while (position < end) {
-    const std::int64_t in_block = position % args.block_size;
-    const std::int64_t block_start = position - in_block;
-    std::int64_t next = block_start + (in_block / kTile + 1) * kTile;
-    if (next > block_start + args.block_size) {
-      next = block_start + args.block_size;
-    }
-    attend_tile<V, Cache>(args, queries, n, position, next);
+    const std::int64_t next = (position / kTile + 1) * kTile;
+    attend_tile<V, Cache>(args, queries, n, position, next, end);
     position = next;
   }
   for (std::int64_t i = 0; i < n; ++i) {
