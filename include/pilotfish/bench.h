@@ -88,6 +88,8 @@ struct BenchReport {
   Spread pass_seconds;          // T(1), after `context`
   std::int64_t pass_bytes = 0;  // weights, keys and values that it reads
   Spread bandwidth_share;       // pass_bytes over its time, of the limit
+  // What each layer but the first adds to T(1); nullopt: there is but one.
+  std::optional<Spread> layer_seconds;
   std::vector<RowsTime> rows;
   std::vector<ContextTime> contexts;
   std::optional<DecodingSpeed> plain;

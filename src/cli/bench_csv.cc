@@ -72,6 +72,7 @@ void add_run(const BenchReport& run, const BenchOptions& options,
     csv.add("bookkeeping", 1, "share", run.plain->bookkeeping_share);
   }
   csv.add("pass", 1, "s", run.pass_seconds);
+  if (run.layer_seconds) csv.add("layer", 1, "s", *run.layer_seconds);
   csv.add_one("pass_bytes", "1", "bytes", static_cast<double>(run.pass_bytes));
   csv.add("bandwidth_share", 1, "share", run.bandwidth_share);
   for (const RowsTime& time : run.rows) {

@@ -48,10 +48,13 @@ Json run_json(const BenchReport& run) {
           ? spread_json(*run.prefill_tokens_per_second)
           : Json();
   json["plain"] = run.plain ? decoding_json(*run.plain) : Json();
-  json["pass"] = {{"context", run.context},
-                  {"seconds", spread_json(run.pass_seconds)},
-                  {"bytes", run.pass_bytes},
-                  {"bandwidth_share", spread_json(run.bandwidth_share)}};
+  json["pass"] = {
+      {"context", run.context},
+      {"seconds", spread_json(run.pass_seconds)},
+      {"layer_seconds",
+       run.layer_seconds ? spread_json(*run.layer_seconds) : Json()},
+      {"bytes", run.pass_bytes},
+      {"bandwidth_share", spread_json(run.bandwidth_share)}};
   json["rows"] = Json::array();
   for (const RowsTime& time : run.rows) {
     json["rows"].push_back({{"rows", time.rows},

@@ -19,6 +19,7 @@ void append(std::vector<std::string>& row, const Spread& spread, double unit,
   }
 }
 
+constexpr double kMicro = 1e-6;
 constexpr double kMilli = 1e-3;
 constexpr double kGiga = 1e9;
 constexpr double kPercent = 0.01;
@@ -54,6 +55,8 @@ std::string speed_table(const BenchReport& run, const BenchOptions& options) {
         kPercent, 2);
   }
   add("a pass over one row, ms", run.pass_seconds, kMilli, 2);
+  if (run.layer_seconds)
+    add("a layer of it, us", *run.layer_seconds, kMicro, 1);
   add(fmt::format("of the memory's limit ({:.1f} MB a pass), %",
                   static_cast<double>(run.pass_bytes) / 1e6),
       run.bandwidth_share, kPercent, 1);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cassert>
 #include <cstdint>
+#include <numeric>
 
 #include "kernels/packed_matrix.h"
 
@@ -15,9 +16,9 @@ namespace {
 std::int64_t grain_rows(const LinearTask& task) {
   return task.weights.packed ? kPackedRows : 24;
 }
-// Fewer rows than this are packed by the caller alone: waking the team would
+// Fewer floats than this are packed by the caller alone: meeting the team would
 // take longer.
-constexpr std::int64_t kParallelPackingRows = 8;
+constexpr std::int64_t kParallelPacking = 8192;
 
 // Where the input lies in the form that the kernel for each dtype reads, packed
 // or not.
@@ -78,9 +79,65 @@ void add_bias(const LinearTask& task, std::int64_t m, std::int64_t begin,
   }
 }
 
-std::int64_t grains(const LinearTask& task) {
-  const std::int64_t grain = grain_rows(task);
+std::int64_t grains(const LinearTask& task, std::int64_t grain) {
   return (task.weights.rows + grain - 1) / grain;
+}
+
+// Columns [begin, end) of a task's output.
+void multiply(const Kernels& kernels, const LinearTask& task,
+              const PackedInput& input, std::int64_t m, std::int64_t begin,
+              std::int64_t end) {
+  const MatmulArgs args{
+      .weights = task.weights,
+      .activations = input.rows(task.weights),
+      .m = m,
+      .out = task.out,
+      .out_stride = task.out_stride,
+  };
+  const auto matmul =
+      task.weights.packed ? kernels.packed.matmul : kernels.matmul;
+  matmul(args, begin, end);
+  add_bias(task, m, begin, end);
+}
+
+// All tasks' grains in a row: a thread's share may span several tasks.
+template <typename Multiply>
+void share_in_a_row(ThreadTeam& team, std::span<const LinearTask> tasks,
+                    const Multiply& multiply_columns) {
+  std::int64_t total = 0;
+  for (const LinearTask& task : tasks) total += grains(task, grain_rows(task));
+  team.parallel_for(total, 1, [&](std::int64_t first, std::int64_t last) {
+    for (const LinearTask& task : tasks) {
+      const std::int64_t grain = grain_rows(task);
+      const std::int64_t count = grains(task, grain);
+      const std::int64_t begin =
+          std::clamp<std::int64_t>(first, 0, count) * grain;
+      const std::int64_t end = std::min(
+          std::clamp<std::int64_t>(last, 0, count) * grain, task.weights.rows);
+      if (begin < end) multiply_columns(task, begin, end);
+      first -= count;
+      last -= count;
+    }
+  });
+}
+
+// A thread's share is the same columns of every task.
+template <typename Multiply>
+void share_side_by_side(ThreadTeam& team, std::span<const LinearTask> tasks,
+                        const Multiply& multiply_columns,
+                        const LinearSteps& steps) {
+  std::int64_t grain = 1;
+  for (const LinearTask& task : tasks) {
+    assert(task.weights.rows == tasks.front().weights.rows);
+    grain = std::lcm(grain, grain_rows(task));
+  }
+  team.parallel_for(tasks.front().weights.rows, grain,
+                    [&](std::int64_t begin, std::int64_t end) {
+                      for (const LinearTask& task : tasks) {
+                        multiply_columns(task, begin, end);
+                      }
+                      steps.after(begin, end);
+                    });
 }
 
 }  // namespace
@@ -95,52 +152,32 @@ std::int64_t activation_bytes(const Kernels& kernels,
 void linear_many(const Kernels& kernels, ThreadTeam& team,
                  std::span<const LinearTask> tasks, const float* x,
                  std::int64_t x_stride, std::int64_t m,
-                 AlignedBuffer<std::byte>& scratch) {
+                 AlignedBuffer<std::byte>& scratch, const LinearSteps& steps) {
   if (tasks.empty() || m == 0) return;
   const std::int64_t columns = tasks.front().weights.columns;
   const PackedInput input(kernels, tasks, m, scratch);
   const auto pack = [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
+      if (steps.before) steps.before(i);
       input.pack_row(i, x + i * x_stride, columns);
     }
   };
-  if (m < kParallelPackingRows) {
+  if (m * columns < kParallelPacking) {
     pack(0, m);
   } else {
     team.parallel_for(m, 1, pack);
   }
 
-  // All tasks' grains in a row: a thread's share may span several tasks.
-  std::int64_t total = 0;
-  for (const LinearTask& task : tasks) {
+  const auto multiply_columns = [&](const LinearTask& task, std::int64_t begin,
+                                    std::int64_t end) {
     assert(task.weights.columns == columns);
-    total += grains(task);
+    multiply(kernels, task, input, m, begin, end);
+  };
+  if (steps.after) {
+    share_side_by_side(team, tasks, multiply_columns, steps);
+  } else {
+    share_in_a_row(team, tasks, multiply_columns);
   }
-  team.parallel_for(total, 1, [&](std::int64_t first, std::int64_t last) {
-    for (const LinearTask& task : tasks) {
-      const std::int64_t count = grains(task);
-      const std::int64_t grain = grain_rows(task);
-      const std::int64_t begin =
-          std::clamp<std::int64_t>(first, 0, count) * grain;
-      const std::int64_t end = std::min(
-          std::clamp<std::int64_t>(last, 0, count) * grain, task.weights.rows);
-      if (begin < end) {
-        const MatmulArgs args{
-            .weights = task.weights,
-            .activations = input.rows(task.weights),
-            .m = m,
-            .out = task.out,
-            .out_stride = task.out_stride,
-        };
-        const auto matmul =
-            task.weights.packed ? kernels.packed.matmul : kernels.matmul;
-        matmul(args, begin, end);
-        add_bias(task, m, begin, end);
-      }
-      first -= count;
-      last -= count;
-    }
-  });
 }
 
 void linear(const Kernels& kernels, ThreadTeam& team,

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/aligned_buffer.h"
+#include "base/function_ref.h"
 #include "base/thread_team.h"
 #include "kernels/kernels.h"
 
@@ -19,6 +20,18 @@ struct LinearTask {
   const float* bias = nullptr;  // [rows], or null for none
 };
 
+// What is done on the way, while the data is in a cache and the team together.
+// The references must outlive the call.
+struct LinearSteps {
+  // Makes row i of x just before it is read; called once for each row, by any
+  // thread.
+  FunctionRef<void(std::int64_t row)> before;
+  // Uses columns [begin, end) of all outputs, all rows, as soon as they are
+  // there; called by the thread that made them. With it, all tasks must have
+  // the same number of rows.
+  FunctionRef<void(std::int64_t begin, std::int64_t end)> after;
+};
+
 // Bytes of scratch that linear_many takes for each row of input of these
 // weights (and up to 63 more in all).
 std::int64_t activation_bytes(const Kernels& kernels,
@@ -27,13 +40,14 @@ std::int64_t activation_bytes(const Kernels& kernels,
 // Applies every task to the m rows of x [m, x_stride], whose first `columns`
 // floats count; all tasks have the same number of columns. The input is packed
 // once for each dtype among the tasks, and the team meets once for all of them
-// (twice where there are many rows). `scratch` grows as needed and can be
+// (twice where there is much input). `scratch` grows as needed and can be
 // reused by any later call. The results do not depend on the team's size.
 // Outputs must not overlap x, nor each other.
 void linear_many(const Kernels& kernels, ThreadTeam& team,
                  std::span<const LinearTask> tasks, const float* x,
                  std::int64_t x_stride, std::int64_t m,
-                 AlignedBuffer<std::byte>& scratch);
+                 AlignedBuffer<std::byte>& scratch,
+                 const LinearSteps& steps = {});
 
 // The same for one layer without bias; the rows of x are weights.columns apart.
 void linear(const Kernels& kernels, ThreadTeam& team,

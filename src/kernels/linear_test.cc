@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <vector>
 
@@ -115,6 +116,54 @@ TEST(LinearTest, ThreadsAndBatchesDoNotShow) {
                                    x.begin() + (i + 1) * kColumns);
       const auto alone = layers.apply(*kernels, 2, row, kColumns, 1);
       ASSERT_TRUE(same_bits(alone.v.data(), one.v.data() + i * 101, 101));
+    }
+  }
+}
+
+// Two layers with rows made just before they are read and products used just
+// after they are made, against the same in separate passes.
+TEST(LinearTest, StepsOnTheWay) {
+  std::mt19937 random(4);
+  constexpr std::int64_t kRows = 70;
+  const auto gate =
+      test::random_weights(DType::kBF16, kRows * kColumns, random);
+  const auto up = test::random_weights(DType::kQ4_K, kRows * kColumns, random);
+  for (const std::int64_t m : {1, 3, 40}) {
+    const auto x = random_floats(m * kColumns, random);
+    const auto cells = static_cast<size_t>(m * kRows);
+    std::vector<float> a(cells), b(cells), c(cells, -1.0f), made(x.size());
+    const LinearTask tasks[] = {
+        {{DType::kBF16, gate.data(), kRows, kColumns}, a.data(), kRows},
+        {{DType::kQ4_K, up.data(), kRows, kColumns}, b.data(), kRows}};
+    for (const int threads : {1, 2, 3}) {
+      ThreadTeam team(threads);
+      AlignedBuffer<std::byte> scratch;
+      std::vector<std::atomic<int>> times(static_cast<size_t>(m));
+      std::vector<std::atomic<int>> columns(kRows);
+      const auto before = [&](std::int64_t row) {
+        ++times[static_cast<size_t>(row)];
+        for (std::int64_t i = row * kColumns; i < (row + 1) * kColumns; ++i) {
+          made[static_cast<size_t>(i)] = 2 * x[static_cast<size_t>(i)];
+        }
+      };
+      const auto after = [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t n = begin; n < end; ++n) {
+          ++columns[static_cast<size_t>(n)];
+          for (std::int64_t i = n; i < m * kRows; i += kRows) {
+            const auto at = static_cast<size_t>(i);
+            c[at] = a[at] * b[at];
+          }
+        }
+      };
+      linear_many(best_kernels(), team, tasks, made.data(), kColumns, m,
+                  scratch, {.before = before, .after = after});
+      for (const auto& n : times) ASSERT_EQ(n, 1);
+      for (const auto& n : columns) ASSERT_EQ(n, 1);
+
+      const auto gathered = c;
+      linear_many(best_kernels(), team, tasks, made.data(), kColumns, m,
+                  scratch);
+      for (size_t i = 0; i < cells; ++i) ASSERT_EQ(gathered[i], a[i] * b[i]);
     }
   }
 }

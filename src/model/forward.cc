@@ -59,14 +59,12 @@ Logits Forward::run(const Batch& batch, KvCache& cache, std::int64_t layers) {
 void Forward::layer(std::int64_t index, bool is_last,
                     const KvCacheAccess& cache) {
   const LayerWeights& weights = weights_.layers()[static_cast<size_t>(index)];
-  normalise(weights.attention_norm);
   project_qkv(weights);
   rotate_and_cache(weights, index, cache);
   // From here on the last layer serves nothing but the logits.
   if (is_last) keep_logits_rows();
   attend(index, cache);
   add_linear(weights.attention_output, attended_.data());
-  normalise(weights.ffn_norm);
   feed_forward(weights);
 }
 
@@ -258,13 +256,17 @@ void Forward::find_angles() {
   });
 }
 
-void Forward::normalise(const float* weight) {
-  for_each_row([&](std::int64_t row) {
-    kernels_.rms_norm(x_.data() + row * config_.hidden_size, weight,
+// linear_many over the rows of x_, normalised.
+void Forward::project(std::span<const LinearTask> tasks, const float* norm,
+                      FunctionRef<void(std::int64_t, std::int64_t)> after) {
+  const std::int64_t size = config_.hidden_size;
+  const auto normalise = [&](std::int64_t row) {
+    kernels_.rms_norm(x_.data() + row * size, norm,
                       static_cast<float>(config_.rms_epsilon),
-                      normed_.data() + row * config_.hidden_size,
-                      config_.hidden_size);
-  });
+                      normed_.data() + row * size, size);
+  };
+  linear_many(kernels_, team_, tasks, normed_.data(), size, rows_, packed_,
+              {.before = normalise, .after = after});
 }
 
 void Forward::project_qkv(const LayerWeights& weights) {
@@ -273,8 +275,7 @@ void Forward::project_qkv(const LayerWeights& weights) {
       {weights.key.weights, k_.data(), kv_size_, weights.key.bias},
       {weights.value.weights, v_.data(), kv_size_, weights.value.bias},
   };
-  linear_many(kernels_, team_, tasks, normed_.data(), config_.hidden_size,
-              rows_, packed_);
+  project(tasks, weights.attention_norm);
 }
 
 // Normalises a query or key head where the model does, and turns it.
@@ -466,14 +467,16 @@ void Forward::gather_path(const Segment& rows, std::int64_t layer,
 
 // x += linear(in), in [rows, linear.weights.columns]
 void Forward::add_linear(const LinearWeights& linear, const float* in) {
-  const LinearTask task{linear.weights, projected_.data(), config_.hidden_size,
-                        linear.bias};
+  const std::int64_t size = config_.hidden_size;
+  const LinearTask task{linear.weights, projected_.data(), size, linear.bias};
+  const auto add = [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = 0; row < rows_; ++row) {
+      const std::int64_t at = row * size + begin;
+      kernels_.add(projected_.data() + at, x_.data() + at, end - begin);
+    }
+  };
   linear_many(kernels_, team_, {&task, 1}, in, linear.weights.columns, rows_,
-              packed_);
-  for_each_row([&](std::int64_t row) {
-    kernels_.add(projected_.data() + row * config_.hidden_size,
-                 x_.data() + row * config_.hidden_size, config_.hidden_size);
-  });
+              packed_, {.before = {}, .after = add});
 }
 
 void Forward::feed_forward(const LayerWeights& weights) {
@@ -482,20 +485,23 @@ void Forward::feed_forward(const LayerWeights& weights) {
       {weights.gate.weights, gate_.data(), size, weights.gate.bias},
       {weights.up.weights, up_.data(), size, weights.up.bias},
   };
-  linear_many(kernels_, team_, tasks, normed_.data(), config_.hidden_size,
-              rows_, packed_);
-  for_each_row([&](std::int64_t row) {
-    float* gate = gate_.data() + row * size;
-    kernels_.silu_multiply(gate, up_.data() + row * size, gate, size);
-  });
+  const auto activate = [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = 0; row < rows_; ++row) {
+      float* gate = gate_.data() + row * size + begin;
+      kernels_.silu_multiply(gate, up_.data() + row * size + begin, gate,
+                             end - begin);
+    }
+  };
+  project(tasks, weights.ffn_norm, activate);
   add_linear(weights.down, gate_.data());
 }
 
 // [rows_, vocab_size], of the rows that keep_logits_rows has left.
 void Forward::project_logits(float* logits) {
-  normalise(weights_.output_norm());
-  linear(kernels_, team_, weights_.output(), normed_.data(), rows_, logits,
-         config_.vocab_size, packed_);
+  const LinearTask task{.weights = weights_.output(),
+                        .out = logits,
+                        .out_stride = config_.vocab_size};
+  project({&task, 1}, weights_.output_norm());
 }
 
 }  // namespace pilotfish

@@ -5,8 +5,10 @@
 #include <vector>
 
 #include "base/aligned_buffer.h"
+#include "base/function_ref.h"
 #include "base/thread_team.h"
 #include "kernels/kernels.h"
+#include "kernels/linear.h"
 #include "model/kv_cache_access.h"
 #include "model/rope.h"
 #include "model/tree_slots.h"
@@ -78,7 +80,6 @@ class Forward {
   void project_logits(float* logits);
 
   // The steps of a layer, over the rows of the tile.
-  void normalise(const float* weight);
   void project_qkv(const LayerWeights& weights);
   void rotate_and_cache(const LayerWeights& weights, std::int64_t layer,
                         const KvCacheAccess& cache);
@@ -95,6 +96,8 @@ class Forward {
   void feed_forward(const LayerWeights& weights);
 
   void prepare_head(float* head, const float* norm, std::int64_t row);
+  void project(std::span<const LinearTask> tasks, const float* norm,
+               FunctionRef<void(std::int64_t, std::int64_t)> after = {});
   void add_linear(const LinearWeights& linear, const float* in);
 
   // Calls function(row) for each row of the tile, on the team where that pays.

@@ -4,22 +4,24 @@
 
 namespace pilotfish {
 
-size_t Alternation::add(Work work) {
-  works_.push_back(std::move(work));
+size_t Alternation::add(Work work, Work after) {
+  turns_.push_back({std::move(work), std::move(after)});
   pairs_.emplace_back();
-  return works_.size() - 1;
+  return turns_.size() - 1;
 }
 
 void Alternation::run(int repetitions, const std::function<void()>& done) {
   base_();
-  for (const Work& work : works_) {
-    work();
+  for (const Turn& turn : turns_) {
+    turn.work();
+    if (turn.after) turn.after();
     done();
   }
   for (int repetition = 0; repetition < repetitions; ++repetition) {
-    for (size_t i = 0; i < works_.size(); ++i) {
+    for (size_t i = 0; i < turns_.size(); ++i) {
       const double base = seconds_of(base_);
-      pairs_[i].push_back({base, seconds_of(works_[i])});
+      pairs_[i].push_back({base, seconds_of(turns_[i].work)});
+      if (turns_[i].after) turns_[i].after();
       done();
     }
   }

@@ -19,9 +19,11 @@ class Alternation {
 
   explicit Alternation(Work base) : base_(std::move(base)) {}
 
-  // Its index in what follows.
-  size_t add(Work work);
-  size_t size() const { return works_.size(); }
+  // `after` follows the work untimed, where that leaves a state which would slow
+  // the next base (caches full of something else). Returns the work's index in
+  // what follows.
+  size_t add(Work work, Work after = {});
+  size_t size() const { return turns_.size(); }
 
   // All once to warm up, then `repetitions` times; `done` is called after each
   // pair.
@@ -39,9 +41,14 @@ class Alternation {
     double work;
   };
 
+  struct Turn {
+    Work work;
+    Work after;
+  };
+
   Work base_;
-  std::vector<Work> works_;
-  std::vector<std::vector<Pair>> pairs_;  // [works][repetitions]
+  std::vector<Turn> turns_;
+  std::vector<std::vector<Pair>> pairs_;  // [turns][repetitions]
 };
 
 }  // namespace pilotfish

@@ -89,7 +89,7 @@ class Bench {
   // In passes over one row, roughly: a row more costs a part of one.
   double total_steps() const {
     const double repetitions = options_.repetitions + 1;
-    const auto passes = static_cast<double>(1 + options_.rows.size() +
+    const auto passes = static_cast<double>(2 + options_.rows.size() +
                                             options_.contexts.size());
     const auto windows =
         draft_ ? static_cast<double>(options_.windows.size()) : 0.0;
@@ -113,7 +113,9 @@ class Bench {
     std::deque<TimedModel> elsewhere;  // at the other contexts
     Alternation turns([&] { here.pass(1); });
     const MemoryProbe memory;
-    turns.add([&] { memory.read(threads_); });
+    // Small models live in the caches, from which the reading pushes them.
+    turns.add([&] { memory.read(threads_); }, [&] { here.pass(1); });
+    turns.add([&] { here.pass(1, 1, 1); });
     for (const std::int64_t rows : options_.rows) {
       turns.add([&, rows] { here.pass(rows); });
     }
@@ -137,7 +139,13 @@ class Bench {
     report_.bandwidth_share = turns.of_pairs(0, [&](double pass, double read) {
       return bytes / pass / (kBytes / read);
     });
-    size_t work = 1;
+    const std::int64_t layers = target_->config().n_layers;
+    if (layers > 1) {
+      report_.layer_seconds = turns.of_pairs(1, [&](double all, double one) {
+        return (all - one) / static_cast<double>(layers - 1);
+      });
+    }
+    size_t work = 2;
     for (const std::int64_t rows : options_.rows) {
       report_.rows.push_back(
           {rows, turns.seconds(work), turns.of_pairs(work, ratio)});

@@ -27,13 +27,13 @@ TEST(Alternation, TimesEveryWorkRightAfterTheBase) {
   std::string order;
   Alternation turns([&] { order += 'b'; });
   turns.add([&] { order += '0'; });
-  turns.add([&] { order += '1'; });
+  turns.add([&] { order += '1'; }, [&] { order += 'a'; });
   int done = 0;
   turns.run(2, [&] { ++done; });
   EXPECT_EQ(order,
-            "b01"
-            "b0b1"
-            "b0b1");
+            "b01a"
+            "b0b1a"
+            "b0b1a");
   EXPECT_EQ(done, 6);
   const Spread pairs =
       turns.of_pairs(1, [](double base, double work) { return base + work; });
@@ -102,6 +102,8 @@ TEST_F(BenchTest, MeasuresWhatItWasAskedTo) {
   expect_sound(report.prefill_tokens_per_second.value());
   expect_sound(report.pass_seconds);
   expect_sound(report.bandwidth_share);
+  expect_sound(report.layer_seconds.value());
+  EXPECT_LT(report.layer_seconds->median, report.pass_seconds.median);
   ASSERT_EQ(report.rows.size(), 2u);
   EXPECT_EQ(report.rows[1].rows, 32);
   expect_sound(report.rows[1].ratio);

@@ -38,13 +38,14 @@ void TimedModel::fill() {
   }
 }
 
-void TimedModel::pass(std::int64_t rows, std::int64_t logits_rows) {
+void TimedModel::pass(std::int64_t rows, std::int64_t logits_rows,
+                      std::int64_t layers) {
   const std::vector<Token> tokens(static_cast<size_t>(rows), 0);
   Batch batch;
   for (const SequenceId sequence : sequences_) {
     batch.add(sequence, tokens, logits_rows);
   }
-  model_.forward(batch, cache_);
+  model_.forward(batch, cache_, layers);
   for (const SequenceId sequence : sequences_) {
     cache_.truncate(sequence, workload_.context);
   }

@@ -18,8 +18,9 @@ class TimedModel {
   TimedModel(Model& model, const Workload& workload, std::int64_t max_rows);
 
   // A pass over `rows` rows of each sequence, the last `logits_rows` of them
-  // with logits, undone afterwards.
-  void pass(std::int64_t rows, std::int64_t logits_rows);
+  // with logits, undone afterwards; `layers` as Model::forward's.
+  void pass(std::int64_t rows, std::int64_t logits_rows,
+            std::int64_t layers = 0);
   void pass(std::int64_t rows) { pass(rows, rows); }
 
  private:
