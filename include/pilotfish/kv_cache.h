@@ -36,6 +36,9 @@ class KvCache {
   KvCache(KvCache&&) noexcept;
   KvCache& operator=(KvCache&&) noexcept;
 
+  // Whether it can keep keys and values in this type: f32, f16, bf16, q8_0.
+  static bool stores(DType dtype);
+
   // Bytes the pool of such a cache takes, without making one.
   static std::int64_t bytes_needed(const ModelConfig& config,
                                    const KvCacheOptions& options);

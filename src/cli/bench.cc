@@ -99,7 +99,7 @@ void run(const Options& options) {
 void add_model_options(CLI::App& app, Options& options) {
   const std::string group = "Model";
   const auto add = [&](const char* names, auto& value, const char* text,
-                       const char* description) {
+                       const std::string& description) {
     return app.add_option(names, value, description)
         ->option_text(text)
         ->group(group);
@@ -112,8 +112,7 @@ void add_model_options(CLI::App& app, Options& options) {
       "Convert the weights on loading: bf16, f16, f32, q8_0 or q4_0");
   add("--draft-dtype", options.draft_dtype, "TYPE",
       "As --dtype, for the draft");
-  add("--kv-dtype", options.kv_dtype, "TYPE",
-      "Storage of keys and values: f16 (default), bf16, f32 or q8_0");
+  add("--kv-dtype", options.kv_dtype, "TYPE", kv_dtype_help());
   add("-t,--threads", options.threads, "N,..",
       "Threads to compute with, several in turn (default: one a processor)")
       ->delimiter(',');

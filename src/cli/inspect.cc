@@ -220,10 +220,7 @@ void add_inspect(CLI::App& app) {
       ->add_option("--sequences", options->sequences,
                    "Memory for N sequences at once (default 1)")
       ->option_text("N");
-  command
-      ->add_option(
-          "--kv-dtype", options->kv_dtype,
-          "Storage of keys and values: f16 (default), bf16, f32 or q8_0")
+  command->add_option("--kv-dtype", options->kv_dtype, kv_dtype_help())
       ->option_text("TYPE");
   command->add_flag("--tensors", options->tensors, "List every tensor");
   command->add_flag("--json", options->json, "One JSON object");

@@ -9,6 +9,7 @@
 
 #include "pilotfish/acceptor.h"
 #include "pilotfish/error.h"
+#include "pilotfish/kv_cache.h"
 
 namespace pilotfish::cli {
 namespace {
@@ -146,8 +147,7 @@ SamplingParams sampling_params(const SamplingOptions& options) {
 void add_model_pair_options(CLI::App& app, DecodingOptions& options) {
   add_compute_options(app, options.compute,
                       " (default: the one that comes with pilotfish)");
-  add(app, "--kv-dtype", options.kv_dtype, "TYPE",
-      "Storage of keys and values: f16 (default), bf16, f32 or q8_0", "Model");
+  add(app, "--kv-dtype", options.kv_dtype, "TYPE", kv_dtype_help(), "Model");
   const std::string speculation = "Speculation";
   add(app, "-d,--draft,--model-draft,--spec-draft-model", options.draft,
       "MODEL", "Draft model, or none", speculation);
@@ -246,12 +246,15 @@ std::optional<DType> dtype_of(std::string_view flag, const std::string& name) {
 
 DType kv_dtype_of(const std::string& name) {
   const auto dtype = parse_dtype(name);
-  if (dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16 ||
-      dtype == DType::kQ8_0) {
-    return *dtype;
-  }
+  if (dtype && KvCache::stores(*dtype)) return *dtype;
   throw UsageError(fmt::format(
       "--kv-dtype: found \"{}\", expected f16, bf16, f32 or q8_0", name));
+}
+
+std::string kv_dtype_help(std::string_view usual) {
+  return fmt::format(
+      "Storage of keys and values: f16, bf16, f32 or q8_0 (default: {})",
+      usual);
 }
 
 std::int64_t parse_window(std::string_view flag, const std::string& text) {

@@ -73,6 +73,7 @@ std::optional<DType> dtype_of(std::string_view flag, const std::string& name);
 
 // For --kv-dtype. Throws UsageError.
 DType kv_dtype_of(const std::string& name);
+std::string kv_dtype_help(std::string_view usual = "f16");
 
 // "auto", or a number from 1. Throws UsageError, naming the flag.
 std::int64_t parse_window(std::string_view flag, const std::string& text);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "cli/plan_report.h"
 #include "cli/planner.h"
 #include "cli/report.h"
@@ -41,7 +42,7 @@ void run(const Options& options) {
 void add_model_options(CLI::App& app, Options& options) {
   const std::string group = "Models";
   const auto add = [&](const char* names, auto& value, const char* text,
-                       const char* description) {
+                       const std::string& description) {
     app.add_option(names, value, description)->option_text(text)->group(group);
   };
   add("-m,--target,--model", options.target, "MODEL",
@@ -53,8 +54,7 @@ void add_model_options(CLI::App& app, Options& options) {
       "q4_k, ... (default of files: as they are)");
   add("--draft-dtype", options.draft_dtype, "TYPE",
       "As --dtype, for the draft (default: as the target)");
-  add("--kv-dtype", options.kv_dtype, "TYPE",
-      "Storage of keys and values: f16 (default), bf16, f32 or q8_0");
+  add("--kv-dtype", options.kv_dtype, "TYPE", kv_dtype_help());
   add("-c,--n-positions,--ctx-size", options.n_positions, "N",
       "Memory for sequences of N tokens (default 4096, or the model's own)");
   add("--sequences", options.sequences, "N",

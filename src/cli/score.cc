@@ -221,9 +221,7 @@ void add_score(CLI::App& app) {
       ->group(output);
   command->add_flag("--json", options->json, "One JSON object")->group(output);
   add_compute_options(*command, options->compute);
-  command
-      ->add_option("--kv-dtype", options->kv_dtype,
-                   "Storage of keys and values: f32 (default), f16 or bf16")
+  command->add_option("--kv-dtype", options->kv_dtype, kv_dtype_help("f32"))
       ->option_text("TYPE")
       ->group("Model");
   command->callback([options] { run(*options); });

@@ -40,8 +40,7 @@ struct Layout {
 };
 
 Layout make_layout(const ModelConfig& config, const KvCacheOptions& options) {
-  if (options.dtype != DType::kF32 && options.dtype != DType::kF16 &&
-      options.dtype != DType::kBF16 && options.dtype != DType::kQ8_0) {
+  if (!KvCache::stores(options.dtype)) {
     throw UsageError(
         fmt::format("KV cache type {}: must be f32, f16, bf16 or q8_0",
                     dtype_name(options.dtype)));
@@ -341,6 +340,11 @@ KvCache::KvCache(const ModelConfig& config, const KvCacheOptions& options)
 KvCache::~KvCache() = default;
 KvCache::KvCache(KvCache&&) noexcept = default;
 KvCache& KvCache::operator=(KvCache&&) noexcept = default;
+
+bool KvCache::stores(DType dtype) {
+  return dtype == DType::kF32 || dtype == DType::kF16 ||
+         dtype == DType::kBF16 || dtype == DType::kQ8_0;
+}
 
 std::int64_t KvCache::bytes_needed(const ModelConfig& config,
                                    const KvCacheOptions& options) {

@@ -4,13 +4,17 @@
 #include <array>
 #include <cassert>
 #include <limits>
+#include <utility>
 
 #include "speculative/drafter.h"
 
 namespace pilotfish {
 namespace {
 
-// What an engine's first iterations draft: to see what passes cost.
+constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
+
+// What an engine's first iterations draft, to see what passes cost; a token
+// each as long as none was accepted.
 constexpr std::array<std::int64_t, 6> kWarmUp = {3, 0, 2, 0, 1, 3};
 // Plain passes among those that draft show what one costs now. Each forgoes
 // what drafting gains, in all this share of the time: the less it gains, the
@@ -24,24 +28,30 @@ constexpr double kDraftUnknown = 0.1;
 constexpr double kRowsEncodedAPass = 4;
 // More than so many times the expected is the machine's fault.
 constexpr double kOutlier = 2;
+// What a window counts for in a source's rows a place.
+constexpr double kRowsShare = 0.1;
 // Tokens drafted to try a source that rests.
 constexpr std::int64_t kTryLength = 1;
-constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
-
 struct Best {
   std::int64_t window = 1;
   double rate = 0;  // tokens in the time of a plain pass
 };
 
-// The best of the windows that draft.
+// The best of the windows that draft. Each row of one is a part of a place.
 Best best_window(const SpeculationCosts& costs,
-                 const AcceptanceEstimate& acceptance) {
+                 const AcceptanceEstimate& acceptance, double rows_a_place) {
   Best best;
-  double survival = 1;
+  double survival = acceptance.at(0);
   double tokens = 1;
+  std::int64_t place = 0;
+  double rows = 0;  // of that place
   for (std::int64_t k = 2; k <= costs.max_window(); ++k) {
-    survival *= acceptance.at(k - 2);
-    tokens += survival;
+    if (rows >= rows_a_place) {
+      survival *= acceptance.at(++place);
+      rows -= rows_a_place;
+    }
+    rows += 1;
+    tokens += survival / rows_a_place;
     const double rate = tokens / costs.iteration(k);
     if (rate > best.rate) best = {k, rate};
   }
@@ -81,6 +91,20 @@ bool AdaptiveWindow::Guide::drafted(double confidence) {
   return another_pays();
 }
 
+bool AdaptiveWindow::Guide::worth(std::int64_t drafted, double likelihood) {
+  grows_tree_ = true;
+  const Offer& offer = offers_[drafting_];
+  if (offer.costs.max_window() == 0) return true;  // warming up
+  double tokens = 0;
+  for (std::int64_t i = drafted; i < offer.length; ++i) {
+    tokens += likelihood;
+    const double cost =
+        offer.costs.iteration(i + 2) - offer.costs.iteration(drafted + 1);
+    if (tokens >= offer.rate * cost) return true;
+  }
+  return false;
+}
+
 // Whether one or more further tokens are expected to bring in what they cost,
 // at the rate that time is worth elsewhere.
 bool AdaptiveWindow::Guide::another_pays() const {
@@ -109,6 +133,7 @@ DraftGuide& AdaptiveWindow::plan(const Sequence& sequence, std::int64_t batch) {
   guide.drafting_ = 0;
   guide.confidences_.clear();
   guide.survival_ = 1;
+  guide.grows_tree_ = false;
   guide.planned_ = true;
   make_offers(guide, batch);
   return guide;
@@ -137,7 +162,9 @@ SpeculationCosts AdaptiveWindow::costs(const Source& source,
 
 std::int64_t AdaptiveWindow::warm_up_length() const {
   if (iterations_ < std::ssize(kWarmUp)) {
-    return kWarmUp[static_cast<size_t>(iterations_)];
+    const std::int64_t length = kWarmUp[static_cast<size_t>(iterations_)];
+    return accepted_ || iterations_ == 0 ? length
+                                         : std::min(length, kTryLength);
   }
   const double passes =
       std::clamp((rate_ - 1) / kPlainShare, kPlainMostOften, kPlainLeastOften);
@@ -157,16 +184,16 @@ void AdaptiveWindow::make_offers(Guide& guide, std::int64_t batch) {
     }
     SourceTrial& trial = guide.trials_[i];
     offer.costs = costs(sources_[i], batch);
-    const Best best = best_window(offer.costs, trial.acceptance());
+    const Best best =
+        best_window(offer.costs, trial.acceptance(), sources_[i].rows_a_place);
     switch (trial.next_use(
         best.rate > alternative,
         passes_of(offer.costs, kTryLength, trial.behind()) - 1)) {
       case SourceTrial::Use::kFull:
         offer.length = best.window - 1;
-        // As far as its confidence goes, within measure.
-        if (!sources_[i].copies) {
-          offer.length = std::min(2 * offer.length, kLargest - 1);
-        }
+        // As far as its confidence goes.
+        if (!sources_[i].copies) offer.length = kLargest - 1;
+        offer.length = std::min(offer.length, sources_[i].most);
         break;
       case SourceTrial::Use::kTry:
         offer.length = kTryLength;
@@ -220,12 +247,14 @@ void AdaptiveWindow::note_draft_times(const IterationOutcome& iteration) {
     Source& its = sources_[guide.drafting_];
     if (source != nullptr && source != &its) return;
     source = &its;
-    source->copies = guide.confidences_.empty();
+    source->copies = guide.confidences_.empty() && !guide.grows_tree_;
     if (!source->copies && guide.trials_[guide.drafting_].behind() > 1) return;
     ++sequences;
     longest = std::max(longest, window.drafted);
   }
   if (source == nullptr || iteration.draft_seconds <= 0) return;
+  // The first time is that of memory never touched before.
+  if (!std::exchange(source->has_drafted, true)) return;
   source->times.add(sequences,
                     iteration.draft_seconds /
                         static_cast<double>(source->copies ? 1 : longest));
@@ -239,7 +268,15 @@ void AdaptiveWindow::note_window(Guide& guide, const WindowOutcome& window,
       trial.left_out(window.accepted + 1);
       continue;
     }
+    accepted_ = accepted_ || window.accepted > 0;
+    if (2 * window.accepted > sources_[i].most) {
+      sources_[i].most = 2 * sources_[i].most + 1;
+    }
     sources_[i].usual.add(window.places, window.accepted, guide.confidences_);
+    sources_[i].rows_a_place +=
+        kRowsShare * (static_cast<double>(window.drafted) /
+                          static_cast<double>(window.places) -
+                      sources_[i].rows_a_place);
     const SpeculationCosts& costs = guide.offers_[i].costs;
     if (costs.max_window() > 0) {  // not warming up
       passes = std::min(

@@ -42,7 +42,12 @@ class AdaptiveWindow final : public WindowPolicy {
     // Of a pass that drafts a token for each of some sequences; of a whole
     // draft where the source copies.
     PassTimes times;
-    bool copies = false;  // and does not say how sure it is
+    bool has_drafted = false;
+    bool copies = false;      // and does not say how sure it is
+    double rows_a_place = 1;  // more where it drafts trees
+    // Tokens that it may draft: more only once it has guessed some right, so
+    // that a hopeless source costs little to find out about.
+    std::int64_t most = 7;
   };
 
   // What a sequence may draft from a source in its next window.
@@ -59,6 +64,7 @@ class AdaptiveWindow final : public WindowPolicy {
     std::int64_t most() const override;
     std::int64_t ask(std::size_t source) override;
     bool drafted(double confidence) override;
+    bool worth(std::int64_t drafted, double likelihood) override;
 
    private:
     friend class AdaptiveWindow;
@@ -70,7 +76,8 @@ class AdaptiveWindow final : public WindowPolicy {
     std::size_t drafting_ = 0;
     std::vector<double> confidences_;  // of the tokens drafted
     double survival_ = 1;              // that all of them are accepted
-    bool planned_ = false;             // for the current iteration
+    bool grows_tree_ = false;
+    bool planned_ = false;  // for the current iteration
   };
 
   SpeculationCosts costs(const Source& source, std::int64_t batch) const;
@@ -84,6 +91,7 @@ class AdaptiveWindow final : public WindowPolicy {
   PassTimes target_;
   std::int64_t iterations_ = 0;   // that only decoded
   std::int64_t since_plain_ = 0;  // of those, since one that drafted nothing
+  bool accepted_ = false;         // anything that was drafted
   double rate_ = 1;               // of the last offer, in tokens a plain pass
   std::unordered_map<const Sequence*, Guide> guides_;
 };

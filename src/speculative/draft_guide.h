@@ -26,6 +26,10 @@ class DraftGuide {
   // another one is worth its cost. The token stays in the draft either way: to
   // take it back because of what it is would bias the text.
   virtual bool drafted(double confidence) = 0;
+
+  // The same of a tree, asked beforehand: whether one more token is worth its
+  // cost, where `drafted` are there and it is accepted with this likelihood.
+  virtual bool worth(std::int64_t drafted, double likelihood) = 0;
 };
 
 }  // namespace pilotfish

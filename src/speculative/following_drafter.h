@@ -8,6 +8,7 @@
 #include "pilotfish/model.h"
 #include "speculative/drafter.h"
 #include "speculative/scorer.h"
+#include "speculative/tree_draft.h"
 
 namespace pilotfish {
 
@@ -34,6 +35,8 @@ class FollowingDrafter : public Drafter {
     std::int64_t proposed_at = 0;  // the position of the first of them
     // Of a tree proposed: the row each token has in the cache's tree; -1: none.
     std::vector<std::int32_t> rows;
+    std::vector<TreePlace> places;  // of that tree
+    TreeTrust trust;
   };
 
   // `draft` must outlive the drafter. `prefill_chunk`: rows of context encoded

@@ -110,6 +110,7 @@ class SeldomWindow final : public WindowPolicy, private DraftGuide {
   }
   std::int64_t ask(std::size_t) override { return most(); }
   bool drafted(double) override { return true; }
+  bool worth(std::int64_t, double) override { return true; }
 
   std::int64_t iterations_ = 0;
 };

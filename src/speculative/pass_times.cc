@@ -9,7 +9,7 @@ namespace pilotfish {
 namespace {
 
 constexpr double kFall = 0.5;       // of an error downwards
-constexpr double kRise = 0.2;       // of one upwards,
+constexpr double kRise = 0.1;       // of one upwards,
 constexpr double kMostRise = 0.15;  // which counts no further than this
 // A shape is settled after so many times; what differs then is mostly the
 // level.
@@ -17,7 +17,7 @@ constexpr std::int64_t kSettled = 4;
 // The first time of a count of rows is believed so far beyond what the others
 // promise; a second one, or as long a time of more rows, tells whether it was
 // right.
-constexpr double kMostOfFirst = 0.35;
+constexpr double kMostOfFirst = 0.1;
 constexpr double kLevelShare = 0.8;
 // How a time grows with the rows while there is nothing to tell it from.
 constexpr double kGrowthUnknown = 0.05;

@@ -15,6 +15,7 @@ TEST(PassTimes, LiesOnLinesBetweenWhatIsKnown) {
   EXPECT_DOUBLE_EQ(times.estimate(2), 3);
   EXPECT_GT(times.estimate(4), 3);
   times.add(6, 5.0);
+  times.add(6, 5.0);
   EXPECT_NEAR(times.estimate(4), 4, 1e-12);
   EXPECT_NEAR(times.estimate(10), 7, 1e-12);
   EXPECT_DOUBLE_EQ(times.estimate(1), 3);

@@ -15,25 +15,18 @@ constexpr double kPatience = 0.5;
 // A row of the target's pass is not spent on a token that is less likely.
 constexpr double kWorthARow = 0.02;
 
-// A first token is accepted with probability 1 - TV(p, q). TV is taken for this
-// share of the probability that is not on q's likeliest token.
-constexpr double kDoubt = 0.5;
-// The share of what its earlier siblings leave with which a later one is
-// accepted.
+// Where siblings are drawn: the share of what the earlier ones leave that is
+// taken for the next one's.
 constexpr double kSecondChance = 0.5;
 
-std::vector<Distribution::Entry> most_probable(const Distribution& q,
-                                               std::int64_t count) {
+// The most probable first.
+std::vector<Distribution::Entry> ranked(const Distribution& q) {
   std::vector<Distribution::Entry> entries(q.entries().begin(),
                                            q.entries().end());
-  const std::int64_t kept = std::min(count, std::ssize(entries));
-  std::partial_sort(entries.begin(), entries.begin() + kept, entries.end(),
-                    [](const auto& a, const auto& b) {
-                      return a.probability != b.probability
-                                 ? a.probability > b.probability
-                                 : a.token < b.token;
-                    });
-  entries.resize(static_cast<size_t>(kept));
+  std::ranges::sort(entries, [](const auto& a, const auto& b) {
+    return a.probability != b.probability ? a.probability > b.probability
+                                          : a.token < b.token;
+  });
   return entries;
 }
 
@@ -52,9 +45,9 @@ Distribution without(const Distribution& q, Token token) {
 }
 
 // What the sequence is sampled with, but for what leaves one token alone.
-SamplingParams ranking_params(SamplingParams params) {
+SamplingParams ranking_params(SamplingParams params, std::int64_t width) {
   params.temperature = 1;
-  params.top_k = 0;
+  params.top_k = width;
   params.typical_p = 1;
   params.top_p = 1;
   params.min_p = 0;
@@ -71,7 +64,7 @@ TreeDraft::TreeDraft(const DraftRequest& request, const TreeLimits& limits,
       rollback_(request.sequence->history()),
       size_(request.sequence->size()),
       drawn_at_(static_cast<size_t>(limits.depth)) {
-  if (greedy()) ranking_ = ranking_params(sequence().sampling());
+  if (greedy()) ranking_ = ranking_params(sequence().sampling(), limits.width);
 }
 
 void TreeDraft::expand(std::int32_t token, std::span<const float> logits,
@@ -87,7 +80,14 @@ void TreeDraft::expand(std::int32_t token, std::span<const float> logits,
                 .place = token < 0 ? 0 : places_[i] + 1,
                 .likelihood = token < 0 ? 1 : likelihoods_[i]});
   if (greedy()) {
-    branching.ranked = most_probable(q, limits_.width);
+    branching.ranked = ranked(q);
+    branching.largest = processor.share_of_largest();
+    const double scale =
+        branching.largest / branching.ranked.front().probability;
+    for (Distribution::Entry& entry : branching.ranked) {
+      entry.probability *= scale;
+    }
+    processor.recycle(std::move(q));
     return;
   }
   for (const Distribution::Entry& entry : q.entries()) {
@@ -116,6 +116,11 @@ void TreeDraft::grow() {
     if (branching == nullptr) break;
     const double likely = likelihood(*branching);
     if (likely < kPatience * best_open) return;
+    if (!worth(likely)) {
+      if (best_open > 0 && worth(best_open)) return;
+      open_.clear();
+      return;
+    }
     const Token token = draw(*branching);
     draft_->tokens.push_back(token);
     draft_->parents.push_back(branching->parent);
@@ -129,21 +134,44 @@ void TreeDraft::grow() {
   if (tokens() == limits_.tokens) open_.clear();
 }
 
+bool TreeDraft::worth(double likelihood) const {
+  return request_->guide == nullptr ||
+         request_->guide->worth(std::ssize(draft_->tokens), likelihood);
+}
+
 double TreeDraft::likelihood(const Branching& branching) const {
   const auto width = static_cast<size_t>(limits_.width);
   if (branching.drawn >= width) return 0;
-  if (greedy()) {
-    return branching.drawn < branching.ranked.size()
-               ? branching.likelihood *
-                     branching.ranked[branching.drawn].probability
-               : 0;
+  const bool has_more = greedy() ? branching.drawn < branching.ranked.size()
+                                 : !branching.left.empty();
+  if (!has_more) return 0;
+  const double first = limits_.trust.first(branching.largest);
+  if (branching.drawn == 0) return branching.likelihood * first;
+  return branching.likelihood * (1 - first) *
+         limits_.trust.later(share(branching, branching.drawn, greedy()));
+}
+
+// Of what the first token leaves of q: the share of a later one.
+double TreeDraft::share(const Branching& branching, std::size_t rank,
+                        bool greedy) {
+  if (!greedy) {
+    const auto before = static_cast<double>(rank - 1);
+    return kSecondChance * std::pow(1 - kSecondChance, before);
   }
-  if (branching.left.empty()) return 0;
-  const double rejected = kDoubt * (1 - branching.largest);
-  if (branching.drawn == 0) return branching.likelihood * (1 - rejected);
-  const auto before = static_cast<double>(branching.drawn - 1);
-  return branching.likelihood * rejected * kSecondChance *
-         std::pow(1 - kSecondChance, before);
+  const double left = 1 - branching.largest;
+  return left > 0 ? branching.ranked[rank].probability / left : 0;
+}
+
+std::vector<TreePlace> TreeDraft::places() const {
+  std::vector<TreePlace> places(1 + draft_->size());
+  for (const Branching& branching : branchings_) {
+    TreePlace& place = places[static_cast<size_t>(branching.parent + 1)];
+    place.largest = branching.largest;
+    for (size_t rank = 1; rank < branching.drawn; ++rank) {
+      place.later += share(branching, rank, greedy());
+    }
+  }
+  return places;
 }
 
 // The branching whose next token is; nullptr where none is worth it.

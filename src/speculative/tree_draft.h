@@ -8,6 +8,7 @@
 
 #include "sampling/processors.h"
 #include "speculative/drafter.h"
+#include "speculative/tree_trust.h"
 
 namespace pilotfish {
 
@@ -15,17 +16,24 @@ struct TreeLimits {
   std::int64_t tokens;  // in all
   std::int64_t depth;   // on a path
   std::int64_t width;   // siblings
+  const TreeTrust& trust;
+};
+
+// A place that was drafted for, as TreeTrust learns from it.
+struct TreePlace {
+  double largest = 0;  // probability in q
+  double later = 0;    // share of the tokens after the first; 0: there is none
 };
 
 // A draft in the making that may branch. It grows best first, by the token that
 // is most likely to be accepted: so it is a chain where the draft model is sure
 // of itself, and wide where it is not.
 //
-// At temperature 0 the candidates for a place are the most probable tokens, and
-// their probability is the likelihood. Otherwise siblings are sampled without
-// replacement, and a likelihood must not look at the token it is for: were
-// tokens taken in or left out for what they are, they would not be distributed
-// as q says. It is estimated from how peaked q is.
+// At temperature 0 the candidates for a place are the most probable tokens.
+// Otherwise siblings are sampled without replacement, and a likelihood must not
+// look at the token it is for: were tokens taken in or left out for what they
+// are, they would not be distributed as q says. It is estimated from how peaked
+// q is, and what verdicts on such places were before.
 class TreeDraft {
  public:
   // Draws into `draft`; both references must outlive this. Meanwhile the
@@ -41,6 +49,8 @@ class TreeDraft {
   std::span<const std::int32_t> open() const { return open_; }
   void expand(std::int32_t token, std::span<const float> logits,
               LogitsProcessor& processor);
+  // What follows each token, [1 + tokens], the sequence's newest first.
+  std::vector<TreePlace> places() const;
   // Adds tokens, until it takes more rows to go on. Requires: expand was called
   // for all that were open.
   void grow();
@@ -59,6 +69,10 @@ class TreeDraft {
     double largest = 0;  // probability in q
   };
 
+  static double share(const Branching& branching, std::size_t rank,
+                      bool greedy);
+  // As long as another token of this likelihood pays.
+  bool worth(double likelihood) const;
   bool greedy() const { return sequence().sampling().temperature == 0; }
   // That the next token of a branching is accepted; 0: there is none.
   double likelihood(const Branching& branching) const;

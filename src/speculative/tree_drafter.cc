@@ -36,7 +36,8 @@ std::vector<Draft> TreeDrafter::propose(
     encode(*request.sequence, follower, request.sequence->size());
     const TreeLimits limits = {.tokens = std::min(request.tree_size, reachable),
                                .depth = std::min(request.length, reachable),
-                               .width = width_};
+                               .width = width_,
+                               .trust = follower.trust};
     runners.push_back({&follower, TreeDraft(request, limits, drafts[i])});
   }
   run(runners);
@@ -46,6 +47,7 @@ std::vector<Draft> TreeDrafter::propose(
                          .probs = {},
                          .parents = runner.draft.draft().parents};
     follower.rows = std::move(runner.rows);
+    follower.places = runner.draft.places();
   }
   runners.clear();  // the histories are as they were
   for (const DraftRequest& request : requests) {
@@ -62,11 +64,29 @@ void TreeDrafter::commit(const Sequence& sequence) {
   std::int32_t at = -1;
   for (const Token token :
        sequence.tokens().subspan(static_cast<size_t>(follower->proposed_at))) {
-    at = draft.child_with(at, token);
-    if (at < 0 || follower->rows[static_cast<size_t>(at)] < 0) break;
-    kept.push_back(follower->rows[static_cast<size_t>(at)]);
+    const std::int32_t parent = at;
+    at = draft.child_with(parent, token);
+    if (!learn(draft, parent, token, at >= 0, *follower) || at < 0) break;
+    const std::int32_t row = follower->rows[static_cast<size_t>(at)];
+    if (row >= 0) kept.push_back(row);
   }
   draft_.keep(follower->id, kept);
+}
+
+// From the verdict on what followed a token of the tree. Returns whether
+// anything did.
+bool TreeDrafter::learn(const Draft& draft, std::int32_t parent, Token token,
+                        bool accepted, Follower& follower) {
+  const std::int32_t first =
+      draft.next_child(parent, static_cast<size_t>(parent + 1));
+  if (first < 0) return false;
+  const TreePlace& place = follower.places[static_cast<size_t>(parent + 1)];
+  const bool hit = draft.tokens[static_cast<size_t>(first)] == token;
+  follower.trust.judge_first(place.largest, hit);
+  if (!hit && place.later > 0) {
+    follower.trust.judge_later(place.later, accepted);
+  }
+  return true;
 }
 
 // A pass for the tokens that each draft wants to go on from, until all are

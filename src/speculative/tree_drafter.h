@@ -33,6 +33,8 @@ class TreeDrafter final : public FollowingDrafter {
     std::int32_t next_row = 0;
   };
 
+  static bool learn(const Draft& draft, std::int32_t parent, Token token,
+                    bool accepted, Follower& follower);
   void run(std::span<Runner> runners);
   void add_rows(Runner& runner);
 

@@ -223,7 +223,6 @@ TEST(TreeDecoder, TheTargetAsItsOwnDraftIsNeverCorrected) {
       TableScorer draft(toy.draft);
       TreeDrafter drafter(draft, 16, 3);
       SpeculativeDecoder decoder(target, drafter, make_acceptor(acceptor));
-      std::int64_t branched = 0;
       for (std::uint64_t seed = 0; seed < 10; ++seed) {
         Sequence sequence(toy.sequence(seed));
         decoder.admit(sequence);
@@ -232,12 +231,36 @@ TEST(TreeDecoder, TheTargetAsItsOwnDraftIsNeverCorrected) {
         decoder.retire(sequence);
         EXPECT_EQ(std::ranges::count(sequence.origins(), Origin::kRecovered), 0)
             << acceptor << ", temperature " << temperature;
-        for (const auto& iteration : sequence.iterations()) {
-          branched += iteration.drafted > iteration.places();
-        }
       }
-      EXPECT_GT(branched, 20);
     }
+  }
+}
+
+// Whatever branched, the draft's cache then holds the text and nothing else.
+TEST(TreeDecoder, TheDraftKeepsThePathThatWasAccepted) {
+  for (const double temperature : {0.0, 1.0}) {
+    Toy toy = toy_with(0, temperature);
+    toy.max_tokens = 40;
+    toy.window = 8;
+    TableScorer target(toy.target);
+    TableScorer draft(LogitTable::like(toy.target, 5, 1.5f));
+    TreeDrafter drafter(draft, 16, 3);
+    SpeculativeDecoder decoder(target, drafter, make_acceptor("rejection"));
+    Sequence sequence(toy.sequence(3));
+    decoder.admit(sequence);
+    Sequence* one = &sequence;
+    while (!sequence.finished()) {
+      decoder.step({&one, 1});
+      const Tokens& cached = draft.cached(0);
+      ASSERT_LT(std::ssize(cached), sequence.size());
+      ASSERT_TRUE(
+          std::ranges::equal(cached, sequence.tokens().first(cached.size())));
+    }
+    std::int64_t branched = 0;
+    for (const auto& iteration : sequence.iterations()) {
+      branched += iteration.drafted > iteration.places();
+    }
+    EXPECT_GT(branched, 5) << "temperature " << temperature;
   }
 }
 
@@ -273,10 +296,12 @@ TEST(TreeDecoder, LogprobsAndProposalsFollowThePath) {
   }
 }
 
-TEST(TreeDraft, IsAChainWhereTheDraftIsSureAndWideWhereItIsNot) {
-  const auto branches = [](float spread) {
-    Toy toy(LogitTable(16, 8, 1), LogitTable(16, 8, 1, spread));
-    toy.max_tokens = 40;
+// Whether the draft is sure of its first guesses counts at first, and whether
+// it is right about them later on.
+TEST(TreeDraft, IsAChainWhereTheDraftIsRightAndWideWhereItIsNot) {
+  const auto branches = [](unsigned seed, float spread) {
+    Toy toy(LogitTable(16, 8, 1), LogitTable(16, 8, seed, spread));
+    toy.max_tokens = 100;
     toy.window = 8;
     TableScorer target(toy.target);
     TableScorer draft(toy.draft);
@@ -292,8 +317,25 @@ TEST(TreeDraft, IsAChainWhereTheDraftIsSureAndWideWhereItIsNot) {
     }
     return off_the_longest_path;
   };
-  EXPECT_EQ(branches(50), 0);
-  EXPECT_GT(branches(0.2f), 20);
+  EXPECT_EQ(branches(1, 50), 0);
+  EXPECT_LT(branches(1, 0.2f), 20);
+  EXPECT_GT(branches(2, 0.2f), 100);
+}
+
+TEST(TreeTrust, FollowsTheVerdicts) {
+  TreeTrust trust;
+  EXPECT_NEAR(trust.first(0.5), 1 - 0.25 * 0.5, 1e-9);
+  EXPECT_NEAR(trust.later(0.25), 0.25, 1e-9);
+  for (int i = 0; i < 200; ++i) {
+    trust.judge_first(0.5, i % 10 != 0);
+    trust.judge_later(0.25, i % 2 == 0);
+  }
+  EXPECT_NEAR(trust.first(0.5), 0.9, 0.02);
+  EXPECT_NEAR(trust.first(0.75), 0.95, 0.01);
+  EXPECT_NEAR(trust.later(0.25), 0.5, 0.05);
+  EXPECT_EQ(trust.later(0.9), 1);
+  for (int i = 0; i < 200; ++i) trust.judge_first(0.5, false);
+  EXPECT_EQ(trust.first(0.25), 0.25);  // no worse than the draft says
 }
 
 TEST(TreeDrafter, RefusesAWidthOfNothing) {

@@ -30,6 +30,7 @@ class Runs {
       drafting += iteration.draft_seconds;
       drafted += iteration.drafted;
       accepted_ += iteration.accepted;
+      judged_ += std::min(iteration.drafted, iteration.accepted + 1);
       emitted_ += iteration.emitted;
       ++iterations_;
     }
@@ -51,6 +52,8 @@ class Runs {
     return draft_row_.empty() ? Spread{} : spread_of(draft_row_);
   }
   double acceptance() const { return share(accepted_, drafted_); }
+  // Of a token that was judged: those behind a rejected one are not.
+  double acceptance_per_token() const { return share(accepted_, judged_); }
   double tokens_per_pass() const { return share(emitted_, iterations_); }
 
  private:
@@ -65,6 +68,7 @@ class Runs {
   std::vector<double> draft_row_;    // seconds
   std::int64_t drafted_ = 0;
   std::int64_t accepted_ = 0;
+  std::int64_t judged_ = 0;
   std::int64_t emitted_ = 0;
   std::int64_t iterations_ = 0;
 };
@@ -77,21 +81,24 @@ class DecodingBench {
       : options_(options),
         steps_(steps),
         report_(report),
-        prompt_(random_texts(1, std::max<std::int64_t>(1, options.context),
-                             target->config().vocab_size, 0)
-                    .front()),
+        prompts_(random_texts(options.repetitions,
+                              std::max<std::int64_t>(1, options.context),
+                              target->config().vocab_size, 0)),
         engine_(target, draft, nullptr, engine_options()) {}
 
-  // Each speculative run right after a plain one; the first of each kind warms
-  // up and does not count.
+  // Each speculative run right after a plain one of the same prompt, one prompt
+  // a repetition; the first of each kind warms up and does not count.
   void run(std::vector<std::int64_t> windows) {
     if (windows.empty()) windows = {1};
     std::map<std::int64_t, Runs> runs;
     std::map<std::int64_t, std::vector<double>> ratios;
     for (int repetition = -1; repetition < options_.repetitions; ++repetition) {
       for (const std::int64_t window : windows) {
-        const GenerationStats plain = decode(1);
-        const GenerationStats speculative = window > 1 ? decode(window) : plain;
+        const Text& prompt =
+            prompts_[static_cast<size_t>(std::max(0, repetition))];
+        const GenerationStats plain = decode(prompt, 1);
+        const GenerationStats speculative =
+            window > 1 ? decode(prompt, window) : plain;
         if (repetition < 0) continue;
         runs[1].add(plain);
         if (window == 1) continue;
@@ -111,7 +118,8 @@ class DecodingBench {
  private:
   EngineOptions engine_options() const {
     EngineOptions engine;
-    engine.n_positions = std::ssize(prompt_) + options_.generate_tokens;
+    engine.n_positions =
+        std::ssize(prompts_.front()) + options_.generate_tokens;
     engine.kv_dtype = options_.kv_dtype;
     if (options_.synthetic_acceptance) {
       engine.acceptor = make_synthetic_acceptor(*options_.synthetic_acceptance);
@@ -119,9 +127,9 @@ class DecodingBench {
     return engine;
   }
 
-  GenerationStats decode(std::int64_t window) {
+  GenerationStats decode(const Text& prompt, std::int64_t window) {
     Request request;
-    request.prompt = prompt_;
+    request.prompt = prompt;
     request.max_tokens = options_.generate_tokens;
     request.ignore_eos = true;
     request.window = window;
@@ -139,7 +147,7 @@ class DecodingBench {
                             .acceptance = runs.acceptance(),
                             .tokens_per_pass = runs.tokens_per_pass()};
     const double acceptance =
-        options_.synthetic_acceptance.value_or(result.acceptance);
+        options_.synthetic_acceptance.value_or(runs.acceptance_per_token());
     SpeculationCosts costs{
         result.draft_row_seconds.median / report_.pass_seconds.median,
         std::vector<double>(static_cast<size_t>(window), 1)};
@@ -155,7 +163,7 @@ class DecodingBench {
   const BenchOptions& options_;
   Steps& steps_;
   BenchReport& report_;
-  const std::vector<Token> prompt_;
+  const std::vector<Text> prompts_;
   Engine engine_;
 };
 

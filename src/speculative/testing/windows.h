@@ -24,6 +24,7 @@ class WildWindow final : public WindowPolicy, private DraftGuide {
   std::int64_t most() const override { return random_() % 8; }
   std::int64_t ask(std::size_t) override { return random_() % 8; }
   bool drafted(double) override { return random_() % 4 > 0; }
+  bool worth(std::int64_t, double) override { return random_() % 4 > 0; }
 
   mutable std::mt19937 random_;
 };
@@ -41,6 +42,9 @@ class SureWindow final : public WindowPolicy, private DraftGuide {
   std::int64_t most() const override { return 4; }
   std::int64_t ask(std::size_t) override { return most(); }
   bool drafted(double confidence) override { return confidence > least_; }
+  bool worth(std::int64_t, double likelihood) override {
+    return likelihood > least_;
+  }
 
   double least_;
 };
@@ -91,6 +95,7 @@ class PeekingWindow final : public WindowPolicy, private DraftGuide {
     ++place_;
     return next_is_accepted();
   }
+  bool worth(std::int64_t, double) override { return next_is_accepted(); }
   bool next_is_accepted() const {
     return sequence_->random().uniform(
                static_cast<std::uint64_t>(sequence_->size()) + place_,
