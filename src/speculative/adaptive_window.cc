@@ -87,36 +87,31 @@ std::int64_t AdaptiveWindow::Guide::ask(std::size_t source) {
 
 bool AdaptiveWindow::Guide::drafted(double confidence) {
   confidences_.push_back(confidence);
-  survival_ *= trials_[drafting_].acceptance().of(confidence);
-  return another_pays();
+  const AcceptanceEstimate& acceptance = trials_[drafting_].acceptance();
+  survival_ *= acceptance.of(confidence);
+  double survival = survival_;
+  return another_pays(std::ssize(confidences_), [&](std::int64_t place) {
+    return survival *= acceptance.at(place);
+  });
 }
 
 bool AdaptiveWindow::Guide::worth(std::int64_t drafted, double likelihood) {
   grows_tree_ = true;
-  const Offer& offer = offers_[drafting_];
-  if (offer.costs.max_window() == 0) return true;  // warming up
-  double tokens = 0;
-  for (std::int64_t i = drafted; i < offer.length; ++i) {
-    tokens += likelihood;
-    const double cost =
-        offer.costs.iteration(i + 2) - offer.costs.iteration(drafted + 1);
-    if (tokens >= offer.rate * cost) return true;
-  }
-  return false;
+  return another_pays(drafted,
+                      [likelihood](std::int64_t) { return likelihood; });
 }
 
-// Whether one or more further tokens are expected to bring in what they cost,
-// at the rate that time is worth elsewhere.
-bool AdaptiveWindow::Guide::another_pays() const {
+// Whether one or more further tokens, each accepted with `likelihood(index)`,
+// are expected to bring in what they cost, at the rate that time is worth
+// elsewhere.
+template <typename Likelihood>
+bool AdaptiveWindow::Guide::another_pays(std::int64_t drafted,
+                                         const Likelihood& likelihood) const {
   const Offer& offer = offers_[drafting_];
-  const AcceptanceEstimate& acceptance = trials_[drafting_].acceptance();
-  const auto drafted = std::ssize(confidences_);
   if (offer.costs.max_window() == 0) return true;  // warming up
-  double survival = survival_;
   double tokens = 0;
   for (std::int64_t i = drafted; i < offer.length; ++i) {
-    survival *= acceptance.at(i);
-    tokens += survival;
+    tokens += likelihood(i);
     const double cost =
         offer.costs.iteration(i + 2) - offer.costs.iteration(drafted + 1);
     if (tokens >= offer.rate * cost) return true;

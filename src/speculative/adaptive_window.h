@@ -69,7 +69,8 @@ class AdaptiveWindow final : public WindowPolicy {
    private:
     friend class AdaptiveWindow;
 
-    bool another_pays() const;
+    template <typename Likelihood>
+    bool another_pays(std::int64_t drafted, const Likelihood& likelihood) const;
 
     std::vector<SourceTrial> trials_;  // [source]
     std::vector<Offer> offers_;        // [source]

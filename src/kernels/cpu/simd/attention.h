@@ -20,6 +20,9 @@
 // of a tile are loaded once for a few queries at a time, and stay in the
 // first-level cache for the others. A query's own steps depend on its positions
 // alone, so the grouping never shows in the bits.
+//
+// All functions are templates of V, or of a cache made of it: nothing that was
+// compiled for one instruction set may be linked into another.
 namespace pilotfish::simd {
 
 constexpr int kTile = 64;
@@ -90,8 +93,8 @@ struct Q8Cache {
 
 // Rows that will be read next, for the first-level cache; null: none.
 struct Next {
-  const std::byte* keys = nullptr;
-  const std::byte* values = nullptr;
+  const std::byte* keys;
+  const std::byte* values;
 };
 
 // `count` neighbouring rows, [count, head_dim].
@@ -103,8 +106,8 @@ struct CacheRows {
   Next next;
 };
 
-inline void prefetch(const Next& next, std::int64_t offset,
-                     std::int64_t bytes) {
+template <typename V>
+void prefetch(const Next& next, std::int64_t offset, std::int64_t bytes) {
   if (next.keys == nullptr) return;
   for (std::int64_t i = offset; i < offset + bytes; i += 64) {
     __builtin_prefetch(next.keys + i);
@@ -146,8 +149,9 @@ void score_positions(const std::byte* keys, std::int64_t head_dim,
   }
   alignas(64) float found[Q * P];
   V::store(found, V::multiply(V::sum_each(sums), V::broadcast(scale)));
-  for (int j = 0; j < Q; ++j)
+  for (int j = 0; j < Q; ++j) {
     std::memcpy(scores + j * kTile, found + j * P, P * sizeof(float));
+  }
 }
 
 // One position, to the same bits.
@@ -173,7 +177,7 @@ void score(const CacheRows& rows, const Query* queries, float scale,
   const std::int64_t row_bytes = Cache::row_bytes(rows.head_dim);
   std::int64_t p = 0;
   for (; p + P <= rows.count; p += P) {
-    prefetch(rows.next, p * row_bytes, P * row_bytes);
+    prefetch<V>(rows.next, p * row_bytes, P * row_bytes);
     score_positions<V, Cache, P, Q>(rows.keys + p * row_bytes, rows.head_dim,
                                     queries, scale, scores + p);
   }
@@ -292,8 +296,8 @@ void shrink(float* out, std::int64_t n, float factor) {
 // Positions [begin, end), of one tile, as they lie in the cache.
 struct Tile {
   CacheRows pieces[kTile];
-  int n = 0;
-  std::int64_t positions = 0;
+  int n;
+  std::int64_t positions;
 };
 
 // A position's key and value, kTile positions on; null beyond the last.
@@ -301,7 +305,7 @@ template <typename Cache>
 Next next_rows(const AttentionArgs& args, std::int64_t position,
                std::int64_t end) {
   position += kTile;
-  if (position >= end) return {};
+  if (position >= end) return {nullptr, nullptr};
   const std::int64_t block = position / args.block_size;
   const std::int64_t offset =
       position % args.block_size * Cache::row_bytes(args.head_dim);
@@ -327,7 +331,8 @@ void cut_at_blocks(const AttentionArgs& args, std::int64_t begin,
   }
 }
 
-inline void forget_next(Tile& tile) {
+template <typename V>
+void forget_next(Tile& tile) {
   for (int i = 0; i < tile.n; ++i) tile.pieces[i].next = {};
 }
 
@@ -355,15 +360,16 @@ void attend(const Tile& tile, Query* queries, float scale) {
 // The positions of [first, last) that all of `count` queries attend to, where
 // they are the same for all.
 struct Shared {
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
-  int count = 0;
+  std::int64_t begin;
+  std::int64_t end;
+  int count;
 };
 
 // The longest run of queries that agree about this tile.
-inline Shared shared_positions(const Query* queries, std::int64_t n,
-                               std::int64_t first, std::int64_t last) {
-  Shared shared;
+template <typename V>
+Shared shared_positions(const Query* queries, std::int64_t n,
+                        std::int64_t first, std::int64_t last) {
+  Shared shared = {0, 0, 0};
   for (; shared.count < n; ++shared.count) {
     const Query& query = queries[shared.count];
     const std::int64_t begin = query.begin > first ? query.begin : first;
@@ -385,7 +391,7 @@ void attend_tile(const AttentionArgs& args, Query* queries, std::int64_t n,
                  std::int64_t first, std::int64_t next, std::int64_t last) {
   Tile tile;
   for (std::int64_t i = 0; i < n;) {
-    const Shared shared = shared_positions(queries + i, n - i, first, next);
+    const Shared shared = shared_positions<V>(queries + i, n - i, first, next);
     const std::int64_t end = i + shared.count;
     if (shared.begin < shared.end) {
       // The first queries fetch the next tile for all.
@@ -393,11 +399,11 @@ void attend_tile(const AttentionArgs& args, Query* queries, std::int64_t n,
                            tile);
       for (; i + kQueryGroup <= end; i += kQueryGroup) {
         attend<V, Cache, kQueryGroup>(tile, queries + i, args.scale);
-        forget_next(tile);
+        forget_next<V>(tile);
       }
       for (; i < end; ++i) {
         attend<V, Cache, 1>(tile, queries + i, args.scale);
-        forget_next(tile);
+        forget_next<V>(tile);
       }
     }
     i = end;
