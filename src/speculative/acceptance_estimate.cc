@@ -6,8 +6,8 @@
 namespace pilotfish {
 namespace {
 
-constexpr double kUnknown = 0.8;    // acceptance of a draft never seen
-constexpr double kPlaceWeight = 4;  // judged tokens that a prior counts for
+constexpr double kUnknown = 0.7;    // acceptance of a draft never seen
+constexpr double kPlaceWeight = 3;  // judged tokens that a prior counts for
 constexpr double kBinWeight = 4;
 // Drafts are a little less sure than they are right, as far as one can say of
 // all of them.

@@ -9,7 +9,7 @@ namespace pilotfish {
 namespace {
 
 constexpr double kFall = 0.5;       // of an error downwards
-constexpr double kRise = 0.1;       // of one upwards,
+constexpr double kRise = 0.2;       // of one upwards,
 constexpr double kMostRise = 0.15;  // which counts no further than this
 // A shape is settled after so many times; what differs then is mostly the
 // level.
