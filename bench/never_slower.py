@@ -9,8 +9,9 @@ from run to run, each in a process of its own. A pass counts with the median
 time of all passes of its kind, whatever the setting, so that a busy machine does
 not decide: those that drafted as many tokens, and right after one that drafted
 or not, since a draft model that was idle has text to catch up with. The first
-pass of a text, which encodes the prompt, is left out. The table gives the time a token in that of plain decoding, and how
-auto compares with plain decoding and with the best fixed window.
+pass of a text, which encodes the prompt, is left out. The table gives the time
+a token in that of plain decoding, and how auto compares with plain decoding and
+with the best fixed window.
 """
 
 import argparse

@@ -53,11 +53,14 @@ def main():
     parser.add_argument("--pieces", type=int, default=40)
     parser.add_argument("--length", type=int, default=1300,
                         help="of a piece, in characters")
+    parser.add_argument("--step", type=int, default=40000,
+                        help="from one to the next")
     options = parser.parse_args()
     text = options.text.read_text("utf-8")
-    step = max(1, (len(text) - options.length) // options.pieces)
-    pieces = [text[i * step:i * step + options.length]
-              for i in range(options.pieces)]
+    starts = [i * options.step for i in range(options.pieces)]
+    if starts[-1] + options.length > len(text):
+        parser.error(f"{options.text}: too short for {options.pieces} pieces")
+    pieces = [text[i:i + options.length] for i in starts]
     names = available(options)
     print("| model | tokens | perplexity, float |",
           " | ".join(f"{name}, %" for name in names), "|")

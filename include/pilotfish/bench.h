@@ -73,8 +73,8 @@ struct SpeculationSpeed {
   double acceptance = 0;     // share of the drafted tokens
   double tokens_per_pass = 0;
   // Of the closed form (speedup.h), at the synthetic acceptance or else the one
-  // measured, of the tokens that were judged: with v(k) as measured, 0 where k is not among the rows; and with
-  // verification free, v = 1.
+  // measured, of the tokens that were judged: with v(k) as measured, 0 where k
+  // is not among the rows; and with verification free, v = 1.
   double predicted_speedup = 0;
   double limit_speedup = 0;
 };

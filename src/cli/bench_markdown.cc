@@ -55,8 +55,9 @@ std::string speed_table(const BenchReport& run, const BenchOptions& options) {
         kPercent, 2);
   }
   add("a pass over one row, ms", run.pass_seconds, kMilli, 2);
-  if (run.layer_seconds)
+  if (run.layer_seconds) {
     add("a layer of it, us", *run.layer_seconds, kMicro, 1);
+  }
   add(fmt::format("of the memory's limit ({:.1f} MB a pass), %",
                   static_cast<double>(run.pass_bytes) / 1e6),
       run.bandwidth_share, kPercent, 1);

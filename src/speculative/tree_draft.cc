@@ -148,13 +148,11 @@ double TreeDraft::likelihood(const Branching& branching) const {
   const double first = limits_.trust.first(branching.largest);
   if (branching.drawn == 0) return branching.likelihood * first;
   return branching.likelihood * (1 - first) *
-         limits_.trust.later(share(branching, branching.drawn, greedy()));
+         limits_.trust.later(share(branching, branching.drawn));
 }
 
-// Of what the first token leaves of q: the share of a later one.
-double TreeDraft::share(const Branching& branching, std::size_t rank,
-                        bool greedy) {
-  if (!greedy) {
+double TreeDraft::share(const Branching& branching, std::size_t rank) const {
+  if (!greedy()) {
     const auto before = static_cast<double>(rank - 1);
     return kSecondChance * std::pow(1 - kSecondChance, before);
   }
@@ -168,7 +166,7 @@ std::vector<TreePlace> TreeDraft::places() const {
     TreePlace& place = places[static_cast<size_t>(branching.parent + 1)];
     place.largest = branching.largest;
     for (size_t rank = 1; rank < branching.drawn; ++rank) {
-      place.later += share(branching, rank, greedy());
+      place.later += share(branching, rank);
     }
   }
   return places;

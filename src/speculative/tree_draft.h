@@ -69,9 +69,9 @@ class TreeDraft {
     double largest = 0;  // probability in q
   };
 
-  static double share(const Branching& branching, std::size_t rank,
-                      bool greedy);
-  // As long as another token of this likelihood pays.
+  // Of what the first token of a branching leaves of q, by q: a later one's.
+  double share(const Branching& branching, std::size_t rank) const;
+  // Whether one more token of this likelihood pays.
   bool worth(double likelihood) const;
   bool greedy() const { return sequence().sampling().temperature == 0; }
   // That the next token of a branching is accepted; 0: there is none.

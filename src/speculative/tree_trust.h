@@ -4,8 +4,8 @@
 namespace pilotfish {
 
 // How far trees may trust their draft, learnt from the verdicts on one text. A
-// draft model often guesses better than it thinks: then depth is worth more than
-// width, and that is also what is supposed at first.
+// draft model often guesses better than it thinks: then depth is worth more
+// than width, and that is also what is supposed at first.
 class TreeTrust {
  public:
   // That the first token drawn at a place is accepted, where q gives its

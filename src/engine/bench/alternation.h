@@ -19,9 +19,9 @@ class Alternation {
 
   explicit Alternation(Work base) : base_(std::move(base)) {}
 
-  // `after` follows the work untimed, where that leaves a state which would slow
-  // the next base (caches full of something else). Returns the work's index in
-  // what follows.
+  // `after` follows the work untimed, where that leaves a state which would
+  // slow the next base (caches full of something else). Returns the work's
+  // index in what follows.
   size_t add(Work work, Work after = {});
   size_t size() const { return turns_.size(); }
 
