@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/aligned_buffer.h"
+#include "base/huge_buffer.h"
 #include "base/thread_team.h"
 
 namespace pilotfish {
@@ -20,7 +20,7 @@ class MemoryProbe {
   void read(ThreadTeam& threads) const;
 
  private:
-  AlignedBuffer<std::byte> bytes_;
+  HugeBuffer bytes_;
 };
 
 }  // namespace pilotfish

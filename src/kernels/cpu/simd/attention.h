@@ -91,7 +91,7 @@ struct Q8Cache {
   }
 };
 
-// Rows that will be read next, for the first-level cache; null: none.
+// Rows that will be read next, for the second-level cache; null: none.
 struct Next {
   const std::byte* keys;
   const std::byte* values;
@@ -110,8 +110,8 @@ template <typename V>
 void prefetch(const Next& next, std::int64_t offset, std::int64_t bytes) {
   if (next.keys == nullptr) return;
   for (std::int64_t i = offset; i < offset + bytes; i += 64) {
-    __builtin_prefetch(next.keys + i);
-    __builtin_prefetch(next.values + i);
+    __builtin_prefetch(next.keys + i, 0, 2);
+    __builtin_prefetch(next.values + i, 0, 2);
   }
 }
 

@@ -137,7 +137,7 @@ void multiply_tile(Rows weights, Rows x, std::int64_t steps, Ahead ahead,
     if constexpr (kPrefetch) {
 #pragma GCC unroll 8
       for (int r = 0; r < R; ++r) {
-        __builtin_prefetch(ahead.first + r * ahead.row_stride);
+        __builtin_prefetch(ahead.first + r * ahead.row_stride, 0, 2);
       }
       ahead.first += ahead.step_stride;
     }

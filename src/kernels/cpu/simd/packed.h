@@ -12,6 +12,8 @@
 //   kSpan, kRecordBytes, kQuantBytes  the dtype's PackedLayout
 //   kInputBytes                       a row's activations for one block
 //   kMaxTileM                         activation rows that registers hold
+//   kMinFetchM                        rows from which fetching ahead helps the
+//                                     processor's own prefetching
 //   pack(x, out)                      32 floats to kInputBytes
 //   Scales, scales(record, i)         of block i of a record
 //   Sums<M>(sums), store(sums)        holds the sums[M * 16] of a tile
@@ -33,9 +35,11 @@ constexpr std::int64_t kPackedBlockM = 32;
 // after the first of them; and of a span where kSumsBySpan.
 constexpr std::int64_t kPackedChunkBytes = 8192;
 
-// How far ahead of its use a weight is fetched from memory, in bytes. Several
-// tiles share in the fetching, so that memory is never idle.
-constexpr std::int64_t kPackedAhead = 8192;
+// How far ahead of its use a weight is fetched from memory, in bytes: into the
+// second-level cache, for the first belongs to the activations. Several tiles
+// share in the fetching, so that memory is never idle.
+constexpr std::int64_t kPackedAhead = 16384;
+constexpr int kSecondLevel = 2;  // of __builtin_prefetch
 
 // The activations of block b of all m rows are neighbours: [blocks, m].
 template <typename Format>
@@ -75,8 +79,10 @@ void multiply_tile(const PackedBlocks& blocks, const std::byte* input,
     const typename Format::Scales scales =
         Format::scales(blocks.records + b / kBlocks * Format::kRecordBytes,
                        static_cast<int>(b % kBlocks));
-    for (std::int64_t at = 0; at < blocks.ahead_bytes; at += 64) {
-      __builtin_prefetch(ahead + at);
+    if constexpr (M >= Format::kMinFetchM) {
+      for (std::int64_t at = 0; at < blocks.ahead_bytes; at += 64) {
+        __builtin_prefetch(ahead + at, 0, kSecondLevel);
+      }
     }
     ahead += blocks.ahead_bytes;
     Format::template tile<M>(quants, scales, input, tile_sums);

@@ -131,6 +131,7 @@ struct Q8_0Format256 {
   static constexpr int kQuantBytes = 512;
   static constexpr int kInputBytes = 72;
   static constexpr int kMaxTileM = 6;
+  static constexpr int kMinFetchM = 1;
   static constexpr bool kSumsBySpan = false;
   template <int M>
   using Sums = SumsInMemory;
@@ -269,6 +270,7 @@ struct Q4_0Format256 {
   static constexpr int kQuantBytes = 256;
   static constexpr int kInputBytes = 40;
   static constexpr int kMaxTileM = 6;
+  static constexpr int kMinFetchM = 1;
   static constexpr bool kSumsBySpan = false;
   template <int M>
   using Sums = SumsInMemory;
@@ -343,6 +345,7 @@ struct Q4_KFormat256 {
   static constexpr int kQuantBytes = 256;
   static constexpr int kInputBytes = 40;
   static constexpr int kMaxTileM = 6;
+  static constexpr int kMinFetchM = 1;
   static constexpr bool kSumsBySpan = false;
   template <int M>
   using Sums = SumsInMemory;
@@ -385,6 +388,7 @@ struct Q5_KFormat256 {
   static constexpr int kQuantBytes = 320;
   static constexpr int kInputBytes = 48;
   static constexpr int kMaxTileM = 5;
+  static constexpr int kMinFetchM = 1;
   static constexpr bool kSumsBySpan = false;
   template <int M>
   using Sums = SumsInMemory;
@@ -450,6 +454,7 @@ struct Q6_KFormat256 {
   static constexpr int kQuantBytes = 384;
   static constexpr int kInputBytes = 44;
   static constexpr int kMaxTileM = 5;
+  static constexpr int kMinFetchM = 1;
   static constexpr bool kSumsBySpan = false;
   template <int M>
   using Sums = SumsInMemory;

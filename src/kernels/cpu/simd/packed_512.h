@@ -78,6 +78,7 @@ struct VnniFormat {
   static constexpr int kQuantBytes = Source::kQuantBytes;
   static constexpr int kInputBytes = 48;
   static constexpr int kMaxTileM = 8;
+  static constexpr int kMinFetchM = 1;
   static constexpr bool kSumsBySpan = false;
   template <int M>
   using Sums = SumsInRegisters<M>;
