@@ -22,6 +22,11 @@ constexpr std::array<std::int64_t, 6> kWarmUp = {3, 0, 2, 0, 1, 3};
 constexpr double kPlainShare = 0.01;
 constexpr double kPlainMostOften = 6;
 constexpr double kPlainLeastOften = 100;
+// A window whose costs were seen less often may only look dear. Those a little
+// longer than the best are tried, one in so many drafting passes.
+constexpr std::int64_t kSeenEnough = 2;
+constexpr std::int64_t kLooksFurther = 2;
+constexpr std::int64_t kLooksEvery = 8;
 // Passes of the target that a drafting pass takes before it has been seen.
 constexpr double kDraftUnknown = 0.1;
 // Rows of context that a drafter encodes in the time of a drafting pass, about.
@@ -37,15 +42,17 @@ struct Best {
   double rate = 0;  // tokens in the time of a plain pass
 };
 
-// The best of the windows that draft. Each row of one is a part of a place.
+// The best of the windows that draft `most` tokens at the most. Each row of one
+// is a part of a place.
 Best best_window(const SpeculationCosts& costs,
-                 const AcceptanceEstimate& acceptance, double rows_a_place) {
+                 const AcceptanceEstimate& acceptance, double rows_a_place,
+                 std::int64_t most) {
   Best best;
   double survival = acceptance.at(0);
   double tokens = 1;
   std::int64_t place = 0;
   double rows = 0;  // of that place
-  for (std::int64_t k = 2; k <= costs.max_window(); ++k) {
+  for (std::int64_t k = 2; k <= std::min(costs.max_window(), most + 1); ++k) {
     if (rows >= rows_a_place) {
       survival *= acceptance.at(++place);
       rows -= rows_a_place;
@@ -130,6 +137,7 @@ DraftGuide& AdaptiveWindow::plan(const Sequence& sequence, std::int64_t batch) {
   guide.survival_ = 1;
   guide.grows_tree_ = false;
   guide.planned_ = true;
+  planned_ = true;
   make_offers(guide, batch);
   return guide;
 }
@@ -155,7 +163,9 @@ SpeculationCosts AdaptiveWindow::costs(const Source& source,
   return costs;
 }
 
-std::int64_t AdaptiveWindow::warm_up_length() const {
+// What is drafted to learn about costs; kNoLimit: there is nothing to learn
+// now.
+std::int64_t AdaptiveWindow::length_to_learn_from(std::int64_t batch) const {
   if (iterations_ < std::ssize(kWarmUp)) {
     const std::int64_t length = kWarmUp[static_cast<size_t>(iterations_)];
     return accepted_ || iterations_ == 0 ? length
@@ -163,14 +173,21 @@ std::int64_t AdaptiveWindow::warm_up_length() const {
   }
   const double passes =
       std::clamp((rate_ - 1) / kPlainShare, kPlainMostOften, kPlainLeastOften);
-  return static_cast<double>(since_plain_) >= passes ? 0 : kNoLimit;
+  if (static_cast<double>(since_plain_) >= passes) return 0;
+  if (window_ == 1 || since_look_ < kLooksEvery) return kNoLimit;
+  const std::int64_t furthest = std::min(window_ + kLooksFurther, kLargest);
+  for (std::int64_t k = window_ + 1; k <= furthest; ++k) {
+    if (target_.times(batch * k) < kSeenEnough) return k - 1;
+  }
+  return kNoLimit;
 }
 
 // A source competes with plain decoding and with the sources behind it, which
 // draft where it does not.
 void AdaptiveWindow::make_offers(Guide& guide, std::int64_t batch) {
-  const std::int64_t fixed = warm_up_length();
+  const std::int64_t fixed = length_to_learn_from(batch);
   double alternative = 1;
+  std::int64_t window = 1;
   for (size_t i = sources_.size(); i-- > 0;) {
     Offer& offer = guide.offers_[i];
     if (fixed != kNoLimit) {
@@ -179,8 +196,8 @@ void AdaptiveWindow::make_offers(Guide& guide, std::int64_t batch) {
     }
     SourceTrial& trial = guide.trials_[i];
     offer.costs = costs(sources_[i], batch);
-    const Best best =
-        best_window(offer.costs, trial.acceptance(), sources_[i].rows_a_place);
+    const Best best = best_window(offer.costs, trial.acceptance(),
+                                  sources_[i].rows_a_place, sources_[i].most);
     switch (trial.next_use(
         best.rate > alternative,
         passes_of(offer.costs, kTryLength, trial.behind()) - 1)) {
@@ -197,10 +214,16 @@ void AdaptiveWindow::make_offers(Guide& guide, std::int64_t batch) {
         offer.length = 0;
         break;
     }
-    alternative = std::max(alternative, best.rate);
+    if (best.rate > alternative) {
+      alternative = best.rate;
+      window = best.window;
+    }
     offer.rate = alternative;
   }
-  if (fixed == kNoLimit) rate_ = alternative;
+  looks_ = fixed != kNoLimit;
+  if (looks_) return;
+  rate_ = alternative;
+  window_ = window;
 }
 
 void AdaptiveWindow::observe(const IterationOutcome& iteration) {
@@ -224,8 +247,9 @@ void AdaptiveWindow::note_times(const IterationOutcome& iteration) {
   }
   target_.add(std::ssize(iteration.windows) + drafted,
               iteration.target_seconds);
-  ++iterations_;
+  if (std::exchange(planned_, false)) ++iterations_;
   since_plain_ = drafted == 0 ? 0 : since_plain_ + 1;
+  since_look_ = std::exchange(looks_, false) ? 0 : since_look_ + 1;
   note_draft_times(iteration);
 }
 

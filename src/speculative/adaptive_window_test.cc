@@ -47,6 +47,10 @@ const std::vector<Machine>& machines() {
        {table({1, 1.03, 1.05, 1.07, 1.6, 1.62, 1.64, 1.66, 2.3, 2.3, 2.3, 2.3}),
         0.08, 0.01}},
       {"DearDraft", {line(0.05), 0.35, 0.08}},
+      {"FirstStep",
+       {table({1, 1.3, 1.33, 1.36, 1.4, 1.45, 1.5, 1.55}), 0.15, 0.03}},
+      {"InCache",
+       {table({1, 1.5, 1.66, 1.95, 2.2, 2.45, 2.8, 3.0}), 0.2, 0.04}},
   };
   return machines;
 }
@@ -141,16 +145,16 @@ TEST_P(AdaptiveWindowOn, LosesLittleInFindingOut) {
   for (const Texts& texts : kTexts) {
     const Ratios ratios =
         simulate_short(machines()[machine].costs, texts, samples);
-    EXPECT_GE(ratios.plain, 0.98) << texts.name;
+    EXPECT_GE(ratios.plain, 0.975) << texts.name;
     EXPECT_GE(ratios.best, 0.85) << texts.name;
     best += ratios.best / static_cast<double>(std::size(kTexts));
   }
-  EXPECT_GE(best, samples ? 0.97 : 0.93);
+  EXPECT_GE(best, samples ? 0.965 : 0.93);
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Machines, AdaptiveWindowOn,
-    testing::Combine(testing::Range<size_t>(0, 4), testing::Bool()),
+    testing::Combine(testing::Range<size_t>(0, 6), testing::Bool()),
     [](const auto& test) {
       return std::string(machines()[std::get<0>(test.param)].name) +
              (std::get<1>(test.param) ? "Samples" : "Copies");
@@ -170,6 +174,53 @@ TEST(AdaptiveWindow, TriesAreBounded) {
     EXPECT_LT(lost, 0.016 * static_cast<double>(tokens) + 8);
     EXPECT_GT(lost, 0.005 * static_cast<double>(tokens)) << "it gave up";
   }
+}
+
+// An iteration of one sequence whose draft is accepted whole; each of its
+// tokens costs a row of the target's pass so much of a plain one. Returns how
+// many.
+std::int64_t iterate(AdaptiveWindow& policy, const Sequence& sequence,
+                     double row) {
+  DraftGuide& guide = policy.plan(sequence, 1);
+  const std::int64_t most = guide.most();
+  std::int64_t drafted = 0;
+  while (drafted < most && (drafted++, guide.drafted(0.9))) {
+  }
+  const WindowOutcome outcome = {&sequence, drafted, drafted, drafted};
+  const auto tokens = static_cast<double>(drafted);
+  policy.observe(
+      {{&outcome, 1}, 1e-4 * tokens, 1e-3 * (1 + row * tokens), false});
+  return drafted;
+}
+
+// Windows fixed by requests say nothing about drafts.
+TEST(AdaptiveWindow, WarmsUpAlsoWhereOthersOnlyDecoded) {
+  SequenceOptions options;
+  options.prompt = {0};
+  const Sequence plain(options);
+  const Sequence sequence(options);
+  AdaptiveWindow policy(1);
+  const WindowOutcome outcome = {&plain, 0, 0, 0};
+  for (int i = 0; i < 200; ++i) policy.observe({{&outcome, 1}, 0, 1e-3, false});
+  std::vector<std::int64_t> drafted;
+  for (int i = 0; i < 6; ++i)
+    drafted.push_back(iterate(policy, sequence, 0.02));
+  EXPECT_EQ(drafted, (std::vector<std::int64_t>{3, 0, 2, 0, 1, 3}));
+}
+
+// A machine that was busy while the first windows were tried: they look dear,
+// but not for ever.
+TEST(AdaptiveWindow, WhatLookedDearIsLookedAtAgain) {
+  SequenceOptions options;
+  options.prompt = {0};
+  const Sequence sequence(options);
+  AdaptiveWindow policy(1);
+  for (int i = 0; i < 6; ++i) iterate(policy, sequence, 1);
+  std::int64_t longest = 0;
+  for (int i = 0; i < 300; ++i) {
+    longest = std::max(longest, iterate(policy, sequence, 0.02));
+  }
+  EXPECT_GT(longest, 7);
 }
 
 // What `policy` would draft for a sequence from each source, by itself.

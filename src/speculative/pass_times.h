@@ -18,7 +18,11 @@ class PassTimes {
   void add(std::int64_t rows, double seconds);
 
   bool empty() const { return shapes_.empty(); }
-  bool has(std::int64_t rows) const { return shapes_.contains(rows); }
+  // How often so many rows were seen.
+  std::int64_t times(std::int64_t rows) const {
+    const auto known = shapes_.find(rows);
+    return known == shapes_.end() ? 0 : known->second.times;
+  }
 
   // In seconds. On straight lines between the rows that are known; that of the
   // first before it, and along the last line after the last, or the line from

@@ -21,8 +21,8 @@ TEST(PassTimes, LiesOnLinesBetweenWhatIsKnown) {
   EXPECT_DOUBLE_EQ(times.estimate(1), 3);
   times.add(8, 4.5);
   EXPECT_NEAR(times.estimate(20), 4.5, 1e-12);  // a line that would fall
-  EXPECT_TRUE(times.has(8));
-  EXPECT_FALSE(times.has(7));
+  EXPECT_EQ(times.times(6), 2);
+  EXPECT_EQ(times.times(7), 0);
 }
 
 // A first time that is too long to be believed is judged by the second, or by a
