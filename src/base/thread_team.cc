@@ -51,17 +51,16 @@ ThreadTeam::~ThreadTeam() {
   generation_.notify_all();
 }
 
-void ThreadTeam::run_erased(Task task, const void* context) {
+void ThreadTeam::run(FunctionRef<void(int rank)> function) {
   if (size_ == 1) {
-    task(context, 0);
+    function(0);
     return;
   }
-  task_ = task;
-  context_ = context;
+  task_ = function;
   running_.store(size_ - 1, std::memory_order_relaxed);
   generation_.fetch_add(1, std::memory_order_release);
   generation_.notify_all();
-  task(context, 0);
+  function(0);
   for (int left = running_.load(std::memory_order_acquire); left != 0;
        left = running_.load(std::memory_order_acquire)) {
     wait_for_change(running_, left);
@@ -74,7 +73,7 @@ void ThreadTeam::work(int rank) {
     wait_for_change(generation_, seen);
     seen = generation_.load(std::memory_order_acquire);
     if (stopping_.load(std::memory_order_relaxed)) return;
-    task_(context_, rank);
+    task_(rank);
     if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
       running_.notify_one();
     }

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/function_ref.h"
 #include "pilotfish/threads.h"
 
 namespace pilotfish {
@@ -27,12 +28,7 @@ class ThreadTeam {
 
   // Calls function(rank) once for each rank in [0, size()), and returns when
   // all have returned. `function` must not throw.
-  template <typename Function>
-  void run(const Function& function) {
-    run_erased([](const void* context,
-                  int rank) { (*static_cast<const Function*>(context))(rank); },
-               &function);
-  }
+  void run(FunctionRef<void(int rank)> function);
 
   // Splits [0, count) into one contiguous range a thread, in multiples of
   // `grain`, and calls function(begin, end) for those that are not empty.
@@ -53,14 +49,10 @@ class ThreadTeam {
   }
 
  private:
-  using Task = void (*)(const void* context, int rank);
-
-  void run_erased(Task task, const void* context);
   void work(int rank);
 
   const int size_;
-  Task task_ = nullptr;
-  const void* context_ = nullptr;
+  FunctionRef<void(int)> task_;
   std::atomic<std::uint32_t> generation_{0};  // bumped for each task
   std::atomic<int> running_{0};               // workers still at the task
   std::atomic<bool> stopping_{false};

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "kernels/cpu/simd/elementwise.h"
+#include "kernels/cpu/simd/fetch.h"
 #include "kernels/cpu/simd/math.h"
 #include "kernels/cpu/simd/unpack.h"
 #include "kernels/kernels.h"
@@ -110,8 +111,8 @@ template <typename V>
 void prefetch(const Next& next, std::int64_t offset, std::int64_t bytes) {
   if (next.keys == nullptr) return;
   for (std::int64_t i = offset; i < offset + bytes; i += 64) {
-    __builtin_prefetch(next.keys + i, 0, 2);
-    __builtin_prefetch(next.values + i, 0, 2);
+    fetch(next.keys + i);
+    fetch(next.values + i);
   }
 }
 

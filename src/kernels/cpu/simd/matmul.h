@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "kernels/cpu/simd/elementwise.h"
+#include "kernels/cpu/simd/fetch.h"
 #include "kernels/cpu/simd/unpack.h"
 #include "kernels/kernels.h"
 
@@ -137,7 +138,7 @@ void multiply_tile(Rows weights, Rows x, std::int64_t steps, Ahead ahead,
     if constexpr (kPrefetch) {
 #pragma GCC unroll 8
       for (int r = 0; r < R; ++r) {
-        __builtin_prefetch(ahead.first + r * ahead.row_stride, 0, 2);
+        fetch(ahead.first + r * ahead.row_stride);
       }
       ahead.first += ahead.step_stride;
     }
@@ -241,7 +242,7 @@ void multiply_block(const MatmulArgs &args, std::int64_t n, std::int64_t first,
       for (int r = 0; r < R; ++r) {
         const std::byte *row = rows.first + r * w_stride;
         for (std::int64_t at = 0; at < bytes; at += 64) {
-          __builtin_prefetch(row + R * w_stride + at);
+          fetch(row + R * w_stride + at);
         }
         Unpacker<V>::row(weights.dtype, row,
                          reinterpret_cast<float *>(buffer) + r * kUnpackedChunk,

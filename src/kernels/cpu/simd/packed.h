@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/cpu/simd/fetch.h"
 #include "kernels/kernels.h"
 
 // Products with packed weights (kernels/packed_matrix.h), for any instruction
@@ -35,11 +36,9 @@ constexpr std::int64_t kPackedBlockM = 32;
 // after the first of them; and of a span where kSumsBySpan.
 constexpr std::int64_t kPackedChunkBytes = 8192;
 
-// How far ahead of its use a weight is fetched from memory, in bytes: into the
-// second-level cache, for the first belongs to the activations. Several tiles
-// share in the fetching, so that memory is never idle.
+// How far ahead of its use a weight is fetched from memory, in bytes. Several
+// tiles share in the fetching, so that memory is never idle.
 constexpr std::int64_t kPackedAhead = 16384;
-constexpr int kSecondLevel = 2;  // of __builtin_prefetch
 
 // The activations of block b of all m rows are neighbours: [blocks, m].
 template <typename Format>
@@ -81,7 +80,7 @@ void multiply_tile(const PackedBlocks& blocks, const std::byte* input,
                        static_cast<int>(b % kBlocks));
     if constexpr (M >= Format::kMinFetchM) {
       for (std::int64_t at = 0; at < blocks.ahead_bytes; at += 64) {
-        __builtin_prefetch(ahead + at, 0, kSecondLevel);
+        fetch(ahead + at);
       }
     }
     ahead += blocks.ahead_bytes;
