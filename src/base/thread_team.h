@@ -14,8 +14,9 @@
 namespace pilotfish {
 
 // A fixed set of threads that run one function together, the caller among them.
-// Workers spin briefly for the next call and then sleep. One caller at a time;
-// calls do not nest.
+// Workers spin briefly for the next call and then sleep; they move off the
+// caller's processor where they are allowed on another, and nobody spins where
+// that keeps the others from running. One caller at a time; calls do not nest.
 class ThreadTeam {
  public:
   // `size` counts the caller: 1 runs everything in place.
@@ -49,13 +50,21 @@ class ThreadTeam {
   }
 
  private:
+  class Patience;
+
   void work(int rank);
+  bool is_apart(int rank, Patience& patience);
+  bool looks_for_workers(int spins) const;
+  std::atomic<int>& place(int rank) const {
+    return places_[static_cast<size_t>(rank)];
+  }
 
   const int size_;
   FunctionRef<void(int)> task_;
   std::atomic<std::uint32_t> generation_{0};  // bumped for each task
   std::atomic<int> running_{0};               // workers still at the task
   std::atomic<bool> stopping_{false};
+  std::unique_ptr<std::atomic<int>[]> places_;  // [size], their processors
   std::vector<std::jthread> workers_;
 };
 

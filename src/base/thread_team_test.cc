@@ -1,6 +1,7 @@
 #include "base/thread_team.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <atomic>
 #include <chrono>
@@ -63,6 +64,64 @@ TEST(ThreadTeam, WakesSleepingWorkers) {
     team.run([&](int) { ++calls; });
   }
   EXPECT_EQ(calls.load(), 15);
+}
+
+cpu_set_t allowed_processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  ::sched_getaffinity(0, sizeof(set), &set);
+  return set;
+}
+
+// The calling thread, and those that it starts, on one processor alone.
+class OnOneProcessor {
+ public:
+  explicit OnOneProcessor(int processor) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<size_t>(processor), &one);
+    ::sched_setaffinity(0, sizeof(one), &one);
+  }
+  ~OnOneProcessor() { ::sched_setaffinity(0, sizeof(before_), &before_); }
+  OnOneProcessor(const OnOneProcessor&) = delete;
+  OnOneProcessor& operator=(const OnOneProcessor&) = delete;
+
+ private:
+  const cpu_set_t before_ = allowed_processors();
+};
+
+TEST(ThreadTeam, SharesAProcessorWhereThereIsOne) {
+  const OnOneProcessor one(::sched_getcpu());
+  ThreadTeam team(3);
+  std::atomic<int> calls{0};
+  for (int i = 0; i < 2000; ++i) team.run([&](int) { ++calls; });
+  EXPECT_EQ(calls.load(), 6000);
+}
+
+// A worker whose processor the caller comes to goes elsewhere, and is as free
+// as before.
+TEST(ThreadTeam, AWorkerLeavesTheCallersProcessor) {
+  const cpu_set_t allowed = allowed_processors();
+  if (CPU_COUNT(&allowed) < 2) GTEST_SKIP() << "there is one processor";
+  ThreadTeam team(2);
+  int processor = 0;
+  int restricted = 0;
+  int together = 0;
+  for (int i = 0; i < 50; ++i) {
+    team.run([&](int rank) {
+      if (rank == 1) processor = ::sched_getcpu();
+    });
+    const OnOneProcessor one(processor);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    team.run([&](int rank) {
+      if (rank == 0) return;
+      const cpu_set_t set = allowed_processors();
+      restricted += CPU_EQUAL(&set, &allowed) ? 0 : 1;
+      together += ::sched_getcpu() == processor ? 1 : 0;
+    });
+  }
+  EXPECT_EQ(restricted, 0);
+  EXPECT_LT(together, 45);  // others may keep it from going
 }
 
 TEST(Threads, CountIsChecked) {
