@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -176,21 +177,31 @@ TEST(AdaptiveWindow, TriesAreBounded) {
   }
 }
 
-// An iteration of one sequence whose draft is accepted whole; each of its
-// tokens costs a row of the target's pass so much of a plain one. Returns how
-// many.
+// An iteration of one sequence whose draft is accepted whole, on a machine with
+// these costs. Returns how much was drafted.
 std::int64_t iterate(AdaptiveWindow& policy, const Sequence& sequence,
-                     double row) {
+                     const std::function<double(std::int64_t)>& verify) {
   DraftGuide& guide = policy.plan(sequence, 1);
   const std::int64_t most = guide.most();
   std::int64_t drafted = 0;
   while (drafted < most && (drafted++, guide.drafted(0.9))) {
   }
   const WindowOutcome outcome = {&sequence, drafted, drafted, drafted};
-  const auto tokens = static_cast<double>(drafted);
-  policy.observe(
-      {{&outcome, 1}, 1e-4 * tokens, 1e-3 * (1 + row * tokens), false});
+  policy.observe({{&outcome, 1},
+                  1e-4 * static_cast<double>(drafted),
+                  1e-3 * verify(1 + drafted),
+                  false});
   return drafted;
+}
+
+std::int64_t longest_of(int iterations, AdaptiveWindow& policy,
+                        const Sequence& sequence,
+                        const std::function<double(std::int64_t)>& verify) {
+  std::int64_t longest = 0;
+  for (int i = 0; i < iterations; ++i) {
+    longest = std::max(longest, iterate(policy, sequence, verify));
+  }
+  return longest;
 }
 
 // Windows fixed by requests say nothing about drafts.
@@ -204,7 +215,7 @@ TEST(AdaptiveWindow, WarmsUpAlsoWhereOthersOnlyDecoded) {
   for (int i = 0; i < 200; ++i) policy.observe({{&outcome, 1}, 0, 1e-3, false});
   std::vector<std::int64_t> drafted;
   for (int i = 0; i < 6; ++i)
-    drafted.push_back(iterate(policy, sequence, 0.02));
+    drafted.push_back(iterate(policy, sequence, line(0.02)));
   EXPECT_EQ(drafted, (std::vector<std::int64_t>{3, 0, 2, 0, 1, 3}));
 }
 
@@ -215,12 +226,22 @@ TEST(AdaptiveWindow, WhatLookedDearIsLookedAtAgain) {
   options.prompt = {0};
   const Sequence sequence(options);
   AdaptiveWindow policy(1);
-  for (int i = 0; i < 6; ++i) iterate(policy, sequence, 1);
-  std::int64_t longest = 0;
-  for (int i = 0; i < 300; ++i) {
-    longest = std::max(longest, iterate(policy, sequence, 0.02));
-  }
-  EXPECT_GT(longest, 7);
+  longest_of(6, policy, sequence, line(1));
+  EXPECT_GT(longest_of(300, policy, sequence, line(0.02)), 7);
+}
+
+// From three rows on a pass costs much, but no more for longer windows. Only
+// long ones are better than one token, and the longest are not allowed yet:
+// what they would gain must not keep the others from being used.
+TEST(AdaptiveWindow, WindowsThatAreNotAllowedYetSetNoRate) {
+  SequenceOptions options;
+  options.prompt = {0};
+  const Sequence sequence(options);
+  AdaptiveWindow policy(1);
+  const auto verify = [](std::int64_t rows) {
+    return rows == 1 ? 1.0 : rows == 2 ? 1.1 : 4.0;
+  };
+  EXPECT_EQ(longest_of(40, policy, sequence, verify), 15);
 }
 
 // What `policy` would draft for a sequence from each source, by itself.
