@@ -137,7 +137,6 @@ DraftGuide& AdaptiveWindow::plan(const Sequence& sequence, std::int64_t batch) {
   guide.survival_ = 1;
   guide.grows_tree_ = false;
   guide.planned_ = true;
-  planned_ = true;
   make_offers(guide, batch);
   return guide;
 }
@@ -232,24 +231,33 @@ void AdaptiveWindow::observe(const IterationOutcome& iteration) {
   const double passes = (iteration.draft_seconds + iteration.target_seconds) /
                         target_.estimate(std::ssize(iteration.windows));
   for (const WindowOutcome& window : iteration.windows) {
-    const auto found = guides_.find(window.sequence);
-    if (found == guides_.end() || !found->second.planned_) continue;
-    note_window(found->second, window, passes);
-    found->second.planned_ = false;
+    Guide* const guide = planned(window);
+    if (guide == nullptr) continue;
+    note_window(*guide, window, passes);
+    guide->planned_ = false;
   }
+}
+
+// nullptr where the window was not planned here.
+AdaptiveWindow::Guide* AdaptiveWindow::planned(const WindowOutcome& window) {
+  const auto found = guides_.find(window.sequence);
+  return found != guides_.end() && found->second.planned_ ? &found->second
+                                                          : nullptr;
 }
 
 void AdaptiveWindow::note_times(const IterationOutcome& iteration) {
   if (iteration.encodes || iteration.windows.empty()) return;
   std::int64_t drafted = 0;
+  bool any_planned = false;
   for (const WindowOutcome& window : iteration.windows) {
     drafted += window.drafted;
+    any_planned = any_planned || planned(window) != nullptr;
   }
   target_.add(std::ssize(iteration.windows) + drafted,
               iteration.target_seconds);
-  if (std::exchange(planned_, false)) ++iterations_;
+  if (any_planned) ++iterations_;
   since_plain_ = drafted == 0 ? 0 : since_plain_ + 1;
-  since_look_ = std::exchange(looks_, false) ? 0 : since_look_ + 1;
+  if (drafted > 0) since_look_ = looks_ ? 0 : since_look_ + 1;
   note_draft_times(iteration);
 }
 
@@ -260,14 +268,15 @@ void AdaptiveWindow::note_draft_times(const IterationOutcome& iteration) {
   Source* source = nullptr;
   for (const WindowOutcome& window : iteration.windows) {
     if (window.drafted == 0) continue;
-    const auto found = guides_.find(window.sequence);
-    if (found == guides_.end() || !found->second.planned_) return;
-    const Guide& guide = found->second;
-    Source& its = sources_[guide.drafting_];
+    const Guide* const guide = planned(window);
+    if (guide == nullptr) return;
+    Source& its = sources_[guide->drafting_];
     if (source != nullptr && source != &its) return;
     source = &its;
-    source->copies = guide.confidences_.empty() && !guide.grows_tree_;
-    if (!source->copies && guide.trials_[guide.drafting_].behind() > 1) return;
+    source->copies = guide->confidences_.empty() && !guide->grows_tree_;
+    if (!source->copies && guide->trials_[guide->drafting_].behind() > 1) {
+      return;
+    }
     ++sequences;
     longest = std::max(longest, window.drafted);
   }

@@ -84,6 +84,7 @@ class AdaptiveWindow final : public WindowPolicy {
   SpeculationCosts costs(const Source& source, std::int64_t batch) const;
   void make_offers(Guide& guide, std::int64_t batch);
   std::int64_t length_to_learn_from(std::int64_t batch) const;
+  Guide* planned(const WindowOutcome& window);
   void note_times(const IterationOutcome& iteration);
   void note_draft_times(const IterationOutcome& iteration);
   void note_window(Guide& guide, const WindowOutcome& window, double passes);
@@ -92,9 +93,8 @@ class AdaptiveWindow final : public WindowPolicy {
   PassTimes target_;
   std::int64_t iterations_ = 0;   // planned, that only decoded
   std::int64_t since_plain_ = 0;  // that only decoded, since one without draft
-  std::int64_t since_look_ = 0;   // ..., since one drafted to learn from
-  bool planned_ = false;          // the current iteration
-  bool looks_ = false;            // it drafts to learn from
+  std::int64_t since_look_ = 0;   // that drafted, since one to learn from
+  bool looks_ = false;            // the latest planned is one to learn from
   bool accepted_ = false;         // anything that was drafted
   double rate_ = 1;               // of the last offer, in tokens a plain pass
   std::int64_t window_ = 1;       // the best one then

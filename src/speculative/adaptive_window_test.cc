@@ -177,6 +177,12 @@ TEST(AdaptiveWindow, TriesAreBounded) {
   }
 }
 
+SequenceOptions one_token() {
+  SequenceOptions options;
+  options.prompt = {0};
+  return options;
+}
+
 // An iteration of one sequence whose draft is accepted whole, on a machine with
 // these costs. Returns how much was drafted.
 std::int64_t iterate(AdaptiveWindow& policy, const Sequence& sequence,
@@ -206,10 +212,8 @@ std::int64_t longest_of(int iterations, AdaptiveWindow& policy,
 
 // Windows fixed by requests say nothing about drafts.
 TEST(AdaptiveWindow, WarmsUpAlsoWhereOthersOnlyDecoded) {
-  SequenceOptions options;
-  options.prompt = {0};
-  const Sequence plain(options);
-  const Sequence sequence(options);
+  const Sequence plain(one_token());
+  const Sequence sequence(one_token());
   AdaptiveWindow policy(1);
   const WindowOutcome outcome = {&plain, 0, 0, 0};
   for (int i = 0; i < 200; ++i) policy.observe({{&outcome, 1}, 0, 1e-3, false});
@@ -222,21 +226,27 @@ TEST(AdaptiveWindow, WarmsUpAlsoWhereOthersOnlyDecoded) {
 // A machine that was busy while the first windows were tried: they look dear,
 // but not for ever.
 TEST(AdaptiveWindow, WhatLookedDearIsLookedAtAgain) {
-  SequenceOptions options;
-  options.prompt = {0};
-  const Sequence sequence(options);
+  const Sequence sequence(one_token());
   AdaptiveWindow policy(1);
   longest_of(6, policy, sequence, line(1));
   EXPECT_GT(longest_of(300, policy, sequence, line(0.02)), 7);
+}
+
+// Also where the best window so far gains so little that every seventh pass is
+// a plain one.
+TEST(AdaptiveWindow, PlainPassesDoNotStandInForLooks) {
+  const Sequence sequence(one_token());
+  AdaptiveWindow policy(1);
+  longest_of(6, policy, sequence, table({1, 1.8, 3, 4.2}));
+  const auto verify = [](std::int64_t rows) { return rows == 1 ? 1 : 1.8; };
+  EXPECT_GT(longest_of(200, policy, sequence, verify), 7);
 }
 
 // From three rows on a pass costs much, but no more for longer windows. Only
 // long ones are better than one token, and the longest are not allowed yet:
 // what they would gain must not keep the others from being used.
 TEST(AdaptiveWindow, WindowsThatAreNotAllowedYetSetNoRate) {
-  SequenceOptions options;
-  options.prompt = {0};
-  const Sequence sequence(options);
+  const Sequence sequence(one_token());
   AdaptiveWindow policy(1);
   const auto verify = [](std::int64_t rows) {
     return rows == 1 ? 1.0 : rows == 2 ? 1.1 : 4.0;
@@ -257,9 +267,7 @@ std::vector<std::int64_t> offers(AdaptiveWindow& policy,
 // Two sources: where the first guesses badly and the second well, the second
 // gets to draft.
 TEST(AdaptiveWindow, ASourceCompetesWithThoseBehindIt) {
-  SequenceOptions options;
-  options.prompt = {0};
-  const Sequence sequence(options);
+  const Sequence sequence(one_token());
   AdaptiveWindow policy(2);
   std::int64_t asked_first = 0;
   for (int i = 0; i < 300; ++i) {
@@ -286,10 +294,8 @@ TEST(AdaptiveWindow, ASourceCompetesWithThoseBehindIt) {
 
 // In a batch a row more costs more of a pass: windows get shorter, or vanish.
 TEST(AdaptiveWindow, ABatchThatComputesMoreThanItReadsDraftsLess) {
-  SequenceOptions options;
-  options.prompt = {0};
-  const Sequence first(options);
-  const Sequence second(options);
+  const Sequence first(one_token());
+  const Sequence second(one_token());
   AdaptiveWindow policy(1);
   for (int i = 0; i < 300; ++i) {
     for (const std::int64_t batch : {1, 8}) {

@@ -12,12 +12,13 @@ std::uint64_t sum_of_streams(const std::uint64_t* words, std::int64_t count) {
   constexpr int kStreams = 4;
   constexpr int kLine = 8;             // words
   constexpr int kAhead = 256 * kLine;  // words
+  constexpr int kSecondLevel = 2;      // of __builtin_prefetch
   const std::int64_t length = count / kStreams;
   std::uint64_t sums[kStreams][kLine] = {};
   for (std::int64_t i = 0; i + kLine <= length; i += kLine) {
     for (int s = 0; s < kStreams; ++s) {
       const std::uint64_t* line = words + s * length + i;
-      __builtin_prefetch(line + kAhead, 0, 2);
+      __builtin_prefetch(line + kAhead, 0, kSecondLevel);
       for (int l = 0; l < kLine; ++l) sums[s][l] += line[l];
     }
   }
