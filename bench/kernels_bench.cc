@@ -23,10 +23,10 @@
 
 #include "base/aligned_buffer.h"
 #include "base/thread_team.h"
-#include "engine/plan/memory_probe.h"
 #include "kernels/kernels.h"
 #include "kernels/linear.h"
 #include "kernels/packed_matrix.h"
+#include "lab/plan/memory_probe.h"
 #include "tensor/testing.h"
 
 namespace pilotfish {

@@ -22,8 +22,8 @@
 
 #include "pilotfish/acceptor.h"
 #include "sampling/processors.h"
-#include "speculative/decoder.h"
-#include "speculative/model_drafter.h"
+#include "speculative/drafters/model_drafter.h"
+#include "speculative/loop/decoder.h"
 
 namespace pilotfish {
 namespace {
@@ -140,13 +140,16 @@ class StoredScorer final : public Scorer {
   SequenceId create() override { return 0; }
   void release(SequenceId) override {}
   std::int64_t length(SequenceId) const override { return length_; }
-  void truncate(SequenceId, std::int64_t length) override { length_ = length; }
+  std::int64_t truncate(SequenceId, std::int64_t length) override {
+    return length_ = length;
+  }
   void keep(SequenceId, std::span<const std::int32_t>) override {}
-  Logits forward(const Batch& batch) override {
+  ForwardOutput forward(const Batch& batch) override {
     length_ += batch.rows();
     const std::int64_t first = (length_ - batch.logits_rows()) % kRows;
-    return Logits(logits_.data() + first * vocab_size_, batch.logits_rows(),
-                  vocab_size_);
+    return {.logits = Logits(logits_.data() + first * vocab_size_,
+                             batch.logits_rows(), vocab_size_),
+            .hidden = {}};
   }
 
  private:

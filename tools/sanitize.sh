@@ -15,5 +15,5 @@ ctest --preset asan
 echo "sanitize: tsan"
 cmake --preset tsan >/dev/null
 cmake --build --preset tsan --target \
-  base_test kernels_test model_test speculative_test engine_test
+  base_test kernels_test model_test backends_test speculative_loop_test engine_test
 ctest --preset tsan -R 'ThreadTeam|Kernels|Linear|Model|Forward|KvCache|Decoder|Engine'

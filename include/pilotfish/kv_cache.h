@@ -61,9 +61,11 @@ class KvCache {
   // (which forks alone can bring about: the pool holds max_sequences full
   // ones). Throws UsageError for a sequence with a tree.
   void append(SequenceId sequence, std::int64_t rows);
-  // Forgets the positions from `length` on, and the tree. Requires: length <=
-  // length(sequence).
-  void truncate(SequenceId sequence, std::int64_t length);
+  // Forgets the positions from `length` on, and the tree. Returns the length
+  // reached, `length`: caches of recurrent states, which go back to their last
+  // snapshot, may return less, and what is missing must be encoded again.
+  // Throws UsageError for more than length(sequence).
+  std::int64_t truncate(SequenceId sequence, std::int64_t length);
 
   // A draft that is a tree: rows that branch off behind the last position, not
   // yet written. They take room as positions do, but length() does not count

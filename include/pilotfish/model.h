@@ -27,20 +27,29 @@ class Batch {
     SequenceId sequence;
     std::int64_t first_row;  // of this entry in the batch
     std::int64_t rows;
-    std::int64_t logits_rows;  // the last ones of `rows`
+    std::int64_t logits_rows;      // the last ones of `rows`
+    std::int64_t hidden_rows = 0;  // the last ones of `rows`
     bool is_tree = false;
   };
 
-  // A sequence may appear once. Requires: 0 <= logits_rows <= tokens.size().
+  // Which layers' hidden rows the pass returns: 0 is the embedding, i the
+  // residual stream that layer i leaves, counted from 1, before any norm.
+  // Ascending, each once; none at first. Of which rows, each entry says.
+  void want_hidden(std::span<const std::int64_t> layers);
+
+  // A sequence may appear once. The last `logits_rows` rows return logits, the
+  // last `hidden_rows` their hidden rows. Throws UsageError for more rows than
+  // tokens, or less than 0.
   void add(SequenceId sequence, std::span<const Token> tokens,
-           std::int64_t logits_rows);
+           std::int64_t logits_rows, std::int64_t hidden_rows = 0);
   // Rows of a tree behind the last position (KvCache::append_tree). Each sees
   // the positions before the tree, its ancestors and itself, and its logits are
   // the same bits as if these had come one after another. Requires also:
   // parents.size() == tokens.size().
   void add_tree(SequenceId sequence, std::span<const Token> tokens,
-                std::span<const std::int32_t> parents,
-                std::int64_t logits_rows);
+                std::span<const std::int32_t> parents, std::int64_t logits_rows,
+                std::int64_t hidden_rows = 0);
+  // Back to an empty batch that wants no hidden rows.
   void clear();
 
   std::span<const Entry> entries() const { return entries_; }
@@ -51,18 +60,23 @@ class Batch {
     return static_cast<std::int64_t>(tokens_.size());
   }
   std::int64_t logits_rows() const { return logits_rows_; }
+  std::span<const std::int64_t> hidden_layers() const { return hidden_layers_; }
+  std::int64_t hidden_rows() const { return hidden_rows_; }  // of each layer
 
  private:
   std::vector<Entry> entries_;
   std::vector<Token> tokens_;
   std::vector<std::int32_t> parents_;  // [rows]; only those of trees count
   std::int64_t logits_rows_ = 0;
+  std::vector<std::int64_t> hidden_layers_;
+  std::int64_t hidden_rows_ = 0;
 };
 
 // [rows, vocab_size] floats, in the order of the batch, for the rows that
 // asked. They lie in the model and stay valid until its next forward pass.
 class Logits {
  public:
+  Logits() = default;
   Logits(const float* data, std::int64_t rows, std::int64_t vocab_size)
       : data_(data), rows_(rows), vocab_size_(vocab_size) {}
   std::int64_t rows() const { return rows_; }
@@ -72,9 +86,40 @@ class Logits {
   }
 
  private:
-  const float* data_;
-  std::int64_t rows_;
-  std::int64_t vocab_size_;
+  const float* data_ = nullptr;
+  std::int64_t rows_ = 0;
+  std::int64_t vocab_size_ = 0;
+};
+
+// [layers asked for, rows, hidden_size] floats, rows in the order of the batch:
+// what heads that draft from the target's own states live on (Li et al. 2025,
+// arXiv 2503.01840). Valid as long as the logits.
+class HiddenRows {
+ public:
+  HiddenRows() = default;
+  HiddenRows(const float* data, std::int64_t layers, std::int64_t rows,
+             std::int64_t hidden_size)
+      : data_(data), layers_(layers), rows_(rows), hidden_size_(hidden_size) {}
+  std::int64_t layers() const { return layers_; }
+  std::int64_t rows() const { return rows_; }
+  std::int64_t hidden_size() const { return hidden_size_; }
+  // `layer`: an index into Batch::hidden_layers().
+  std::span<const float> row(std::int64_t layer, std::int64_t i) const {
+    return {data_ + (layer * rows_ + i) * hidden_size_,
+            static_cast<size_t>(hidden_size_)};
+  }
+
+ private:
+  const float* data_ = nullptr;
+  std::int64_t layers_ = 0;
+  std::int64_t rows_ = 0;
+  std::int64_t hidden_size_ = 0;
+};
+
+// What a pass gives.
+struct ForwardOutput {
+  Logits logits;
+  HiddenRows hidden;  // empty unless the batch wants some
 };
 
 struct LoadOptions {
@@ -113,16 +158,17 @@ class Model {
   std::string_view instruction_set() const;
   const std::filesystem::path& path() const;
 
-  // Appends the batch's rows to the cache and returns the logits asked for. The
-  // bits of a row depend on its own sequence's tokens alone: not on the batch,
-  // the chunks a prompt came in, or the thread count.
+  // Appends the batch's rows to the cache and returns the logits and hidden
+  // rows asked for. The bits of a row depend on its own sequence's tokens
+  // alone: not on the batch, the chunks a prompt came in, or the thread count.
   // Throws Error, with cache and model as they were, for a token out of range
   // or a sequence without room. Requires: the cache was made for this config.
   // `layers`: only the first ones, then the final norm and output; 0: all. The
   // rows' keys and values of the others stay unwritten, so take the rows back
   // (truncate) before a pass through all. Throws UsageError for more layers
   // than there are.
-  Logits forward(const Batch& batch, KvCache& cache, std::int64_t layers = 0);
+  ForwardOutput forward(const Batch& batch, KvCache& cache,
+                        std::int64_t layers = 0);
 
  private:
   struct Impl;

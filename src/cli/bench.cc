@@ -1,4 +1,4 @@
-#include "pilotfish/bench.h"
+#include "pilotfish/lab/bench.h"
 
 #include <fmt/format.h>
 

@@ -2,7 +2,7 @@
 
 #include "cli/bench_report.h"
 #include "cli/markdown_table.h"
-#include "pilotfish/machine.h"
+#include "pilotfish/lab/machine.h"
 
 namespace pilotfish::cli {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "pilotfish/bench.h"
+#include "pilotfish/lab/bench.h"
 
 namespace pilotfish::cli {
 

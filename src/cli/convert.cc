@@ -1,4 +1,4 @@
-#include "pilotfish/convert.h"
+#include "pilotfish/lab/convert.h"
 
 #include <fmt/format.h>
 

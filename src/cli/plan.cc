@@ -10,7 +10,7 @@
 #include "cli/planner.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
-#include "pilotfish/shapes.h"
+#include "pilotfish/lab/shapes.h"
 
 namespace pilotfish::cli {
 namespace {

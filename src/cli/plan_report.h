@@ -7,7 +7,7 @@
 #include <string>
 
 #include "pilotfish/inspect.h"
-#include "pilotfish/plan.h"
+#include "pilotfish/lab/plan.h"
 
 namespace pilotfish::cli {
 

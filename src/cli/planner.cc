@@ -17,8 +17,8 @@
 #include "cli/session.h"
 #include "cli/terminal.h"
 #include "pilotfish/error.h"
-#include "pilotfish/machine.h"
-#include "pilotfish/shapes.h"
+#include "pilotfish/lab/machine.h"
+#include "pilotfish/lab/shapes.h"
 
 namespace pilotfish::cli {
 namespace {

@@ -1,4 +1,4 @@
-#include "pilotfish/selfcheck.h"
+#include "pilotfish/lab/selfcheck.h"
 
 #include <fmt/format.h>
 

@@ -11,7 +11,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "pilotfish/machine.h"
+#include "pilotfish/lab/machine.h"
 
 namespace pilotfish::cli {
 namespace {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "pilotfish/lab/selfcheck.h"
 #include "pilotfish/model.h"
-#include "pilotfish/selfcheck.h"
 
 namespace pilotfish::cli {
 

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/report.h"
-#include "pilotfish/machine.h"
+#include "pilotfish/lab/machine.h"
 
 namespace pilotfish::cli {
 namespace {

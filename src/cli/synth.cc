@@ -1,4 +1,4 @@
-#include "pilotfish/synth.h"
+#include "pilotfish/lab/synth.h"
 
 #include <fmt/format.h>
 

@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "pilotfish/error.h"
-#include "speculative/model_drafter.h"
-#include "speculative/ngram_drafter.h"
-#include "speculative/prediction_drafter.h"
-#include "speculative/preference_drafter.h"
-#include "speculative/skip_drafter.h"
-#include "speculative/suffix_drafter.h"
-#include "speculative/tree_drafter.h"
+#include "speculative/drafters/model_drafter.h"
+#include "speculative/drafters/ngram_drafter.h"
+#include "speculative/drafters/prediction_drafter.h"
+#include "speculative/drafters/preference_drafter.h"
+#include "speculative/drafters/skip_drafter.h"
+#include "speculative/drafters/suffix_drafter.h"
+#include "speculative/drafters/tree_drafter.h"
 
 namespace pilotfish {
 namespace {

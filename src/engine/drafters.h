@@ -4,8 +4,8 @@
 #include <memory>
 
 #include "pilotfish/engine.h"
+#include "pilotfish/scorer.h"
 #include "speculative/drafter.h"
-#include "speculative/scorer.h"
 
 namespace pilotfish {
 

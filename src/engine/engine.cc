@@ -12,8 +12,8 @@
 #include "engine/drafters.h"
 #include "engine/job.h"
 #include "pilotfish/error.h"
-#include "speculative/decoder.h"
-#include "speculative/scorer.h"
+#include "pilotfish/scorer.h"
+#include "speculative/loop/decoder.h"
 #include "text/utf8.h"
 
 namespace pilotfish {

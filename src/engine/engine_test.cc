@@ -552,7 +552,7 @@ TEST_F(EngineTest, ScoresLikeAPassOverTheWholeText) {
   KvCache cache(target()->config(), {.dtype = DType::kF32});
   Batch batch;
   batch.add(cache.create(), tokens, 70);
-  const Logits logits = target()->forward(batch, cache);
+  const Logits logits = target()->forward(batch, cache).logits;
   std::vector<std::vector<float>> rows;
   for (std::int64_t i = 0; i < 70; ++i) {
     rows.emplace_back(logits.row(i).begin(), logits.row(i).end());

@@ -56,7 +56,7 @@ Score score(Model& model, std::span<const Token> tokens,
         sequence,
         tokens.subspan(static_cast<size_t>(begin), static_cast<size_t>(rows)),
         rows);
-    const Logits logits = model.forward(batch, cache);
+    const Logits logits = model.forward(batch, cache).logits;
     for (std::int64_t i = 0; i < rows; ++i) {
       if (options.on_row) options.on_row(begin + i, logits.row(i));
       if (begin + i + 1 == count) break;

@@ -407,7 +407,7 @@ void KvCache::append(SequenceId sequence, std::int64_t rows) {
   impl_->append({&growth, 1});
 }
 
-void KvCache::truncate(SequenceId id, std::int64_t length) {
+std::int64_t KvCache::truncate(SequenceId id, std::int64_t length) {
   Impl::Sequence& sequence = impl_->at(id);
   if (length < 0 || length > sequence.length) {
     throw UsageError(
@@ -415,6 +415,7 @@ void KvCache::truncate(SequenceId id, std::int64_t length) {
                     id, sequence.length, length));
   }
   impl_->truncate(sequence, length);
+  return length;
 }
 
 void KvCache::append_tree(SequenceId sequence,

@@ -1,4 +1,4 @@
-#include "speculative/scorer.h"
+#include "pilotfish/scorer.h"
 
 #include <utility>
 
@@ -22,8 +22,8 @@ std::int64_t ModelScorer::length(SequenceId sequence) const {
   return cache_.length(sequence);
 }
 
-void ModelScorer::truncate(SequenceId sequence, std::int64_t length) {
-  cache_.truncate(sequence, length);
+std::int64_t ModelScorer::truncate(SequenceId sequence, std::int64_t length) {
+  return cache_.truncate(sequence, length);
 }
 
 void ModelScorer::keep(SequenceId sequence,
@@ -31,11 +31,12 @@ void ModelScorer::keep(SequenceId sequence,
   cache_.keep(sequence, path);
 }
 
-Logits ModelScorer::forward(const Batch& batch) {
+ForwardOutput ModelScorer::forward(const Batch& batch) {
   return model_->forward(batch, cache_);
 }
 
-Logits ModelScorer::forward_first(const Batch& batch, std::int64_t layers) {
+ForwardOutput ModelScorer::forward_first(const Batch& batch,
+                                         std::int64_t layers) {
   return model_->forward(batch, cache_, layers);
 }
 

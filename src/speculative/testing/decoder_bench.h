@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "speculative/decoder.h"
+#include "speculative/loop/decoder.h"
 #include "speculative/testing/toy.h"
 
 // What the tests of the decoding loop share.

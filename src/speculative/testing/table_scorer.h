@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "pilotfish/error.h"
-#include "speculative/scorer.h"
+#include "pilotfish/scorer.h"
 
 namespace pilotfish::test {
 
@@ -81,12 +81,13 @@ class TableScorer final : public Scorer {
   std::int64_t length(SequenceId sequence) const override {
     return std::ssize(sequences_.at(sequence).prefix);
   }
-  void truncate(SequenceId sequence, std::int64_t length) override {
+  std::int64_t truncate(SequenceId sequence, std::int64_t length) override {
     if (length < 0 || length > this->length(sequence)) {
       throw std::logic_error("truncate to more than there is");
     }
     sequences_.at(sequence).prefix.resize(static_cast<size_t>(length));
     sequences_.at(sequence).tree.clear();
+    return length;
   }
   void keep(SequenceId sequence, std::span<const std::int32_t> path) override {
     Cached& cached = sequences_.at(sequence);
@@ -100,7 +101,7 @@ class TableScorer final : public Scorer {
     cached.tree.clear();
   }
 
-  Logits forward(const Batch& batch) override {
+  ForwardOutput forward(const Batch& batch) override {
     ++passes;
     rows += batch.rows();
     most_rows = std::max(most_rows, batch.rows());
@@ -127,7 +128,8 @@ class TableScorer final : public Scorer {
         out_.insert(out_.end(), row.begin(), row.end());
       }
     }
-    return {out_.data(), batch.logits_rows(), vocab_size()};
+    return {.logits = Logits(out_.data(), batch.logits_rows(), vocab_size()),
+            .hidden = {}};
   }
 
   // What is cached of a sequence.

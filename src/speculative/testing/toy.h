@@ -11,9 +11,9 @@
 
 #include "sampling/chi_square.h"
 #include "sampling/processors.h"
-#include "speculative/decode_all.h"
-#include "speculative/decoder.h"
-#include "speculative/model_drafter.h"
+#include "speculative/drafters/model_drafter.h"
+#include "speculative/loop/decode_all.h"
+#include "speculative/loop/decoder.h"
 #include "speculative/testing/table_scorer.h"
 
 namespace pilotfish::test {

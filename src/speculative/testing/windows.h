@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <random>
 
-#include "speculative/adaptive_window.h"
+#include "speculative/window/adaptive_window.h"
 #include "speculative/window_policy.h"
 
 namespace pilotfish::test {

@@ -1,0 +1,322 @@
+// The forward pass against a float64 one, one feature of the family at a time.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <ostream>
+#include <random>
+
+#include "kernels/kernels.h"
+#include "kernels/packed_matrix.h"
+#include "pilotfish/error.h"
+#include "pilotfish/model.h"
+#include "random_model.h"
+#include "reference_model.h"
+#include "test_data.h"
+
+namespace pilotfish {
+namespace {
+
+using test::RandomModelOptions;
+using test::ReferenceModel;
+using test::TemporaryFolder;
+
+std::vector<Token> random_tokens(size_t count, std::int64_t vocab_size,
+                                 std::uint32_t seed) {
+  std::mt19937 random(seed);
+  std::vector<Token> tokens(count);
+  for (Token& token : tokens) {
+    token =
+        static_cast<Token>(random() % static_cast<std::uint32_t>(vocab_size));
+  }
+  return tokens;
+}
+
+struct Case {
+  std::string name;
+  RandomModelOptions model;
+  LoadOptions load = {};
+  DType kv = DType::kF32;
+  // Of the root mean square of the logits: float32 arithmetic, and what
+  // rounding in the cache can turn the other way.
+  double tolerance = 2e-5;
+  // With AVX-512, which multiplies some types by rounded activations.
+  double avx512_tolerance = 2e-5;
+  bool gguf = false;
+  std::vector<float> rope_divisors = {};
+};
+
+// For gtest, which prints bytes otherwise.
+void PrintTo(const Case& it, std::ostream* out) { *out << it.name; }
+
+std::vector<Case> feature_cases() {
+  std::vector<Case> cases;
+  const auto add = [&](const std::string& name) -> Case& {
+    cases.push_back({.name = name, .model = {}});
+    return cases.back();
+  };
+  const auto scaling = [&](const std::string& name, const std::string& json) {
+    Case& it = add(name);
+    it.model.rope_scaling_json = json;
+    it.model.n_positions = 64;
+  };
+  add("grouped_queries");
+  add("multi_query").model.n_kv_heads = 1;
+  add("every_head_its_own").model.n_kv_heads = 4;
+  add("three_in_a_group").model.n_heads = 6;
+  add("odd_sizes").model = {.vocab_size = 101,
+                            .hidden_size = 44,
+                            .intermediate_size = 75,
+                            .n_heads = 3,
+                            .n_kv_heads = 1,
+                            .head_dim = 10};
+  add("wide_heads").model.head_dim = 96;
+  add("tied_embeddings").model.tied_embeddings = true;
+  add("attention_bias").model.attention_bias = true;
+  add("mlp_bias").model.mlp_bias = true;
+  add("mistral").model.architecture = "mistral";
+  Case& window = add("sliding_window");
+  window.model.architecture = "mistral";
+  window.model.sliding_window = 37;
+  add("qwen2").model.architecture = "qwen2";
+  Case& later = add("sliding_window_of_later_layers");
+  later.model.architecture = "qwen2";
+  later.model.sliding_window = 9;
+  add("qwen3").model.architecture = "qwen3";
+  Case& qwen3_bias = add("qwen3_bias");
+  qwen3_bias.model.architecture = "qwen3";
+  qwen3_bias.model.attention_bias = true;
+  scaling("linear", R"({"type": "linear", "factor": 2.5})");
+  scaling("llama3", R"({"rope_type": "llama3", "factor": 8.0,
+      "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+      "original_max_position_embeddings": 16})");
+  scaling("yarn", R"({"rope_type": "yarn", "factor": 4.0, "beta_fast": 4,
+      "original_max_position_embeddings": 32})");
+  scaling("yarn_attention", R"({"type": "yarn", "factor": 4.0,
+      "attention_factor": 1.4, "original_max_position_embeddings": 32})");
+  scaling("dynamic", R"({"type": "dynamic", "factor": 2.0})");
+  cases.back().load.n_positions = 160;
+  Case& gguf = add("gguf_interleaved");
+  gguf.gguf = true;
+  gguf.rope_divisors = {1, 1.5f, 2, 8, 8, 8, 8, 8};
+  Case& gguf_qwen3 = add("gguf_qwen3");
+  gguf_qwen3.gguf = true;
+  gguf_qwen3.model.architecture = "qwen3";
+  add("one_layer_of_two").load.layers = 1;
+  for (const DType kv : {DType::kF16, DType::kBF16}) {
+    Case& it = add("cache_" + std::string(dtype_name(kv)));
+    it.kv = kv;
+    it.tolerance = kv == DType::kF16 ? 1e-3 : 1e-2;
+  }
+  Case& quantised = add("cache_q8_0");
+  quantised.kv = DType::kQ8_0;
+  quantised.model.head_dim = 32;
+  quantised.tolerance = 1e-2;
+  return cases;
+}
+
+// What the kernels may lose beyond float32: bf16 and int8 activations. A block
+// of int8 errs by some 0.7 % of its root mean square, which adds up over a
+// dozen products to 1 or 2 %, and the largest of thousands of logits errs by
+// four times that; a bf16 number errs by 0.11 %. packed_test.cc holds the
+// kernels themselves to float's precision.
+double dtype_tolerance(DType dtype) {
+  if (dtype == DType::kF32 || dtype == DType::kF16) return 2e-5;
+  return dtype == DType::kBF16 ? 2e-2 : 1e-1;
+}
+
+void set_tolerance(Case& it, DType dtype) {
+  it.avx512_tolerance = dtype_tolerance(dtype);
+  if (dtype != DType::kBF16 &&
+      PackedMatrix::supports(dtype, kPackedRows, 256)) {
+    it.tolerance = dtype_tolerance(dtype);
+  }
+}
+
+std::vector<Case> dtype_cases() {
+  std::vector<Case> cases;
+  for (const DType dtype : {DType::kF16, DType::kBF16}) {
+    Case it{.name = "stored_" + std::string(dtype_name(dtype)), .model = {}};
+    it.model.dtype = dtype;
+    set_tolerance(it, dtype);
+    cases.push_back(it);
+  }
+  for (int i = 0; i < kDTypeCount; ++i) {
+    const auto dtype = static_cast<DType>(i);
+    Case it{.name = "gguf_" + std::string(dtype_name(dtype)), .model = {}};
+    it.gguf = true;
+    it.model.dtype = dtype;
+    it.model.hidden_size = 256;
+    it.model.intermediate_size = 512;
+    it.model.head_dim = 64;
+    set_tolerance(it, dtype);
+    cases.push_back(it);
+  }
+  for (const DType dtype :
+       {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0}) {
+    Case it{.name = "converted_" + std::string(dtype_name(dtype)), .model = {}};
+    it.load.dtype = dtype;
+    it.model.dtype = dtype == DType::kBF16 ? DType::kF32 : DType::kBF16;
+    set_tolerance(it, dtype);
+    cases.push_back(it);
+  }
+  return cases;
+}
+
+class ForwardCase : public testing::TestWithParam<Case> {};
+
+TEST_P(ForwardCase, AgreesWithFloat64) {
+  const Case& it = GetParam();
+  const TemporaryFolder folder;
+  const auto path = folder.path() / (it.gguf ? "model.gguf" : "model");
+  if (it.gguf) {
+    test::write_random_gguf(path, it.model, it.rope_divisors);
+  } else {
+    test::write_random_model(path, it.model);
+  }
+  const auto tokens = random_tokens(70, it.model.vocab_size, 5);
+  const auto expected =
+      ReferenceModel(path, {.layers = it.load.layers,
+                            .n_positions = it.load.n_positions,
+                            .weights = it.load.dtype,
+                            .kv = it.kv})
+          .logits(tokens);
+  for (const Kernels* set : available_kernels()) {
+    LoadOptions options = it.load;
+    options.instruction_set = set->name;
+    options.threads = make_threads(1);
+    const auto model = Model::load(path, options);
+    EXPECT_EQ(model->instruction_set(), set->name);
+    KvCache cache(model->config(), {128, 1, it.kv});
+    Batch batch;
+    batch.add(cache.create(), tokens, static_cast<std::int64_t>(tokens.size()));
+    const Logits logits = model->forward(batch, cache).logits;
+    double largest = 0;
+    double squares = 0;
+    for (size_t i = 0; i < expected.size(); ++i) {
+      const auto row = logits.row(static_cast<std::int64_t>(i));
+      ASSERT_EQ(row.size(), expected[i].size());
+      for (size_t j = 0; j < row.size(); ++j) {
+        largest = std::max(largest, std::abs(row[j] - expected[i][j]));
+        squares += expected[i][j] * expected[i][j];
+      }
+    }
+    const double scale =
+        std::sqrt(squares / static_cast<double>(expected.size() *
+                                                expected.front().size()));
+    EXPECT_GT(scale, 0.1);
+    const bool rounds = set->name.starts_with("avx512");
+    EXPECT_LT(largest / scale, rounds
+                                   ? std::max(it.tolerance, it.avx512_tolerance)
+                                   : it.tolerance)
+        << set->name;
+    RecordProperty(std::string(set->name), std::to_string(largest / scale));
+  }
+}
+
+const auto case_name = [](const auto& it) { return it.param.name; };
+INSTANTIATE_TEST_SUITE_P(Features, ForwardCase,
+                         testing::ValuesIn(feature_cases()), case_name);
+INSTANTIATE_TEST_SUITE_P(DTypes, ForwardCase, testing::ValuesIn(dtype_cases()),
+                         case_name);
+
+class Forwarding : public testing::Test {
+ protected:
+  void SetUp() override {
+    test::write_random_model(folder_.path(), {});
+    LoadOptions options;
+    options.threads = make_threads(1);
+    model_ = Model::load(folder_.path(), options);
+  }
+
+  TemporaryFolder folder_;
+  std::shared_ptr<Model> model_;
+};
+
+TEST_F(Forwarding, ReturnsLogitsWhereTheyAreAskedFor) {
+  KvCache cache(model_->config(), {64, 3, DType::kF32});
+  const auto a = random_tokens(5, 128, 1);
+  const auto b = random_tokens(7, 128, 2);
+  const auto c = random_tokens(3, 128, 3);
+  Batch all;
+  for (const auto& tokens : {a, b, c}) {
+    all.add(cache.create(), tokens, static_cast<std::int64_t>(tokens.size()));
+  }
+  const Logits logits = model_->forward(all, cache).logits;
+  std::vector<std::vector<float>> rows;
+  for (std::int64_t i = 0; i < logits.rows(); ++i) {
+    rows.emplace_back(logits.row(i).begin(), logits.row(i).end());
+  }
+  for (SequenceId id = 0; id < 3; ++id) cache.truncate(id, 0);
+  Batch some;
+  some.add(2, c, 1);
+  some.add(0, a, 0);
+  some.add(1, b, 2);
+  const Logits few = model_->forward(some, cache).logits;
+  ASSERT_EQ(few.rows(), 3);
+  const size_t places[] = {14, 10, 11};
+  for (std::int64_t i = 0; i < 3; ++i) {
+    const auto row = few.row(i);
+    EXPECT_TRUE(std::equal(row.begin(), row.end(), rows[places[i]].begin()))
+        << "row " << i;
+  }
+}
+
+TEST_F(Forwarding, TakesEmptyBatchesAndEntries) {
+  KvCache cache(model_->config(), {64, 1, DType::kF32});
+  EXPECT_EQ(model_->forward(Batch(), cache).logits.rows(), 0);
+  Batch batch;
+  batch.add(cache.create(), {}, 0);
+  EXPECT_EQ(model_->forward(batch, cache).logits.rows(), 0);
+  EXPECT_EQ(cache.length(0), 0);
+}
+
+TEST_F(Forwarding, ChangesNothingWhenItThrows) {
+  KvCache cache(model_->config(), {40, 2, DType::kF32});
+  const SequenceId a = cache.create();
+  const SequenceId b = cache.create();
+  const auto tokens = random_tokens(30, 128, 4);
+  Batch batch;
+  batch.add(a, tokens, 1);
+  model_->forward(batch, cache);
+  const auto before = cache.blocks_in_use();
+
+  const auto refused = [&](const Batch& bad) {
+    EXPECT_THROW(model_->forward(bad, cache), Error);
+    EXPECT_EQ(cache.length(a), 30);
+    EXPECT_EQ(cache.length(b), 0);
+    EXPECT_EQ(cache.blocks_in_use(), before);
+  };
+  const auto with_b = [&] {
+    Batch bad;
+    bad.add(b, tokens, 1);
+    return bad;
+  };
+  for (const Token token : {-1, 128, 1 << 30}) {
+    Batch bad = with_b();
+    bad.add(a, std::vector<Token>{3, token}, 1);
+    refused(bad);
+  }
+  Batch full = with_b();
+  full.add(a, random_tokens(11, 128, 5), 1);
+  refused(full);
+  Batch twice = with_b();
+  twice.add(b, tokens, 1);
+  refused(twice);
+  Batch unknown = with_b();
+  unknown.add(7, tokens, 1);
+  refused(unknown);
+  EXPECT_THROW(batch.add(a, tokens, 31), UsageError);
+  EXPECT_THROW(batch.add(a, tokens, -1), UsageError);
+
+  ModelConfig other = model_->config();
+  other.n_layers = 1;
+  KvCache wrong(other, {});
+  Batch fine;
+  fine.add(wrong.create(), tokens, 1);
+  EXPECT_THROW(model_->forward(fine, wrong), UsageError);
+}
+
+}  // namespace
+}  // namespace pilotfish

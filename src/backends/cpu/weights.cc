@@ -1,0 +1,356 @@
+#include "backends/cpu/weights.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <new>
+#include <set>
+#include <string>
+
+#include "formats/extents.h"
+#include "model/tensor_names.h"
+#include "pilotfish/error.h"
+#include "tensor/quantise.h"
+
+namespace pilotfish {
+
+// Finds the tensors of a model by their roles and checks them; conversion and
+// packing come last, when nothing else can be wrong.
+class WeightLoader {
+ public:
+  WeightLoader(Weights& weights, const ModelConfig& config,
+               const WeightOptions& options, ThreadTeam& team)
+      : weights_(weights), config_(config), options_(options), team_(team) {}
+
+  void load();
+
+ private:
+  // A matrix to copy, as another dtype or packed or both.
+  struct Conversion {
+    const TensorView* source;
+    DType dtype;
+    std::byte* target;     // row-major, or
+    PackedMatrix* packed;  // not null
+  };
+  // What a matrix serves for.
+  enum class Use { kLookUp, kProduct };
+
+  const Checkpoint& checkpoint() const { return *weights_.checkpoint_; }
+  [[noreturn]] void fail(const std::string& tensor, std::string_view what) {
+    throw Error(fmt::format("{}: tensor {}: {}", checkpoint().path().string(),
+                            tensor, what));
+  }
+
+  LayerWeights load_layer(int layer);
+  const TensorView& find(TensorRole role, int layer,
+                         const std::vector<std::int64_t>& shape);
+  WeightMatrix matrix(TensorRole role, Use use, int layer, std::int64_t rows,
+                      std::int64_t columns);
+  LinearWeights linear(TensorRole role, std::optional<TensorRole> bias,
+                       int layer, std::int64_t rows, std::int64_t columns);
+  const float* vector(TensorRole role, int layer, std::int64_t size);
+  void load_rope_divisors();
+  void check_nothing_is_left_out();
+  std::byte* allocate(std::int64_t bytes);
+  PackedMatrix& allocate_packed(DType dtype, std::int64_t rows,
+                                std::int64_t columns);
+  [[noreturn]] void fail_for_memory();
+  void count_copy(std::int64_t bytes);
+  void convert_all();
+  void convert(const Conversion& conversion, std::int64_t& done,
+               std::int64_t total);
+  static void pack_rows(const Conversion& conversion, std::int64_t begin,
+                        std::int64_t end);
+  // Fills `out` with rows [begin, end); false where a value is beyond the
+  // range of the new dtype.
+  static bool convert_rows(const Conversion& conversion, std::int64_t begin,
+                           std::int64_t end, std::byte* out);
+
+  Weights& weights_;
+  const ModelConfig& config_;
+  const WeightOptions& options_;
+  ThreadTeam& team_;
+  std::vector<Conversion> conversions_;
+  std::set<const TensorView*> used_;
+};
+
+void WeightLoader::load() {
+  if (options_.dtype && !can_quantise(*options_.dtype)) {
+    throw UsageError(
+        fmt::format("dtype {}: weights are converted to f32, f16, bf16, q8_0 "
+                    "or q4_0",
+                    dtype_name(*options_.dtype)));
+  }
+  weights_.embedding_ =
+      matrix(TensorRole::kTokenEmbedding,
+             config_.tied_embeddings ? Use::kProduct : Use::kLookUp, 0,
+             config_.vocab_size, config_.hidden_size);
+  weights_.output_norm_ =
+      vector(TensorRole::kOutputNorm, 0, config_.hidden_size);
+  weights_.output_ = config_.tied_embeddings
+                         ? weights_.embedding_
+                         : matrix(TensorRole::kOutput, Use::kProduct, 0,
+                                  config_.vocab_size, config_.hidden_size);
+  load_rope_divisors();
+  for (int layer = 0; layer < config_.n_layers; ++layer) {
+    weights_.layers_.push_back(load_layer(layer));
+  }
+  check_nothing_is_left_out();
+  convert_all();
+}
+
+LayerWeights WeightLoader::load_layer(int layer) {
+  using enum TensorRole;
+  const std::int64_t hidden = config_.hidden_size;
+  const std::int64_t intermediate = config_.intermediate_size;
+  const std::int64_t q_size = config_.n_heads * config_.head_dim;
+  const std::int64_t kv_size = config_.n_kv_heads * config_.head_dim;
+  const auto bias_if = [](bool present, TensorRole role) {
+    return present ? std::optional(role) : std::nullopt;
+  };
+  const auto qkv_bias = [&](TensorRole role) {
+    return bias_if(config_.attention_bias, role);
+  };
+  const auto mlp_bias = [&](TensorRole role) {
+    return bias_if(config_.mlp_bias, role);
+  };
+
+  LayerWeights weights;
+  weights.attention_norm = vector(kAttentionNorm, layer, hidden);
+  weights.query = linear(kQuery, qkv_bias(kQueryBias), layer, q_size, hidden);
+  weights.key = linear(kKey, qkv_bias(kKeyBias), layer, kv_size, hidden);
+  weights.value = linear(kValue, qkv_bias(kValueBias), layer, kv_size, hidden);
+  weights.attention_output =
+      linear(kAttentionOutput,
+             bias_if(config_.attention_output_bias, kAttentionOutputBias),
+             layer, hidden, q_size);
+  if (config_.qk_norm) {
+    weights.query_norm = vector(kQueryNorm, layer, config_.head_dim);
+    weights.key_norm = vector(kKeyNorm, layer, config_.head_dim);
+  }
+  weights.ffn_norm = vector(kFfnNorm, layer, hidden);
+  weights.gate =
+      linear(kFfnGate, mlp_bias(kFfnGateBias), layer, intermediate, hidden);
+  weights.up =
+      linear(kFfnUp, mlp_bias(kFfnUpBias), layer, intermediate, hidden);
+  weights.down =
+      linear(kFfnDown, mlp_bias(kFfnDownBias), layer, hidden, intermediate);
+  return weights;
+}
+
+const TensorView& WeightLoader::find(TensorRole role, int layer,
+                                     const std::vector<std::int64_t>& shape) {
+  const std::string name = tensor_name(checkpoint().kind(), role, layer);
+  const TensorView* tensor = checkpoint().find(name);
+  if (!tensor && role == TensorRole::kOutput) {
+    fail(name,
+         "missing; where the embedding serves as output, config.json must say "
+         "tie_word_embeddings");
+  }
+  if (!tensor) fail(name, "missing");
+  if (tensor->shape != shape) {
+    fail(name, fmt::format("found shape {}, expected {}",
+                           shape_text(tensor->shape), shape_text(shape)));
+  }
+  used_.insert(tensor);
+  return *tensor;
+}
+
+WeightMatrix WeightLoader::matrix(TensorRole role, Use use, int layer,
+                                  std::int64_t rows, std::int64_t columns) {
+  const TensorView& tensor = find(role, layer, {rows, columns});
+  const DType dtype = options_.dtype.value_or(tensor.dtype);
+  const auto bytes = checked_bytes(dtype, tensor.shape);
+  if (!bytes) {
+    fail(tensor.name,
+         fmt::format("{} packs blocks of {} columns, found {}; convert to "
+                     "bf16, f16 or f32, or keep {}",
+                     dtype_name(dtype), block_shape(dtype).elements, columns,
+                     dtype_name(tensor.dtype)));
+  }
+  if (use == Use::kProduct && PackedMatrix::supports(dtype, rows, columns) &&
+      (dtype != DType::kBF16 || options_.packs_bf16)) {
+    PackedMatrix& packed = allocate_packed(dtype, rows, columns);
+    conversions_.push_back({&tensor, dtype, nullptr, &packed});
+    return packed.weights();
+  }
+  if (dtype == tensor.dtype) {
+    weights_.bytes_ += tensor.bytes;
+    return {dtype, tensor.data, rows, columns};
+  }
+  std::byte* target = allocate(*bytes);
+  conversions_.push_back({&tensor, dtype, target, nullptr});
+  return {dtype, target, rows, columns};
+}
+
+LinearWeights WeightLoader::linear(TensorRole role,
+                                   std::optional<TensorRole> bias, int layer,
+                                   std::int64_t rows, std::int64_t columns) {
+  return {matrix(role, Use::kProduct, layer, rows, columns),
+          bias ? vector(*bias, layer, rows) : nullptr};
+}
+
+const float* WeightLoader::vector(TensorRole role, int layer,
+                                  std::int64_t size) {
+  const TensorView& tensor = find(role, layer, {size});
+  auto* floats = reinterpret_cast<float*>(
+      allocate(size * static_cast<std::int64_t>(sizeof(float))));
+  dequantise_row(tensor.dtype, tensor.data, floats, size);
+  return floats;
+}
+
+void WeightLoader::load_rope_divisors() {
+  const std::string name =
+      tensor_name(checkpoint().kind(), TensorRole::kRopeFrequencies);
+  if (name.empty() || !checkpoint().find(name)) return;
+  const std::int64_t size = config_.rotary_dim / 2;
+  const float* divisors = vector(TensorRole::kRopeFrequencies, 0, size);
+  weights_.rope_divisors_ = {divisors, static_cast<size_t>(size)};
+  for (const float divisor : weights_.rope_divisors_) {
+    if (!(divisor > 0) || !std::isfinite(divisor)) {
+      fail(name, fmt::format("found {}, expected positive numbers", divisor));
+    }
+  }
+}
+
+// A bias or norm that the configuration does not know of would change every
+// result. An output projection beside tied embeddings does not: it is a copy.
+void WeightLoader::check_nothing_is_left_out() {
+  for (const TensorView& tensor : checkpoint().tensors()) {
+    const auto place = find_tensor_place(checkpoint().kind(), tensor.name);
+    if (place && place->layer < config_.n_layers &&
+        place->role != TensorRole::kOutput && !used_.contains(&tensor)) {
+      fail(tensor.name,
+           "not expected: by its configuration the model has no such tensor");
+    }
+  }
+}
+
+void WeightLoader::fail_for_memory() {
+  throw Error(fmt::format(
+      "{}: not enough memory for converted weights ({:.1f} GiB so far); a "
+      "smaller dtype or the file's own needs less",
+      checkpoint().path().string(),
+      static_cast<double>(weights_.resident_bytes_) / (1 << 30)));
+}
+
+void WeightLoader::count_copy(std::int64_t bytes) {
+  weights_.bytes_ += bytes;
+  weights_.resident_bytes_ += bytes;
+}
+
+std::byte* WeightLoader::allocate(std::int64_t bytes) {
+  try {
+    weights_.copies_.emplace_back(static_cast<size_t>(bytes));
+  } catch (const std::bad_alloc&) {
+    fail_for_memory();
+  }
+  count_copy(bytes);
+  return weights_.copies_.back().data();
+}
+
+PackedMatrix& WeightLoader::allocate_packed(DType dtype, std::int64_t rows,
+                                            std::int64_t columns) {
+  try {
+    weights_.packed_.emplace_back(dtype, rows, columns);
+  } catch (const std::bad_alloc&) {
+    fail_for_memory();
+  }
+  count_copy(weights_.packed_.back().bytes());
+  return weights_.packed_.back();
+}
+
+void WeightLoader::convert_all() {
+  std::int64_t total = 0;
+  for (const Conversion& conversion : conversions_) {
+    total += conversion.source->elements();
+  }
+  std::int64_t done = 0;
+  for (const Conversion& conversion : conversions_) {
+    convert(conversion, done, total);
+  }
+}
+
+void WeightLoader::convert(const Conversion& conversion, std::int64_t& done,
+                           std::int64_t total) {
+  constexpr std::int64_t kElementsAtOnce = 1 << 22;  // between progress calls
+  const TensorView& source = *conversion.source;
+  const std::int64_t rows = source.shape[0];
+  const std::int64_t columns = source.shape[1];
+  const std::int64_t grain = conversion.packed != nullptr ? kPackedRows : 1;
+  const std::int64_t step = (kElementsAtOnce / columns + grain) / grain * grain;
+  std::atomic<bool> overflowed = false;
+  for (std::int64_t first = 0; first < rows; first += step) {
+    const std::int64_t count = std::min(step, rows - first);
+    team_.parallel_for(count, grain, [&](std::int64_t begin, std::int64_t end) {
+      if (conversion.packed != nullptr) {
+        pack_rows(conversion, first + begin, first + end);
+      } else if (!convert_rows(conversion, first + begin, first + end,
+                               conversion.target +
+                                   (first + begin) *
+                                       row_bytes(conversion.dtype, columns))) {
+        overflowed = true;
+      }
+    });
+    done += count * columns;
+    if (options_.progress) {
+      options_.progress(static_cast<double>(done) / static_cast<double>(total));
+    }
+  }
+  if (overflowed) {
+    fail(source.name, "found values beyond the range of f16; use bf16 or f32");
+  }
+  checkpoint().release(source);
+}
+
+void WeightLoader::pack_rows(const Conversion& conversion, std::int64_t begin,
+                             std::int64_t end) {
+  const TensorView& source = *conversion.source;
+  const std::int64_t bytes = row_bytes(conversion.dtype, source.shape[1]);
+  std::vector<std::byte> converted;
+  for (std::int64_t row = begin; row < end; row += kPackedRows) {
+    const std::byte* rows = source.data + row * bytes;
+    if (source.dtype != conversion.dtype) {
+      converted.resize(static_cast<size_t>(kPackedRows * bytes));
+      rows = converted.data();
+      convert_rows(conversion, row, row + kPackedRows, converted.data());
+    }
+    conversion.packed->pack(row / kPackedRows, rows);
+  }
+}
+
+bool WeightLoader::convert_rows(const Conversion& conversion,
+                                std::int64_t begin, std::int64_t end,
+                                std::byte* out) {
+  const TensorView& source = *conversion.source;
+  const DType dtype = conversion.dtype;
+  const std::int64_t columns = source.shape[1];
+  const std::int64_t from_bytes = row_bytes(source.dtype, columns);
+  const std::int64_t to_bytes = row_bytes(dtype, columns);
+  bool fits = true;
+  std::vector<float> floats(static_cast<size_t>(columns));
+  for (std::int64_t row = begin; row < end; ++row) {
+    dequantise_row(source.dtype, source.data + row * from_bytes, floats.data(),
+                   columns);
+    quantise_row(dtype, floats.data(), out + (row - begin) * to_bytes, columns);
+    if (dtype == DType::kF16 &&
+        std::any_of(floats.begin(), floats.end(), [](float value) {
+          return std::isinf(f16_to_float(float_to_f16(value)));
+        })) {
+      fits = false;
+    }
+  }
+  return fits;
+}
+
+Weights::Weights(std::shared_ptr<const Checkpoint> checkpoint,
+                 const ModelConfig& config, const WeightOptions& options,
+                 ThreadTeam& team)
+    : checkpoint_(std::move(checkpoint)) {
+  WeightLoader(*this, config, options, team).load();
+}
+
+}  // namespace pilotfish

@@ -1,0 +1,97 @@
+#include "lab/convert/rope_scaling_from_divisors.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "model/rope.h"
+
+namespace pilotfish {
+namespace {
+
+ModelConfig llama(std::int64_t head_dim, double theta) {
+  ModelConfig config;
+  config.head_dim = config.rotary_dim = head_dim;
+  config.rope_theta = theta;
+  config.n_positions = 131072;
+  return config;
+}
+
+std::vector<float> divisors_of(const ModelConfig& plain,
+                               const RopeScaling& scaling) {
+  ModelConfig scaled = plain;
+  scaled.rope_scaling = scaling;
+  const Rope a(plain);
+  const Rope b(scaled);
+  std::vector<float> divisors;
+  for (size_t i = 0; i < a.frequencies().size(); ++i) {
+    divisors.push_back(
+        static_cast<float>(a.frequencies()[i] / b.frequencies()[i]));
+  }
+  return divisors;
+}
+
+RopeScaling llama3(double factor, double low, double high,
+                   std::int64_t positions) {
+  RopeScaling scaling;
+  scaling.kind = RopeScaling::Kind::kLlama3;
+  scaling.factor = factor;
+  scaling.low_frequency_factor = low;
+  scaling.high_frequency_factor = high;
+  scaling.original_positions = positions;
+  return scaling;
+}
+
+TEST(RopeScalingFromDivisors, RecoversLlama3) {
+  const ModelConfig config = llama(128, 500000);
+  for (const auto& wanted : {llama3(8, 1, 4, 8192), llama3(32, 1, 4, 8192),
+                             llama3(4, 1, 2.5, 4096), llama3(16, 1, 8, 2048)}) {
+    const auto found =
+        rope_scaling_from_divisors(config, divisors_of(config, wanted));
+    ASSERT_TRUE(found) << wanted.factor;
+    EXPECT_EQ(found->kind, RopeScaling::Kind::kLlama3);
+    EXPECT_EQ(found->factor, wanted.factor);
+    EXPECT_EQ(found->low_frequency_factor, 1);
+    EXPECT_EQ(found->high_frequency_factor, wanted.high_frequency_factor);
+    EXPECT_EQ(found->original_positions, wanted.original_positions);
+  }
+}
+
+// Only the ratios to the positions count; 2, 8 and 8192 are 1, 4 and 4096.
+TEST(RopeScalingFromDivisors, BringsTheLowFactorToOne) {
+  const ModelConfig config = llama(128, 500000);
+  const auto found = rope_scaling_from_divisors(
+      config, divisors_of(config, llama3(8, 2, 8, 8192)));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->high_frequency_factor, 4);
+  EXPECT_EQ(found->original_positions, 4096);
+}
+
+TEST(RopeScalingFromDivisors, FindsNoneForOnes) {
+  const auto found =
+      rope_scaling_from_divisors(llama(8, 10000), std::vector<float>(4, 1.0F));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->kind, RopeScaling::Kind::kNone);
+}
+
+TEST(RopeScalingFromDivisors, RefusesOtherDivisors) {
+  const ModelConfig config = llama(16, 10000);
+  for (const std::vector<float>& divisors :
+       std::vector<std::vector<float>>{{1, 2, 3, 4, 5, 6, 7, 8},
+                                       {8, 8, 8, 8, 1, 1, 1, 1},
+                                       {1, 1, 1, 1, 1, 1, 1, NAN},
+                                       {1, 1, 1, 1, 1, 1, 1, INFINITY},
+                                       {1, 1, 1, 1, 1, 1, 1, 0.5F},
+                                       {-1, 1, 1, 1, 1, 1, 1, 1}}) {
+    EXPECT_FALSE(rope_scaling_from_divisors(config, divisors));
+  }
+  // Changed by a hundredth in one place.
+  const ModelConfig large = llama(128, 500000);
+  auto divisors = divisors_of(large, llama3(8, 1, 4, 8192));
+  divisors[35] *= 1.01F;
+  EXPECT_FALSE(rope_scaling_from_divisors(large, divisors));
+}
+
+}  // namespace
+}  // namespace pilotfish

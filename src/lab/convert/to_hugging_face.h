@@ -1,0 +1,18 @@
+#ifndef PILOTFISH_ENGINE_CONVERT_TO_HUGGING_FACE_H_
+#define PILOTFISH_ENGINE_CONVERT_TO_HUGGING_FACE_H_
+
+#include <filesystem>
+
+#include "formats/checkpoint.h"
+#include "pilotfish/lab/convert.h"
+
+namespace pilotfish {
+
+// pilotfish::convert for a GGUF file.
+void convert_to_hugging_face(const Checkpoint& checkpoint,
+                             const std::filesystem::path& to,
+                             const ConvertOptions& options);
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_ENGINE_CONVERT_TO_HUGGING_FACE_H_

@@ -1,0 +1,100 @@
+#include "pilotfish/lab/plan.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "model/tensor_names.h"
+#include "pilotfish/lab/shapes.h"
+#include "tensor/dtype.h"
+
+namespace pilotfish {
+namespace {
+
+// Positions that a row attends to, summed over the layers.
+double attended(const ModelConfig& config, std::int64_t context) {
+  const std::int64_t full =
+      config.sliding_window == 0
+          ? config.n_layers
+          : std::min(config.sliding_window_from_layer, config.n_layers);
+  const std::int64_t near = std::min(context, config.sliding_window);
+  return static_cast<double>(full * context + (config.n_layers - full) * near);
+}
+
+// A multiplication and an addition for each weight of the linear layers, and
+// for each element of the keys and values that a query head attends to.
+double flops_per_row(const ModelConfig& config, std::int64_t context) {
+  const std::int64_t lookup =
+      config.tied_embeddings ? 0 : config.vocab_size * config.hidden_size;
+  const double weights = static_cast<double>(config.parameters() - lookup);
+  const double attention =
+      2 * attended(config, context) *
+      static_cast<double>(config.n_heads * config.head_dim);
+  return 2 * (weights + attention);
+}
+
+}  // namespace
+
+PlannedModel planned_model(std::string name, const ModelConfig& config,
+                           DType dtype) {
+  const std::int64_t bytes = weight_bytes(config, dtype);
+  return {std::move(name), config, dtype, bytes,
+          bytes - lookup_bytes(config, dtype)};
+}
+
+PlannedModel planned_model(const ModelDescription& description) {
+  PlannedModel model{.name = description.path.string(),
+                     .config = description.config,
+                     .dtype = description.totals.empty()
+                                  ? DType::kF32
+                                  : description.totals.front().dtype,
+                     .weight_bytes = description.weight_bytes,
+                     .streamed_bytes = description.weight_bytes};
+  if (model.config.tied_embeddings) return model;
+  const auto kind = description.format == "GGUF"
+                        ? Checkpoint::Kind::kGguf
+                        : Checkpoint::Kind::kHuggingFace;
+  const std::string embedding =
+      tensor_name(kind, TensorRole::kTokenEmbedding, 0);
+  for (const TensorDescription& tensor : description.tensors) {
+    if (tensor.name == embedding) model.streamed_bytes -= tensor.bytes;
+  }
+  return model;
+}
+
+PassTime pass_time(const PlannedModel& model, const Workload& workload,
+                   const MachineSpeed& machine, std::int64_t rows) {
+  const ModelConfig& config = model.config;
+  const auto sequences = static_cast<double>(workload.sequences);
+  const double kv_bytes =
+      2 * attended(config, workload.context) *
+      static_cast<double>(config.n_kv_heads *
+                          row_bytes(workload.kv_dtype, config.head_dim));
+  const double bytes =
+      static_cast<double>(model.streamed_bytes) + sequences * kv_bytes;
+  const double flops = sequences * static_cast<double>(rows) *
+                       flops_per_row(config, workload.context);
+  return {bytes / machine.bytes_per_second, flops / machine.flops_per_second};
+}
+
+SpeculationCosts roofline_costs(const PlannedModel& target,
+                                const PlannedModel& draft,
+                                const Workload& workload,
+                                const MachineSpeed& machine,
+                                std::int64_t max_window) {
+  const auto seconds = [&](const PlannedModel& model, std::int64_t rows) {
+    return pass_time(model, workload, machine, rows).seconds();
+  };
+  const double plain = seconds(target, 1);
+  SpeculationCosts costs;
+  costs.draft = seconds(draft, 1) / plain;
+  for (std::int64_t k = 1; k <= max_window; ++k) {
+    costs.verify.push_back(seconds(target, k) / plain);
+  }
+  return costs;
+}
+
+double cost_per_million_tokens(double hourly_price, double tokens_per_second) {
+  return hourly_price / 3600 * 1e6 / tokens_per_second;
+}
+
+}  // namespace pilotfish

@@ -1,0 +1,188 @@
+#include "lab/selfcheck/identity.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <utility>
+
+namespace pilotfish {
+namespace {
+
+constexpr std::int64_t kTogether[] = {1, 5};
+constexpr std::int64_t kChunks[] = {7, 512};
+
+std::string names(const std::vector<DrafterKind>& drafters) {
+  std::vector<std::string_view> names;
+  for (const DrafterKind kind : drafters) names.push_back(drafter_name(kind));
+  return fmt::format("{}", fmt::join(names, ","));
+}
+
+// Different parameters for each request, so that all are on somewhere.
+void vary(std::size_t i, std::span<const Token> likely,
+          SamplingParams& sampling) {
+  const auto token = [&](std::size_t n) { return likely[n % likely.size()]; };
+  if (i % 4 == 1) sampling.top_p = 0.9;
+  if (i % 4 == 2) sampling.top_k = 20;
+  if (i % 4 == 3) sampling.min_p = 0.05;
+  if (i % 7 == 1) sampling.repetition_penalty = 1.3;
+  if (i % 7 == 2) sampling.frequency_penalty = 0.4;
+  if (i % 7 == 3) sampling.typical_p = 0.9;
+  if (i % 7 == 4) sampling.logit_bias = {{token(0), 2.f}, {token(1), -3.f}};
+  if (i % 7 == 5) sampling.bad_words = {{token(0)}, {token(1), token(2)}};
+  if (i % 7 == 6) sampling.banned_tokens = {token(0), token(2)};
+}
+
+// Where two texts part, in words; nullopt: nowhere.
+std::optional<std::string> difference(std::span<const Token> expected,
+                                      std::span<const Token> found) {
+  const auto [a, b] = std::ranges::mismatch(expected, found);
+  const auto place = a - expected.begin();
+  if (a == expected.end() && b == found.end()) return std::nullopt;
+  if (a == expected.end() || b == found.end()) {
+    return fmt::format("{} tokens instead of {}", found.size(),
+                       expected.size());
+  }
+  return fmt::format("token {} is {} instead of {}", place, *b, *a);
+}
+
+}  // namespace
+
+std::vector<std::vector<DrafterKind>> drafters_for(const SelfcheckPair& pair) {
+  std::vector<std::vector<DrafterKind>> drafters;
+  if (pair.draft) drafters.push_back({DrafterKind::kModel});
+  if (pair.target->config().n_layers > 1) {
+    drafters.push_back({DrafterKind::kSkip});
+  }
+  drafters.push_back(
+      {DrafterKind::kPrediction, DrafterKind::kSuffix, DrafterKind::kNgram});
+  return drafters;
+}
+
+IdentityChecks::IdentityChecks(const std::vector<SelfcheckPair>& pairs,
+                               const SelfcheckOptions& options,
+                               std::vector<Token> likely)
+    : pairs_(pairs),
+      options_(options),
+      likely_(std::move(likely)),
+      drafters_(drafters_for(pairs.front())) {
+  // Threads, batches and chunks change fastest first, and differently for each
+  // drafter, so that every combination comes up.
+  for (std::size_t d = 0; d < drafters_.size(); ++d) {
+    for (std::size_t w = 0; w < options.windows.size(); ++w) {
+      const std::size_t turn = 3 * d + w;
+      const std::size_t rest = turn / pairs.size();
+      variations_.push_back({drafters_[d], options.windows[w],
+                             &pairs[turn % pairs.size()], kTogether[rest % 2],
+                             kChunks[rest / 2 % 2]});
+    }
+  }
+}
+
+std::vector<std::string> IdentityChecks::description() const {
+  std::vector<std::string> drafters;
+  for (const auto& kinds : drafters_) drafters.push_back(names(kinds));
+  std::vector<int> threads;
+  for (const SelfcheckPair& pair : pairs_) threads.push_back(pair.threads);
+  return {fmt::format("drafters {}", fmt::join(drafters, " | ")),
+          fmt::format("windows {}", fmt::join(options_.windows, ", ")),
+          fmt::format("threads {}", fmt::join(threads, ", ")),
+          fmt::format("batches of {}", fmt::join(kTogether, ", ")),
+          fmt::format("prompt chunks of {}", fmt::join(kChunks, ", "))};
+}
+
+IdentityResult IdentityChecks::compare(
+    const std::shared_ptr<const TokenAcceptor>& acceptor, double temperature,
+    const std::function<void()>& on_run) {
+  const Texts expected = plain(acceptor, temperature);
+  IdentityResult result;
+  for (const Variation& variation : variations_) {
+    run(variation, acceptor, temperature, expected, result);
+    on_run();
+  }
+  return result;
+}
+
+std::vector<Request> IdentityChecks::requests(double temperature) const {
+  std::vector<Request> requests;
+  for (std::size_t i = 0; i < options_.prompts.size(); ++i) {
+    Request& request = requests.emplace_back();
+    request.prompt = options_.prompts[i];
+    request.max_tokens = options_.max_tokens;
+    request.sampling.temperature = temperature;
+    request.sampling.seed = options_.seed + i;
+    vary(i, likely_, request.sampling);
+  }
+  return requests;
+}
+
+EngineOptions IdentityChecks::engine_options(
+    const std::shared_ptr<const TokenAcceptor>& acceptor) const {
+  std::size_t longest = 0;
+  for (const auto& prompt : options_.prompts) {
+    longest = std::max(longest, prompt.size());
+  }
+  EngineOptions engine;
+  engine.n_positions =
+      static_cast<std::int64_t>(longest) + options_.max_tokens + 1;
+  engine.kv_dtype = options_.kv_dtype;
+  engine.acceptor = acceptor;
+  return engine;
+}
+
+IdentityChecks::Texts IdentityChecks::plain(
+    const std::shared_ptr<const TokenAcceptor>& acceptor,
+    double temperature) const {
+  EngineOptions options = engine_options(acceptor);
+  options.window = 1;
+  Engine engine(pairs_.front().target, nullptr, nullptr, options);
+  Texts texts;
+  for (Request& request : requests(temperature)) {
+    texts.push_back(engine.generate(std::move(request)).tokens);
+  }
+  return texts;
+}
+
+void IdentityChecks::run(const Variation& variation,
+                         const std::shared_ptr<const TokenAcceptor>& acceptor,
+                         double temperature, const Texts& expected,
+                         IdentityResult& result) const {
+  EngineOptions options = engine_options(acceptor);
+  options.window = variation.window;
+  options.max_sequences = variation.together;
+  options.prefill_chunk = variation.chunk;
+  options.drafters = variation.drafters;
+  Engine engine(variation.pair->target, variation.pair->draft, nullptr,
+                options);
+  std::vector<RequestId> ids;
+  for (Request& request : requests(temperature)) {
+    // What comes, but for a token in its middle.
+    std::vector<Token> prediction = expected[ids.size()];
+    prediction[prediction.size() / 2] = likely_.back();
+    request.prediction = std::move(prediction);
+    ids.push_back(engine.submit(std::move(request)));
+  }
+  while (engine.step()) {
+  }
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const Generation generation = engine.take(ids[i]).value();
+    ++result.texts;
+    result.tokens += std::ssize(generation.tokens);
+    for (const IterationStats& iteration : generation.stats.iterations) {
+      result.drafted += iteration.drafted;
+      result.accepted += iteration.accepted;
+    }
+    const auto where = difference(expected[i], generation.tokens);
+    if (!where) continue;
+    if (result.different++ > 0) continue;
+    result.first_difference = fmt::format(
+        "prompt {}: {} (drafter {}, k {}, {} threads, {} in a batch, prompt "
+        "chunks of {})",
+        i, *where, names(variation.drafters), variation.window,
+        variation.pair->threads, variation.together, variation.chunk);
+  }
+}
+
+}  // namespace pilotfish

@@ -1,0 +1,70 @@
+#ifndef PILOTFISH_ENGINE_SELFCHECK_IDENTITY_H_
+#define PILOTFISH_ENGINE_SELFCHECK_IDENTITY_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pilotfish/acceptor.h"
+#include "pilotfish/engine.h"
+#include "pilotfish/lab/selfcheck.h"
+
+namespace pilotfish {
+
+// Compares texts with plain decoding's, one by one on the first pair, over
+// drafters and windows with threads, batches and prompt chunks in turn. All
+// sampling parameters are on, now these, now those.
+class IdentityChecks {
+ public:
+  // `likely`: tokens for parameters that name some. All must outlive this.
+  IdentityChecks(const std::vector<SelfcheckPair>& pairs,
+                 const SelfcheckOptions& options, std::vector<Token> likely);
+
+  // How many runs `compare` makes.
+  std::int64_t runs() const {
+    return static_cast<std::int64_t>(variations_.size());
+  }
+  // What they differ in.
+  std::vector<std::string> description() const;
+  // Plain decoding and all variations with the same acceptor. `on_run` is
+  // called after each.
+  IdentityResult compare(const std::shared_ptr<const TokenAcceptor>& acceptor,
+                         double temperature,
+                         const std::function<void()>& on_run);
+
+ private:
+  using Texts = std::vector<std::vector<Token>>;
+  struct Variation {
+    std::vector<DrafterKind> drafters;
+    std::int64_t window;
+    const SelfcheckPair* pair;
+    std::int64_t together;
+    std::int64_t chunk;
+  };
+
+  std::vector<Request> requests(double temperature) const;
+  Texts plain(const std::shared_ptr<const TokenAcceptor>& acceptor,
+              double temperature) const;
+  void run(const Variation& variation,
+           const std::shared_ptr<const TokenAcceptor>& acceptor,
+           double temperature, const Texts& expected,
+           IdentityResult& result) const;
+  EngineOptions engine_options(
+      const std::shared_ptr<const TokenAcceptor>& acceptor) const;
+
+  const std::vector<SelfcheckPair>& pairs_;
+  const SelfcheckOptions& options_;
+  std::vector<Token> likely_;
+  std::vector<std::vector<DrafterKind>> drafters_;
+  std::vector<Variation> variations_;
+};
+
+// Which drafters can be checked with a pair, each list in order of preference.
+std::vector<std::vector<DrafterKind>> drafters_for(const SelfcheckPair& pair);
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_ENGINE_SELFCHECK_IDENTITY_H_

@@ -1,0 +1,45 @@
+#ifndef PILOTFISH_ENGINE_SELFCHECK_NOISY_SCORER_H_
+#define PILOTFISH_ENGINE_SELFCHECK_NOISY_SCORER_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "pilotfish/scorer.h"
+
+namespace pilotfish {
+
+// A model with something added to its logits, for each token always the same:
+// a draft that is often wrong, however good the model is. A good draft hides
+// what is wrong with an acceptor.
+class NoisyScorer final : public Scorer {
+ public:
+  // The noise is uniform in [-size, size).
+  NoisyScorer(std::shared_ptr<Model> model, const KvCacheOptions& options,
+              float size);
+
+  std::int64_t vocab_size() const override { return inner_.vocab_size(); }
+  std::int64_t n_positions() const override { return inner_.n_positions(); }
+  SequenceId create() override { return inner_.create(); }
+  void release(SequenceId sequence) override { inner_.release(sequence); }
+  std::int64_t length(SequenceId sequence) const override {
+    return inner_.length(sequence);
+  }
+  std::int64_t truncate(SequenceId sequence, std::int64_t length) override {
+    return inner_.truncate(sequence, length);
+  }
+  void keep(SequenceId sequence, std::span<const std::int32_t> path) override {
+    inner_.keep(sequence, path);
+  }
+  ForwardOutput forward(const Batch& batch) override;
+
+ private:
+  ModelScorer inner_;
+  std::vector<float> noise_;   // [vocab_size]
+  std::vector<float> logits_;  // [rows, vocab_size]
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_ENGINE_SELFCHECK_NOISY_SCORER_H_

@@ -1,0 +1,23 @@
+#ifndef PILOTFISH_ENGINE_SYNTH_SYNTH_FILE_H_
+#define PILOTFISH_ENGINE_SYNTH_SYNTH_FILE_H_
+
+#include <filesystem>
+
+#include "base/thread_team.h"
+#include "lab/synth/random_weights.h"
+#include "pilotfish/lab/synth.h"
+
+namespace pilotfish {
+
+// Throws UsageError for a dtype that weights are not stored as.
+void check_synth_dtype(DType dtype);
+
+// One file of random weights: `shape`'s first config.n_layers, as SynthOptions
+// say. The same seed gives the layers that two files share the same elements.
+void write_synth_file(const Shape& shape, const LaterLayers& later,
+                      const SynthOptions& options, ThreadTeam& threads,
+                      const std::filesystem::path& path);
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_ENGINE_SYNTH_SYNTH_FILE_H_

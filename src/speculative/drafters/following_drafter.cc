@@ -1,0 +1,111 @@
+#include "speculative/drafters/following_drafter.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace pilotfish {
+namespace {
+
+// Context that goes into the first drafting pass itself: the newest token, and
+// after a full acceptance the one before, which was drafted last.
+constexpr std::int64_t kFirstPassRows = 2;
+
+}  // namespace
+
+FollowingDrafter::FollowingDrafter(Scorer& draft,
+                                   std::int64_t target_vocab_size,
+                                   std::int64_t prefill_chunk)
+    : draft_(draft),
+      prefill_chunk_(prefill_chunk),
+      shared_vocab_size_(std::min(draft.vocab_size(), target_vocab_size)) {
+  assert(prefill_chunk >= 1);
+}
+
+void FollowingDrafter::forget(const Sequence& sequence) {
+  const auto found = followers_.find(&sequence);
+  if (found == followers_.end()) return;
+  draft_.release(found->second.id);
+  followers_.erase(found);
+}
+
+FollowingDrafter::Follower& FollowingDrafter::follow(
+    const DraftRequest& request) {
+  const Sequence& sequence = *request.sequence;
+  const auto [found, is_new] = followers_.try_emplace(&sequence);
+  Follower& follower = found->second;
+  if (is_new) {
+    try {
+      follower.id = draft_.create();
+    } catch (...) {
+      followers_.erase(found);
+      throw;
+    }
+  }
+  // Rows beyond are left of an iteration that threw.
+  const std::int64_t cached = draft_.length(follower.id);
+  draft_.truncate(follower.id,
+                  std::min(cached, sequence.size() - 1 - follower.skipped));
+  if (request.context > 0) shorten(sequence, request.context, follower);
+  return follower;
+}
+
+// Starts afresh where there is far more to encode than the context asked for.
+void FollowingDrafter::shorten(const Sequence& sequence, std::int64_t context,
+                               Follower& follower) {
+  assert(context >= kFirstPassRows);
+  if (sequence.size() - next(follower) <= 2 * context) return;
+  draft_.truncate(follower.id, 0);
+  follower.skipped = sequence.size() - 1 - context;
+}
+
+std::int64_t FollowingDrafter::next(const Follower& follower) const {
+  return draft_.length(follower.id) + follower.skipped;
+}
+
+// How many tokens can be drafted at the most. The last one drafted takes no
+// place in the draft's cache.
+std::int64_t FollowingDrafter::reach(const Sequence& sequence,
+                                     Follower& follower) const {
+  const std::span<const Token> tokens = sequence.tokens();
+  while (!follower.lost && follower.known < sequence.size()) {
+    follower.lost =
+        tokens[static_cast<size_t>(follower.known)] >= draft_.vocab_size();
+    if (!follower.lost) ++follower.known;
+  }
+  if (follower.lost) return 0;
+  return std::max<std::int64_t>(
+      0, draft_.n_positions() - (sequence.size() - follower.skipped) + 1);
+}
+
+// Encodes what the first drafting pass would be too long with, chunk by chunk.
+void FollowingDrafter::encode(const Sequence& sequence,
+                              const Follower& follower,
+                              std::int64_t most_rows) {
+  while (most_rows > 0) {
+    const std::int64_t ahead = sequence.size() - 1 - next(follower);
+    if (ahead < kFirstPassRows) return;
+    const std::int64_t rows = std::min({ahead, prefill_chunk_, most_rows});
+    const std::span<const Token> missing = sequence.tokens().subspan(
+        static_cast<size_t>(next(follower)), static_cast<size_t>(rows));
+    tokens_.assign(missing.begin(), missing.end());
+    if (draft_.length(follower.id) == 0) {
+      tokens_.front() = sequence.tokens().front();
+    }
+    batch_.clear();
+    batch_.add(follower.id, tokens_, 0);
+    draft_.forward(batch_);
+    most_rows -= rows;
+  }
+}
+
+std::span<const float> FollowingDrafter::shared(
+    std::span<const float> logits) const {
+  return logits.first(static_cast<size_t>(shared_vocab_size_));
+}
+
+FollowingDrafter::Follower* FollowingDrafter::find(const Sequence& sequence) {
+  const auto found = followers_.find(&sequence);
+  return found == followers_.end() ? nullptr : &found->second;
+}
+
+}  // namespace pilotfish

@@ -1,0 +1,76 @@
+#ifndef PILOTFISH_SPECULATIVE_FOLLOWING_DRAFTER_H_
+#define PILOTFISH_SPECULATIVE_FOLLOWING_DRAFTER_H_
+
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "pilotfish/model.h"
+#include "pilotfish/scorer.h"
+#include "speculative/drafter.h"
+#include "speculative/drafters/tree_draft.h"
+
+namespace pilotfish {
+
+// What drafters with a model of their own have in common: its cache follows
+// each sequence, encodes its prompt and what other drafters or none have added.
+//
+// Vocabularies may differ in size. From a token on that only the target knows
+// the draft cannot follow, and proposes nothing more for that sequence;
+// likewise past its own n_positions. Where a request lets it make do with a
+// shorter context, it keeps the first token, on which models lean (Xiao et al.
+// 2023, arXiv 2309.17453), and the latest ones.
+class FollowingDrafter : public Drafter {
+ public:
+  void forget(const Sequence& sequence) final;
+
+ protected:
+  // What the draft holds of a sequence.
+  struct Follower {
+    SequenceId id = -1;
+    std::int64_t skipped = 0;      // tokens after the first, not in the cache
+    std::int64_t known = 0;        // leading tokens in the draft's vocabulary
+    bool lost = false;             // the next one is not
+    Draft proposed;                // and not yet committed
+    std::int64_t proposed_at = 0;  // the position of the first of them
+    // Of a tree proposed: the row each token has in the cache's tree; -1: none.
+    std::vector<std::int32_t> rows;
+    std::vector<TreePlace> places;  // of that tree
+    TreeTrust trust;
+  };
+
+  // `draft` must outlive the drafter. `prefill_chunk`: rows of context encoded
+  // in one pass. Requires: >= 1.
+  FollowingDrafter(Scorer& draft, std::int64_t target_vocab_size,
+                   std::int64_t prefill_chunk);
+
+  // Brings the follower of a request's sequence up to date: starts afresh where
+  // the request allows a shorter context.
+  Follower& follow(const DraftRequest& request);
+  // nullptr for a sequence never seen.
+  Follower* find(const Sequence& sequence);
+  std::int64_t reach(const Sequence& sequence, Follower& follower) const;
+  void encode(const Sequence& sequence, const Follower& follower,
+              std::int64_t most_rows);
+  // The index in the sequence of the token that the cache goes on with.
+  std::int64_t next(const Follower& follower) const;
+  // A row without the tokens that the target does not know: they are taken out
+  // before the softmax, so none is ever proposed.
+  std::span<const float> shared(std::span<const float> logits) const;
+
+  Scorer& draft_;
+  std::int64_t prefill_chunk_;
+  Batch batch_;  // scratch
+
+ private:
+  void shorten(const Sequence& sequence, std::int64_t context,
+               Follower& follower);
+
+  std::int64_t shared_vocab_size_;
+  std::unordered_map<const Sequence*, Follower> followers_;
+  std::vector<Token> tokens_;  // scratch
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_SPECULATIVE_FOLLOWING_DRAFTER_H_

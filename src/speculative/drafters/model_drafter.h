@@ -1,0 +1,50 @@
+#ifndef PILOTFISH_SPECULATIVE_MODEL_DRAFTER_H_
+#define PILOTFISH_SPECULATIVE_MODEL_DRAFTER_H_
+
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "sampling/processors.h"
+#include "speculative/drafters/draft_pool.h"
+#include "speculative/drafters/following_drafter.h"
+#include "speculative/drafters/sampled_draft.h"
+
+namespace pilotfish {
+
+// Drafts with a smaller model, token by token, all sequences in one pass a
+// step. The sequence's own processors apply to the draft's logits, so q is what
+// the target's p will look like.
+class ModelDrafter final : public FollowingDrafter {
+ public:
+  ModelDrafter(Scorer& draft, std::int64_t target_vocab_size,
+               std::int64_t prefill_chunk = 512)
+      : FollowingDrafter(draft, target_vocab_size, prefill_chunk) {}
+
+  std::vector<Draft> propose(std::span<const DraftRequest> requests) override;
+  void recycle(std::vector<Draft>&& drafts) override {
+    pool_.recycle(std::move(drafts), processor_);
+  }
+  void commit(const Sequence& sequence) override;
+
+ private:
+  // A sequence that is drafted for in this call.
+  struct Runner {
+    const Follower* follower;
+    SampledDraft draft;
+  };
+
+  void run();
+
+  LogitsProcessor processor_;
+  DraftPool pool_;
+
+  // Scratch, kept for its memory.
+  std::vector<Runner> runners_;
+  std::vector<Runner*> running_;
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_SPECULATIVE_MODEL_DRAFTER_H_

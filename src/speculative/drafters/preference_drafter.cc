@@ -1,0 +1,62 @@
+#include "speculative/drafters/preference_drafter.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace pilotfish {
+
+PreferenceDrafter::PreferenceDrafter(
+    std::vector<std::unique_ptr<Drafter>> drafters)
+    : drafters_(std::move(drafters)) {}
+
+std::vector<Draft> PreferenceDrafter::propose(
+    std::span<const DraftRequest> requests) {
+  std::vector<Draft> drafts(requests.size());
+  proposed_by_.assign(requests.size(), 0);
+  std::vector<DraftRequest> open;
+  std::vector<size_t> places;
+  for (size_t source = 0; source < drafters_.size(); ++source) {
+    open.clear();
+    places.clear();
+    for (size_t i = 0; i < requests.size(); ++i) {
+      if (drafts[i].size() > 0) continue;
+      DraftRequest request = requests[i];
+      if (request.guide != nullptr) {
+        request.length = std::min(request.length, request.guide->ask(source));
+        if (request.length == 0) continue;
+      }
+      open.push_back(request);
+      places.push_back(i);
+    }
+    if (open.empty()) continue;
+    std::vector<Draft> proposed = drafters_[source]->propose(open);
+    assert(proposed.size() == open.size());
+    for (size_t i = 0; i < open.size(); ++i) {
+      drafts[places[i]] = std::move(proposed[i]);
+      proposed_by_[places[i]] = source;
+    }
+  }
+  return drafts;
+}
+
+void PreferenceDrafter::recycle(std::vector<Draft>&& drafts) {
+  assert(drafts.size() == proposed_by_.size());
+  for (size_t source = 0; source < drafters_.size(); ++source) {
+    std::vector<Draft> own;
+    for (size_t i = 0; i < drafts.size(); ++i) {
+      if (proposed_by_[i] == source) own.push_back(std::move(drafts[i]));
+    }
+    if (!own.empty()) drafters_[source]->recycle(std::move(own));
+  }
+}
+
+void PreferenceDrafter::commit(const Sequence& sequence) {
+  for (const auto& drafter : drafters_) drafter->commit(sequence);
+}
+
+void PreferenceDrafter::forget(const Sequence& sequence) {
+  for (const auto& drafter : drafters_) drafter->forget(sequence);
+}
+
+}  // namespace pilotfish

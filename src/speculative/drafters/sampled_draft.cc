@@ -1,0 +1,30 @@
+#include "speculative/drafters/sampled_draft.h"
+
+#include <utility>
+
+namespace pilotfish {
+
+bool SampledDraft::extend(std::span<const float> logits,
+                          LogitsProcessor& processor) {
+  Sequence& sequence = *request_->sequence;
+  Distribution q = processor.process(logits, sequence.sampling(), history(),
+                                     sequence.stop_tokens());
+  const bool greedy = sequence.sampling().temperature == 0;
+  const Token token =
+      greedy ? q.argmax() : draw_drafted(q, *request_, draft_->size());
+  const bool goes_on =
+      request_->guide == nullptr ||
+      request_->guide->drafted(greedy ? processor.share_of_largest()
+                                      : q.probability(token));
+  draft_->tokens.push_back(token);
+  if (greedy) {
+    processor.recycle(std::move(q));
+  } else {
+    draft_->probs.push_back(std::move(q));
+  }
+  sequence.history().push(token);
+  return goes_on && static_cast<std::int64_t>(draft_->size()) < length_ &&
+         !sequence.is_stop(token);
+}
+
+}  // namespace pilotfish

@@ -1,0 +1,319 @@
+// The window policy over simulated texts and machines: never slower than plain
+// decoding, and about as fast as the best window found by trying all of them.
+
+#include "speculative/window/adaptive_window.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "speculative/testing/window_simulation.h"
+
+namespace pilotfish {
+namespace {
+
+using test::SimulatedCosts;
+using test::SimulatedTexts;
+using test::WindowSimulation;
+
+std::function<double(std::int64_t)> table(std::vector<double> values) {
+  return [values](std::int64_t rows) {
+    const auto known = std::ssize(values);
+    return rows <= known ? values[static_cast<size_t>(rows - 1)]
+                         : values.back() * static_cast<double>(rows) /
+                               static_cast<double>(known);
+  };
+}
+
+std::function<double(std::int64_t)> line(double slope) {
+  return [slope](std::int64_t rows) {
+    return 1 + slope * static_cast<double>(rows - 1);
+  };
+}
+
+struct Machine {
+  const char* name;
+  SimulatedCosts costs;
+};
+const std::vector<Machine>& machines() {
+  static const std::vector<Machine> machines = {
+      {"MemoryBound", {line(0.02), 0.1, 0.02}},
+      {"AsMeasured",
+       {table({1, 1.14, 1.33, 1.53, 1.85, 2.2, 2.55, 2.94}), 0.12, 0.025}},
+      {"InSteps",
+       {table({1, 1.03, 1.05, 1.07, 1.6, 1.62, 1.64, 1.66, 2.3, 2.3, 2.3, 2.3}),
+        0.08, 0.01}},
+      {"DearDraft", {line(0.05), 0.35, 0.08}},
+      {"FirstStep",
+       {table({1, 1.3, 1.33, 1.36, 1.4, 1.45, 1.5, 1.55}), 0.15, 0.03}},
+      {"InCache",
+       {table({1, 1.5, 1.66, 1.95, 2.2, 2.45, 2.8, 3.0}), 0.2, 0.04}},
+  };
+  return machines;
+}
+
+struct Texts {
+  const char* name;
+  double (*acceptance)(std::int64_t place);
+};
+constexpr Texts kTexts[] = {
+    {"Friendly", [](std::int64_t) { return 0.9; }},
+    {"Good", [](std::int64_t) { return 0.75; }},
+    {"Middling", [](std::int64_t) { return 0.5; }},
+    {"Poor", [](std::int64_t) { return 0.25; }},
+    {"Hostile", [](std::int64_t) { return 0.02; }},
+    {"GoodThenBad", [](std::int64_t i) { return i < 250 ? 0.85 : 0.03; }},
+    {"BadThenGood", [](std::int64_t i) { return i < 250 ? 0.03 : 0.85; }},
+    {"Alternating", [](std::int64_t i) { return i / 100 % 2 ? 0.03 : 0.85; }},
+};
+
+// How the policy does, in the time of plain decoding and of the best window.
+struct Ratios {
+  double plain = 0;
+  double best = 0;
+};
+
+// Means over some random texts.
+Ratios simulate(SimulatedCosts costs, const Texts& texts, bool samples) {
+  constexpr int kRuns = 4;
+  // Looking up takes next to no time.
+  if (!samples) costs.draft = 0.02;
+  Ratios ratios;
+  for (int seed = 0; seed < kRuns; ++seed) {
+    const auto simulation = [&] {
+      return WindowSimulation(costs, {texts.acceptance, samples},
+                              static_cast<std::uint64_t>(seed));
+    };
+    AdaptiveWindow policy(1);
+    const double time = simulation().time(policy);
+    const double plain = simulation().time(1);
+    double best = plain;
+    for (std::int64_t k = 2; k <= AdaptiveWindow::kLargest; ++k) {
+      best = std::min(best, simulation().time(k));
+    }
+    ratios.plain += plain / time / kRuns;
+    ratios.best += best / time / kRuns;
+  }
+  return ratios;
+}
+
+class AdaptiveWindowOn
+    : public testing::TestWithParam<std::tuple<size_t, bool>> {};
+
+TEST_P(AdaptiveWindowOn, IsNeverSlowerAndNearTheBest) {
+  const auto [machine, samples] = GetParam();
+  double best = 0;
+  for (const Texts& texts : kTexts) {
+    const Ratios ratios = simulate(machines()[machine].costs, texts, samples);
+    EXPECT_GE(ratios.plain, 0.98) << texts.name;
+    EXPECT_GE(ratios.best, 0.92) << texts.name;
+    best += ratios.best / static_cast<double>(std::size(kTexts));
+  }
+  EXPECT_GE(best, 0.95);
+}
+
+// One short text with an engine that knows nothing yet, on a machine whose
+// first passes of each kind are slow: against plain decoding, and the window
+// that is best for all such texts.
+Ratios simulate_short(SimulatedCosts costs, const Texts& texts, bool samples) {
+  constexpr int kRuns = 40;
+  costs.cold_draft = 3;
+  costs.cold_verify = 1.4;
+  if (!samples) costs.draft = 0.02;
+  double time = 0;
+  std::vector<double> fixed(AdaptiveWindow::kLargest);  // k = 1, 2, ...
+  for (int seed = 0; seed < kRuns; ++seed) {
+    const auto simulation = [&] {
+      return WindowSimulation(costs, {texts.acceptance, samples, 240, 1},
+                              static_cast<std::uint64_t>(seed));
+    };
+    AdaptiveWindow policy(1);
+    time += simulation().time(policy);
+    for (size_t i = 0; i < fixed.size(); ++i) {
+      fixed[i] += simulation().time(static_cast<std::int64_t>(i + 1));
+    }
+  }
+  return {fixed[0] / time, *std::ranges::min_element(fixed) / time};
+}
+
+TEST_P(AdaptiveWindowOn, LosesLittleInFindingOut) {
+  const auto [machine, samples] = GetParam();
+  double best = 0;
+  for (const Texts& texts : kTexts) {
+    const Ratios ratios =
+        simulate_short(machines()[machine].costs, texts, samples);
+    EXPECT_GE(ratios.plain, 0.975) << texts.name;
+    EXPECT_GE(ratios.best, 0.85) << texts.name;
+    best += ratios.best / static_cast<double>(std::size(kTexts));
+  }
+  EXPECT_GE(best, samples ? 0.965 : 0.93);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Machines, AdaptiveWindowOn,
+    testing::Combine(testing::Range<size_t>(0, 6), testing::Bool()),
+    [](const auto& test) {
+      return std::string(machines()[std::get<0>(test.param)].name) +
+             (std::get<1>(test.param) ? "Samples" : "Copies");
+    });
+
+// A source that cannot pay, on a text without end: what is lost is a share of
+// the time, and not more of it the longer it takes.
+TEST(AdaptiveWindow, TriesAreBounded) {
+  SimulatedTexts texts;
+  texts.acceptance = [](std::int64_t) { return 0.0; };
+  texts.texts = 1;
+  for (const std::int64_t tokens : {2000, 20000}) {
+    texts.tokens = tokens;
+    WindowSimulation simulation(machines()[3].costs, texts, 7);
+    AdaptiveWindow policy(1);
+    const double lost = simulation.time(policy) - static_cast<double>(tokens);
+    EXPECT_LT(lost, 0.016 * static_cast<double>(tokens) + 8);
+    EXPECT_GT(lost, 0.005 * static_cast<double>(tokens)) << "it gave up";
+  }
+}
+
+SequenceOptions one_token() {
+  SequenceOptions options;
+  options.prompt = {0};
+  return options;
+}
+
+// An iteration of one sequence whose draft is accepted whole, on a machine with
+// these costs. Returns how much was drafted.
+std::int64_t iterate(AdaptiveWindow& policy, const Sequence& sequence,
+                     const std::function<double(std::int64_t)>& verify) {
+  DraftGuide& guide = policy.plan(sequence, 1);
+  const std::int64_t most = guide.most();
+  std::int64_t drafted = 0;
+  while (drafted < most && (drafted++, guide.drafted(0.9))) {
+  }
+  const WindowOutcome outcome = {&sequence, drafted, drafted, drafted};
+  policy.observe({{&outcome, 1},
+                  1e-4 * static_cast<double>(drafted),
+                  1e-3 * verify(1 + drafted),
+                  false});
+  return drafted;
+}
+
+std::int64_t longest_of(int iterations, AdaptiveWindow& policy,
+                        const Sequence& sequence,
+                        const std::function<double(std::int64_t)>& verify) {
+  std::int64_t longest = 0;
+  for (int i = 0; i < iterations; ++i) {
+    longest = std::max(longest, iterate(policy, sequence, verify));
+  }
+  return longest;
+}
+
+// Windows fixed by requests say nothing about drafts.
+TEST(AdaptiveWindow, WarmsUpAlsoWhereOthersOnlyDecoded) {
+  const Sequence plain(one_token());
+  const Sequence sequence(one_token());
+  AdaptiveWindow policy(1);
+  const WindowOutcome outcome = {&plain, 0, 0, 0};
+  for (int i = 0; i < 200; ++i) policy.observe({{&outcome, 1}, 0, 1e-3, false});
+  std::vector<std::int64_t> drafted;
+  for (int i = 0; i < 6; ++i)
+    drafted.push_back(iterate(policy, sequence, line(0.02)));
+  EXPECT_EQ(drafted, (std::vector<std::int64_t>{3, 0, 2, 0, 1, 3}));
+}
+
+// A machine that was busy while the first windows were tried: they look dear,
+// but not for ever.
+TEST(AdaptiveWindow, WhatLookedDearIsLookedAtAgain) {
+  const Sequence sequence(one_token());
+  AdaptiveWindow policy(1);
+  longest_of(6, policy, sequence, line(1));
+  EXPECT_GT(longest_of(300, policy, sequence, line(0.02)), 7);
+}
+
+// Also where the best window so far gains so little that every seventh pass is
+// a plain one.
+TEST(AdaptiveWindow, PlainPassesDoNotStandInForLooks) {
+  const Sequence sequence(one_token());
+  AdaptiveWindow policy(1);
+  longest_of(6, policy, sequence, table({1, 1.8, 3, 4.2}));
+  const auto verify = [](std::int64_t rows) { return rows == 1 ? 1 : 1.8; };
+  EXPECT_GT(longest_of(200, policy, sequence, verify), 7);
+}
+
+// From three rows on a pass costs much, but no more for longer windows. Only
+// long ones are better than one token, and the longest are not allowed yet:
+// what they would gain must not keep the others from being used.
+TEST(AdaptiveWindow, WindowsThatAreNotAllowedYetSetNoRate) {
+  const Sequence sequence(one_token());
+  AdaptiveWindow policy(1);
+  const auto verify = [](std::int64_t rows) {
+    return rows == 1 ? 1.0 : rows == 2 ? 1.1 : 4.0;
+  };
+  EXPECT_EQ(longest_of(40, policy, sequence, verify), 15);
+}
+
+// What `policy` would draft for a sequence from each source, by itself.
+std::vector<std::int64_t> offers(AdaptiveWindow& policy,
+                                 const Sequence& sequence, size_t sources,
+                                 std::int64_t batch) {
+  DraftGuide& guide = policy.plan(sequence, batch);
+  std::vector<std::int64_t> lengths;
+  for (size_t i = 0; i < sources; ++i) lengths.push_back(guide.ask(i));
+  return lengths;
+}
+
+// Two sources: where the first guesses badly and the second well, the second
+// gets to draft.
+TEST(AdaptiveWindow, ASourceCompetesWithThoseBehindIt) {
+  const Sequence sequence(one_token());
+  AdaptiveWindow policy(2);
+  std::int64_t asked_first = 0;
+  for (int i = 0; i < 300; ++i) {
+    DraftGuide& guide = policy.plan(sequence, 1);
+    size_t source = 0;
+    std::int64_t length = guide.ask(0);
+    if (length == 0) length = guide.ask(source = 1);
+    if (i >= 100 && source == 0) ++asked_first;
+    std::int64_t drafted = 0;
+    while (drafted < length && (drafted++, guide.drafted(0.9))) {
+    }
+    // The first gets one token right, the second all.
+    const WindowOutcome outcome = {
+        &sequence, drafted, drafted,
+        source == 1 ? drafted : std::min(drafted, i % 2l)};
+    policy.observe({{&outcome, 1},
+                    1e-4 * static_cast<double>(drafted),
+                    1e-3 + 1e-5 * static_cast<double>(drafted),
+                    false});
+  }
+  EXPECT_LT(asked_first, 60);
+  EXPECT_GT(offers(policy, sequence, 2, 1)[1], 7);
+}
+
+// In a batch a row more costs more of a pass: windows get shorter, or vanish.
+TEST(AdaptiveWindow, ABatchThatComputesMoreThanItReadsDraftsLess) {
+  const Sequence first(one_token());
+  const Sequence second(one_token());
+  AdaptiveWindow policy(1);
+  for (int i = 0; i < 300; ++i) {
+    for (const std::int64_t batch : {1, 8}) {
+      const Sequence& sequence = batch == 1 ? first : second;
+      DraftGuide& guide = policy.plan(sequence, batch);
+      const std::int64_t drafted = guide.most();
+      for (std::int64_t j = 0; j < drafted; ++j) guide.drafted(0.8);
+      std::vector<WindowOutcome> outcomes(
+          static_cast<size_t>(batch),
+          {&sequence, drafted, drafted, (3 * drafted + 2) / 4});
+      const auto rows = static_cast<double>(batch * (1 + drafted));
+      policy.observe({outcomes, 1e-4 * static_cast<double>(drafted),
+                      rows <= 8 ? 1e-3 : 1e-3 * rows / 8, false});
+    }
+  }
+  EXPECT_GT(policy.plan(first, 1).most(), 3);
+  EXPECT_LE(policy.plan(second, 8).most(), 1);
+}
+
+}  // namespace
+}  // namespace pilotfish
