@@ -27,6 +27,7 @@
 #include "kernels/linear.h"
 #include "kernels/packed_matrix.h"
 #include "lab/plan/memory_probe.h"
+#include "pilotfish/spread.h"
 #include "tensor/testing.h"
 
 namespace pilotfish {
@@ -111,13 +112,6 @@ void linear_layer(benchmark::State& state, const Kernels& kernels, DType dtype,
   state.counters["flop/s"] = benchmark::Counter(
       static_cast<double>(2 * m * layer.weights().rows * kColumns),
       benchmark::Counter::kIsIterationInvariantRate);
-}
-
-double median(std::vector<double> values) {
-  const auto middle =
-      values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
 }
 
 void verification(benchmark::State& state, const Kernels& kernels, DType dtype,

@@ -22,7 +22,7 @@ int main(int argc, char** argv) try {
   };
   const auto result = engine.generate(request, print);
   std::fprintf(stderr, "\n%.2f tokens a pass\n",
-               result.stats.mean_acceptance_length);
+               result.stats.summary.tokens_per_pass());
 } catch (const std::exception& error) {
   std::fprintf(stderr, "generate: %s\n", error.what());
   return 1;

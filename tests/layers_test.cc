@@ -55,6 +55,7 @@ const std::map<std::string, std::string> kPublic = {
     {"token.h", "base"},
     {"threads.h", "base"},
     {"random.h", "base"},
+    {"spread.h", "base"},
     {"dtype.h", "tensor"},
     {"model_config.h", "model"},
     {"kv_cache.h", "model"},
@@ -69,6 +70,7 @@ const std::map<std::string, std::string> kPublic = {
     {"scorer.h", "speculative"},
     {"speedup.h", "speculative"},
     {"window.h", "speculative"},
+    {"iteration_summary.h", "engine"},
     {"engine.h", "engine"},
 };
 

@@ -12,6 +12,7 @@
 
 #include "pilotfish/acceptor.h"
 #include "pilotfish/iteration.h"
+#include "pilotfish/iteration_summary.h"
 #include "pilotfish/model.h"
 #include "pilotfish/sampling.h"
 #include "pilotfish/token.h"
@@ -47,18 +48,11 @@ struct GenerationStats {
   std::int64_t generated_tokens = 0;
   double ttft_seconds = 0;    // from submission to the first token
   double decode_seconds = 0;  // from the first iteration's end to the last's
-  // Time per output token: each iteration's time over its emitted tokens,
-  // weighted by tokens. The first iteration, which encodes the prompt, is out.
-  double tpot_median_seconds = 0;
-  double tpot_p99_seconds = 0;
-  // Generated after the first iteration, over decode_seconds.
+  // Generated after the first iteration, over decode_seconds: by the clock, so
+  // the time that callbacks take counts.
   double tokens_per_second = 0;
-  double mean_acceptance_length = 0;  // tokens emitted an iteration
-  double acceptance_rate = 0;         // accepted over drafted
-  // [i]: of the times a token was drafted at place i of the window, the share
-  // accepted.
-  std::vector<double> acceptance_per_position;
   std::vector<IterationStats> iterations;
+  IterationSummary summary;  // of `iterations`
 };
 
 struct Generation {

@@ -2,57 +2,20 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cmath>
-#include <cstddef>
 #include <utility>
 
 #include "cli/drafting.h"
+#include "pilotfish/spread.h"
 
 namespace pilotfish::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Medians over the iterations that decode; the first also encodes the prompt,
-// and counts where there is no other.
-struct PassTimes {
-  double draft;
-  double verify;
-};
-PassTimes pass_times(const GenerationStats& stats) {
-  std::vector<double> draft;
-  std::vector<double> verify;
-  const size_t first = stats.iterations.size() > 1 ? 1 : 0;
-  for (size_t i = first; i < stats.iterations.size(); ++i) {
-    draft.push_back(stats.iterations[i].draft_seconds);
-    verify.push_back(stats.iterations[i].verify_seconds);
-  }
-  return {median(std::move(draft)), median(std::move(verify))};
-}
-
-// Mean of the windows drafted, and the share of passes without a draft. The
-// first iteration encodes the prompt, and drafts nothing.
-struct Windows {
-  double mean = 1;
-  double plain = 0;
-};
-Windows windows_of(const GenerationStats& stats) {
-  const auto all = static_cast<double>(stats.iterations.size()) - 1;
-  if (all < 1) return {};
-  Windows windows;
-  for (size_t i = 1; i < stats.iterations.size(); ++i) {
-    const std::int64_t drafted = stats.iterations[i].drafted;
-    windows.mean += static_cast<double>(drafted) / all;
-    windows.plain += (drafted == 0 ? 1 : 0) / all;
-  }
-  return windows;
-}
-
-std::string windows_text(std::int64_t window, const GenerationStats& stats) {
-  const Windows windows = windows_of(stats);
+std::string windows_text(std::int64_t window, const IterationSummary& summary) {
   return fmt::format("{}, {:.2f} in the mean, {:.0f} % of the passes plain",
-                     window_text(window), windows.mean, 100 * windows.plain);
+                     window_text(window), summary.mean_window(),
+                     100 * summary.plain_share());
 }
 
 Json model_json(const Model& model) {
@@ -143,35 +106,17 @@ Json iterations_json(const GenerationStats& stats) {
 }
 
 Json timings_json(const GenerationStats& stats) {
-  const PassTimes times = pass_times(stats);
+  const IterationSummary& summary = stats.summary;
   return {{"ttft_seconds", stats.ttft_seconds},
           {"decode_seconds", stats.decode_seconds},
-          {"tpot_median_seconds", stats.tpot_median_seconds},
-          {"tpot_p99_seconds", stats.tpot_p99_seconds},
+          {"tpot_median_seconds", quantile(summary.token_seconds, 0.5)},
+          {"tpot_p99_seconds", quantile(summary.token_seconds, 0.99)},
           {"tokens_per_second", stats.tokens_per_second},
-          {"draft_seconds_per_pass", times.draft},
-          {"verify_seconds_per_pass", times.verify}};
+          {"draft_seconds_per_pass", median(summary.draft_seconds)},
+          {"verify_seconds_per_pass", median(summary.verify_seconds)}};
 }
 
 }  // namespace
-
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  const auto middle =
-      values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
-double quantile(std::vector<double> values, double share) {
-  if (values.empty()) return 0;
-  std::ranges::sort(values);
-  const double place = share * static_cast<double>(values.size() - 1);
-  const auto below = static_cast<size_t>(place);
-  const size_t above = std::min(below + 1, values.size() - 1);
-  return std::lerp(values[below], values[above],
-                   place - static_cast<double>(below));
-}
 
 std::string format_bytes(std::int64_t bytes) {
   constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
@@ -207,7 +152,7 @@ std::string acceptor_text(const Session& session) {
 std::string statistics_text(const Session& session, const Engine& engine,
                             std::int64_t window, const Generation& generation) {
   const GenerationStats& stats = generation.stats;
-  const PassTimes times = pass_times(stats);
+  const IterationSummary& summary = stats.summary;
   std::string text;
   const auto line = [&text](std::string_view name, const std::string& value) {
     text += fmt::format("{}{:<12}{}", text.empty() ? "" : "\n", name, value);
@@ -218,25 +163,27 @@ std::string statistics_text(const Session& session, const Engine& engine,
   line("generated",
        fmt::format("{} tokens, ended by {}", stats.generated_tokens,
                    finish_reason_name(generation.finish_reason)));
-  line("speed", fmt::format("{:.1f} tokens/s, {} a token (median), {} (p99)",
-                            stats.tokens_per_second,
-                            format_seconds(stats.tpot_median_seconds),
-                            format_seconds(stats.tpot_p99_seconds)));
+  line("speed",
+       fmt::format("{:.1f} tokens/s, {} a token (median), {} (p99)",
+                   stats.tokens_per_second,
+                   format_seconds(quantile(summary.token_seconds, 0.5)),
+                   format_seconds(quantile(summary.token_seconds, 0.99))));
   if (!session.drafters.empty()) {
-    line(
-        "acceptance",
-        fmt::format("{:.2f} tokens a pass, {:.1f} % of the drafted",
-                    stats.mean_acceptance_length, 100 * stats.acceptance_rate));
+    line("acceptance",
+         fmt::format("{:.2f} tokens a pass, {:.1f} % of the drafted",
+                     summary.tokens_per_pass(),
+                     100 * summary.acceptance_rate()));
     std::string places;
-    for (const double rate : stats.acceptance_per_position) {
+    for (const double rate : summary.acceptance_by_place()) {
       places += fmt::format("{}{:.2f}", places.empty() ? "" : " ", rate);
     }
     if (!places.empty()) line("  by place", places);
     line("passes",
-         fmt::format("{}, each {} to draft and {} to verify",
-                     stats.iterations.size(), format_seconds(times.draft),
-                     format_seconds(times.verify)));
-    line("window", windows_text(window, stats));
+         fmt::format("{} after the prompt, each {} to draft and {} to verify",
+                     summary.passes,
+                     format_seconds(median(summary.draft_seconds)),
+                     format_seconds(median(summary.verify_seconds))));
+    line("window", windows_text(window, summary));
     line("drafter", drafters_text(session.drafters));
     if (session.tree_width > 1) {
       line("  tree",
@@ -244,9 +191,9 @@ std::string statistics_text(const Session& session, const Engine& engine,
     }
     line("acceptor", acceptor_text(session));
   } else {
-    line("passes",
-         fmt::format("{} of {}, no draft model", stats.iterations.size(),
-                     format_seconds(times.verify)));
+    line("passes", fmt::format("{} after the prompt, each {}, no draft model",
+                               summary.passes,
+                               format_seconds(median(summary.verify_seconds))));
   }
   line("kv cache",
        fmt::format("{} for {} positions", format_bytes(engine.kv_cache_bytes()),
@@ -281,12 +228,12 @@ nlohmann::ordered_json generation_json(const Session& session,
   json["synthetic"] = session.synthetic;
   json["seed"] = request.sampling.seed;
   json["settings"] = settings_json(session, engine, request);
-  json["mean_window"] = windows_of(stats).mean;
+  json["mean_window"] = stats.summary.mean_window();
   json["iterations"] = iterations_json(stats);
   json["timings"] = timings_json(stats);
-  json["acceptance"] = {{"mean_length", stats.mean_acceptance_length},
-                        {"rate", stats.acceptance_rate},
-                        {"per_position", stats.acceptance_per_position}};
+  json["acceptance"] = {{"mean_length", stats.summary.tokens_per_pass()},
+                        {"rate", stats.summary.acceptance_rate()},
+                        {"per_position", stats.summary.acceptance_by_place()}};
   json["kv_cache_bytes"] = engine.kv_cache_bytes();
   return json;
 }

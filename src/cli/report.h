@@ -17,10 +17,6 @@ std::string format_bytes(std::int64_t bytes);
 std::string parameters_text(std::int64_t parameters);
 // "1.63 ms"
 std::string format_seconds(double seconds);
-// The upper one of an even number; 0 for none.
-double median(std::vector<double> values);
-// Between the two nearest values; 0 for none. Requires: 0 <= share <= 1.
-double quantile(std::vector<double> values, double share);
 
 // "block (lossless)"
 std::string acceptor_text(const Session& session);

@@ -326,7 +326,7 @@ Markup acceptance_plot(const GenerationStats& stats) {
   plot.y_title = "% of those drafted there";
   plot.y_bound = 100;
   PlotLine line;
-  for (const double rate : stats.acceptance_per_position) {
+  for (const double rate : stats.summary.acceptance_by_place()) {
     const double percent = 100 * rate;
     line.points.push_back({static_cast<double>(line.points.size() + 1), percent,
                            percent, percent});
@@ -361,7 +361,8 @@ Markup course_plot(const View& view) {
 Markup plots(const View& view) {
   Markup drawn = yield_plot(view) + course_plot(view);
   const GenerationStats& stats = view.trace.generation.stats;
-  if (!stats.acceptance_per_position.empty()) drawn += acceptance_plot(stats);
+  if (!stats.summary.acceptance_by_place().empty())
+    drawn += acceptance_plot(stats);
   return element("div", {{"class", "plots"}}, drawn);
 }
 
@@ -369,11 +370,13 @@ Markup headline(const Generation& generation) {
   const GenerationStats& stats = generation.stats;
   return headline_figures(
       {{"tokens generated", fmt::format("{}", stats.generated_tokens)},
-       {"tokens a pass", fmt::format("{:.2f}", stats.mean_acceptance_length)},
+       {"tokens a pass",
+        fmt::format("{:.2f}", stats.summary.tokens_per_pass())},
        {"of the drafted accepted",
-        fmt::format("{:.1f} %", 100 * stats.acceptance_rate)},
+        fmt::format("{:.1f} %", 100 * stats.summary.acceptance_rate())},
        {"tokens a second", fmt::format("{:.1f}", stats.tokens_per_second)},
-       {"a token (median)", format_seconds(stats.tpot_median_seconds)},
+       {"a token (median)",
+        format_seconds(quantile(stats.summary.token_seconds, 0.5))},
        {"to the first token", format_seconds(stats.ttft_seconds)}});
 }
 

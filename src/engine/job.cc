@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/statistics.h"
-
 namespace pilotfish {
 namespace {
 
@@ -28,6 +26,18 @@ SequenceOptions sequence_options(Request request,
   options.logprobs = request.logprobs;
   options.keep_proposals = request.keep_proposals;
   return options;
+}
+
+// A stop string ends a text inside a window: the tokens behind it do not count.
+std::vector<IterationStats> cut(std::span<const IterationStats> iterations,
+                                std::int64_t generated) {
+  std::vector<IterationStats> kept(iterations.begin(), iterations.end());
+  for (IterationStats& iteration : kept) {
+    iteration.emitted = std::min(iteration.emitted, generated);
+    iteration.accepted = std::min(iteration.accepted, iteration.emitted);
+    generated -= iteration.emitted;
+  }
+  return kept;
 }
 
 }  // namespace
@@ -103,12 +113,24 @@ Generation Job::result() {
   text_ += held_back();  // of a request that was cancelled
   result.text = std::move(text_);
   result.finish_reason = sequence_.finish_reason();
-  result.stats =
-      summarise(sequence_.iterations(), sequence_.prompt_size(),
-                sequence_.generated_size(),
-                tokens.empty() ? 0 : seconds_between(submitted_, first_),
-                tokens.empty() ? 0 : seconds_between(first_, last_));
+  result.stats = statistics();
   return result;
+}
+
+GenerationStats Job::statistics() const {
+  GenerationStats stats;
+  stats.prompt_tokens = sequence_.prompt_size();
+  stats.generated_tokens = sequence_.generated_size();
+  stats.iterations = cut(sequence_.iterations(), stats.generated_tokens);
+  stats.summary.add(stats.iterations);
+  if (stats.generated_tokens == 0) return stats;
+  stats.ttft_seconds = seconds_between(submitted_, first_);
+  stats.decode_seconds = seconds_between(first_, last_);
+  if (stats.decode_seconds > 0) {
+    stats.tokens_per_second =
+        static_cast<double>(stats.summary.tokens) / stats.decode_seconds;
+  }
+  return stats;
 }
 
 }  // namespace pilotfish

@@ -44,6 +44,7 @@ class Job {
   std::string text_of(Token token);
   std::string held_back();
   void hand_on(Token token, Origin origin, const std::string& text);
+  GenerationStats statistics() const;
 
   RequestId id_;
   OnPiece on_piece_;

@@ -11,8 +11,8 @@
 #include "pilotfish/dtype.h"
 #include "pilotfish/lab/machine.h"
 #include "pilotfish/lab/plan.h"
-#include "pilotfish/lab/spread.h"
 #include "pilotfish/model.h"
+#include "pilotfish/spread.h"
 #include "pilotfish/threads.h"
 
 // How fast models run on this machine, and how close that is to what the

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "pilotfish/lab/spread.h"
+#include "pilotfish/spread.h"
 
 namespace pilotfish {
 

@@ -14,15 +14,6 @@
 namespace pilotfish {
 namespace {
 
-TEST(Spread, IsMedianAndTenths) {
-  const Spread spread = spread_of({11, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
-  EXPECT_DOUBLE_EQ(spread.median, 6);
-  EXPECT_DOUBLE_EQ(spread.p10, 2);
-  EXPECT_DOUBLE_EQ(spread.p90, 10);
-  EXPECT_DOUBLE_EQ(spread_of({3, 1}).median, 2);
-  EXPECT_DOUBLE_EQ(spread_of({4}).p90, 4);
-}
-
 TEST(Alternation, TimesEveryWorkRightAfterTheBase) {
   std::string order;
   Alternation turns([&] { order += 'b'; });

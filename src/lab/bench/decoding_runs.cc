@@ -17,30 +17,14 @@ namespace {
 class Runs {
  public:
   void add(const GenerationStats& stats) {
-    std::vector<double> verify;
-    double passes = 0;  // seconds in models
-    double all = 0;
-    double drafting = 0;
-    std::int64_t drafted = 0;
-    for (size_t i = 1; i < stats.iterations.size(); ++i) {
-      const IterationStats& iteration = stats.iterations[i];
-      verify.push_back(iteration.verify_seconds);
-      passes += iteration.draft_seconds + iteration.verify_seconds;
-      all += iteration.total_seconds;
-      drafting += iteration.draft_seconds;
-      drafted += iteration.drafted;
-      accepted_ += iteration.accepted;
-      judged_ += std::min(iteration.drafted, iteration.accepted + 1);
-      emitted_ += iteration.emitted;
-      ++iterations_;
-    }
-    drafted_ += drafted;
+    const IterationSummary& run = stats.summary;
     tokens_per_second_.push_back(stats.tokens_per_second);
-    verify_.push_back(spread_of(std::move(verify)).median);
-    bookkeeping_.push_back(1 - passes / all);
-    if (drafted > 0) {
-      draft_row_.push_back(drafting / static_cast<double>(drafted));
+    verify_.push_back(median(run.verify_seconds));
+    bookkeeping_.push_back(run.bookkeeping_share());
+    if (run.drafted > 0) {
+      draft_row_.push_back(run.draft_seconds_per_drafted());
     }
+    all_.add(run);
   }
 
   double latest() const { return tokens_per_second_.back(); }
@@ -48,29 +32,15 @@ class Runs {
     return {spread_of(tokens_per_second_), spread_of(verify_),
             spread_of(bookkeeping_)};
   }
-  Spread draft_row_seconds() const {
-    return draft_row_.empty() ? Spread{} : spread_of(draft_row_);
-  }
-  double acceptance() const { return share(accepted_, drafted_); }
-  // Of a token that was judged: those behind a rejected one are not.
-  double acceptance_per_token() const { return share(accepted_, judged_); }
-  double tokens_per_pass() const { return share(emitted_, iterations_); }
+  Spread draft_row_seconds() const { return spread_of(draft_row_); }
+  const IterationSummary& all() const { return all_; }
 
  private:
-  static double share(std::int64_t part, std::int64_t whole) {
-    return whole == 0 ? 0
-                      : static_cast<double>(part) / static_cast<double>(whole);
-  }
-
   std::vector<double> tokens_per_second_;
   std::vector<double> verify_;       // seconds
   std::vector<double> bookkeeping_;  // share
   std::vector<double> draft_row_;    // seconds
-  std::int64_t drafted_ = 0;
-  std::int64_t accepted_ = 0;
-  std::int64_t judged_ = 0;
-  std::int64_t emitted_ = 0;
-  std::int64_t iterations_ = 0;
+  IterationSummary all_;
 };
 
 class DecodingBench {
@@ -144,10 +114,10 @@ class DecodingBench {
                             .decoding = runs.speed(),
                             .speedup = speedup,
                             .draft_row_seconds = runs.draft_row_seconds(),
-                            .acceptance = runs.acceptance(),
-                            .tokens_per_pass = runs.tokens_per_pass()};
-    const double acceptance =
-        options_.synthetic_acceptance.value_or(runs.acceptance_per_token());
+                            .acceptance = runs.all().acceptance_rate(),
+                            .tokens_per_pass = runs.all().tokens_per_pass()};
+    const double acceptance = options_.synthetic_acceptance.value_or(
+        runs.all().acceptance_per_token());
     SpeculationCosts costs{
         result.draft_row_seconds.median / report_.pass_seconds.median,
         std::vector<double>(static_cast<size_t>(window), 1)};

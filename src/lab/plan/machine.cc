@@ -17,7 +17,7 @@
 #include "lab/plan/memory_probe.h"
 #include "lab/plan/timed_model.h"
 #include "lab/plan/timing.h"
-#include "pilotfish/lab/spread.h"
+#include "pilotfish/spread.h"
 
 namespace pilotfish {
 namespace {

@@ -43,6 +43,7 @@ DistributionResult test_sampled_texts(const SelfcheckPair& models,
 
   DistributionResult result;
   result.texts = texts;
+  IterationSummary iterations;
   std::vector<double> counts(cells.probabilities().size());
   decode_all(
       decoder, static_cast<std::uint64_t>(texts), kTogether,
@@ -58,11 +59,10 @@ DistributionResult test_sampled_texts(const SelfcheckPair& models,
       },
       [&](const Sequence& sequence) {
         ++counts[cells.cell_of(sequence.generated())];
-        for (const IterationStats& iteration : sequence.iterations()) {
-          result.drafted += iteration.drafted;
-          result.accepted += iteration.accepted;
-        }
+        iterations.add(sequence.iterations());
       });
+  result.drafted = iterations.drafted;
+  result.accepted = iterations.accepted;
   const ChiSquare test = chi_square(counts, cells.probabilities());
   result.statistic = test.statistic;
   result.degrees = test.degrees;
