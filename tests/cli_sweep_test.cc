@@ -54,10 +54,48 @@ TEST_F(SweepTest, CountsWhatItRan) {
     EXPECT_GE(tokens, passes);
     EXPECT_LE(tokens, passes * window);
     EXPECT_EQ(setting["acceptance_per_position"].size(), window - 1);
+    EXPECT_EQ(setting["drafted_per_position"].size(), window - 1);
+    EXPECT_LE(setting["drafted_per_position"][0], setting["passes"]);
     EXPECT_DOUBLE_EQ(setting["speedup"],
                      setting["plain_seconds_per_token"].get<double>() /
                          setting["seconds_per_token"].get<double>());
     EXPECT_GT(setting["verify_cost"], 0.0);
+    const Json& split = setting["seconds_per_token_split"];
+    EXPECT_NEAR(split["draft"].get<double>() + split["verify"].get<double>() +
+                    split["bookkeeping"].get<double>(),
+                setting["seconds_per_token"].get<double>(), 1e-12);
+  }
+}
+
+TEST_F(SweepTest, GroupsHaveTheSettingsThatDifferByWindowAlone) {
+  const ProgramResult result =
+      sweep({"--json", "--windows", "2,3", "--temperatures", "0,1",
+             "--drafters", "model,ngram+model", "--most-prompts", "1"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const Json json = Json::parse(result.out);
+  ASSERT_EQ(json["settings"].size(), 8);
+  ASSERT_EQ(json["groups"].size(), 4);
+  for (size_t i = 0; i < 4; ++i) {
+    const Json& group = json["groups"][i];
+    EXPECT_EQ(group["settings"], Json({2 * i, 2 * i + 1}));
+    EXPECT_EQ(group["drafters"],
+              i < 2 ? Json({"model"}) : Json({"ngram", "model"}));
+    EXPECT_EQ(group["temperature"], static_cast<double>(i % 2));
+    std::int64_t plain_tokens = 0;
+    for (const Json& index : group["settings"]) {
+      const Json& setting = json["settings"][index.get<size_t>()];
+      for (const char* shared :
+           {"drafters", "acceptor", "temperature", "acceptance_per_token"}) {
+        EXPECT_EQ(setting[shared], group[shared]) << shared;
+      }
+      plain_tokens += 23;  // of one prompt
+    }
+    EXPECT_EQ(group["plain"]["tokens"], plain_tokens);
+  }
+  if (json["best_setting"].is_null()) return;
+  for (const Json& setting : json["settings"]) {
+    EXPECT_LE(setting["speedup"],
+              json["settings"][json["best_setting"].get<size_t>()]["speedup"]);
   }
 }
 

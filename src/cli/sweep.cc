@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,8 +19,6 @@
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/sweep_command.h"
-#include "cli/sweep_measure.h"
-#include "cli/sweep_page.h"
 #include "cli/sweep_report.h"
 #include "cli/terminal.h"
 #include "pilotfish/error.h"
@@ -27,7 +26,7 @@
 namespace pilotfish::cli {
 namespace {
 
-struct SweepOptions {
+struct SweepFlags {
   DecodingOptions decoding;
   std::string prompts_file;
   std::vector<std::string> windows = {"2", "3", "4", "5", "6", "7", "8"};
@@ -45,7 +44,7 @@ std::vector<DrafterKind> drafters_named(std::string name) {
 }
 
 // Flags to open a session with: all that any setting needs.
-DecodingOptions decoding_of(const SweepOptions& options) {
+DecodingOptions decoding_of(const SweepFlags& options) {
   DecodingOptions decoding = options.decoding;
   std::vector<std::string_view> all;
   for (const std::string& name : options.drafters) {
@@ -59,8 +58,8 @@ DecodingOptions decoding_of(const SweepOptions& options) {
   return decoding;
 }
 
-std::vector<Setting> settings_of(const SweepOptions& options,
-                                 const Session& session) {
+std::vector<SweepSetting> settings_of(const SweepFlags& options,
+                                      const Session& session) {
   std::vector<std::vector<DrafterKind>> drafters;
   for (const std::string& name : options.drafters) {
     drafters.push_back(drafters_named(name));
@@ -72,12 +71,12 @@ std::vector<Setting> settings_of(const SweepOptions& options,
   if (temperatures.empty()) {
     temperatures = {options.decoding.sampling.params.temperature};
   }
-  std::vector<Setting> settings;
+  std::vector<SweepSetting> settings;
   std::vector<std::int64_t> windows;
   for (const std::string& text : options.windows) {
     windows.push_back(parse_window("--windows", text));
   }
-  std::ranges::sort(windows);  // kAutoWindow first, as SettingGroup wants it
+  std::ranges::sort(windows);  // kAutoWindow first, as SweepGroup wants it
   for (const auto& drafter : drafters) {
     for (const std::string& acceptor : acceptors) {
       for (const double temperature : temperatures) {
@@ -90,7 +89,7 @@ std::vector<Setting> settings_of(const SweepOptions& options,
   return settings;
 }
 
-void check(const SweepOptions& options) {
+void check(const SweepFlags& options) {
   for (const std::string& text : options.windows) {
     const std::int64_t window = parse_window("--windows", text);
     if (window == kAutoWindow || (window >= 2 && window <= 64)) continue;
@@ -119,7 +118,7 @@ void check(const SweepOptions& options) {
 }
 
 // The prompt set that comes with the target, unless the user names one.
-std::string prompts_file(const SweepOptions& options, const Session& session) {
+std::string prompts_file(const SweepFlags& options, const Session& session) {
   if (!options.prompts_file.empty()) return options.prompts_file;
   const auto shipped = session.target->path() / "prompts.txt";
   std::error_code ignored;
@@ -129,7 +128,7 @@ std::string prompts_file(const SweepOptions& options, const Session& session) {
       "brings no prompts.txt)");
 }
 
-std::vector<std::vector<Token>> prompts_of(const SweepOptions& options,
+std::vector<std::vector<Token>> prompts_of(const SweepFlags& options,
                                            const Session& session) {
   PromptOptions source;
   source.prompts_file = prompts_file(options, session);
@@ -151,29 +150,33 @@ void print_table(const SweepRun& run) {
 }
 
 void print_best(const SweepRun& run) {
-  const Comparison* best = best_of(run.comparisons);
+  const SweepComparison* best = best_of(run.comparisons);
   write_out(fmt::format(
       "\nbest{}\n  {}\n",
       best ? fmt::format(" ({:.2f}x)", best->speedup()) : ": plain decoding",
       run.command));
 }
 
-void print_json(const SweepRun& run) {
-  nlohmann::ordered_json json;
-  json["model"] = run.session.target->path().string();
-  json["draft"] =
-      run.session.draft
-          ? nlohmann::ordered_json(run.session.draft->path().string())
-          : nlohmann::ordered_json(nullptr);
-  json["threads"] = run.session.threads;
-  json["prompts"] = run.prompts;
-  json["max_tokens"] = run.max_tokens;
-  json["settings"] = sweep_json(run.comparisons);
-  json["best"] = run.command;
-  write_out(dump(json));
+// Ctrl-C ends it with what there is.
+std::vector<SweepComparison> measure(
+    const SweepFlags& flags, const Session& session,
+    const std::vector<std::vector<Token>>& prompts) {
+  InterruptFlag interrupt;
+  Progress progress("measuring");
+  SweepOptions options;
+  options.engine =
+      engine_options(session, positions_for(flags.decoding, session, prompts));
+  options.request = make_request(session, flags.decoding);
+  options.prompts = prompts;
+  options.settings = settings_of(flags, session);
+  options.progress = [&](double done) {
+    progress.update(done);
+    return !interrupt.raised();
+  };
+  return sweep(session.target, session.draft, session.tokenizer, options);
 }
 
-void run(const SweepOptions& options, const CLI::App& command) {
+void run(const SweepFlags& options, const CLI::App& command) {
   check(options);
   std::optional<PartialFile> report;  // what cannot be written fails here
   if (!options.report.empty()) report.emplace(options.report);
@@ -184,21 +187,11 @@ void run(const SweepOptions& options, const CLI::App& command) {
         "another drafter (--drafters) there is only plain decoding");
   }
   const auto prompts = prompts_of(options, session);
-  SweepRun run{session, {}, prompts.size(), options.decoding.max_tokens};
-  {
-    InterruptFlag interrupt;
-    Progress progress("measuring");
-    run.comparisons =
-        measure(session, make_request(session, options.decoding),
-                positions_for(options.decoding, session, prompts), prompts,
-                settings_of(options, session), [&](double done) {
-                  progress.update(done);
-                  return !interrupt.raised();
-                });
-  }
+  SweepRun run{session, measure(options, session, prompts), prompts.size(),
+               options.decoding.max_tokens};
   run.command = best_command(command, session, best_of(run.comparisons));
   if (options.json) {
-    print_json(run);
+    write_out(dump(sweep_run_json(run)));
   } else {
     print_table(run);
   }
@@ -215,7 +208,7 @@ void add_sweep(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "sweep",
       "Measure what windows, drafters, acceptors and temperatures buy");
-  const auto options = std::make_shared<SweepOptions>();
+  const auto options = std::make_shared<SweepFlags>();
   options->decoding.max_tokens = 128;
   const std::string group = "Sweep";
   const auto list = [&](const char* name, auto& values, const char* what,

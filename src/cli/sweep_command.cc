@@ -61,7 +61,7 @@ std::string passed_on(const CLI::App& sweep, const Session& session,
   return text;
 }
 
-std::string setting_text(const Session& session, const Setting& setting) {
+std::string setting_text(const Session& session, const SweepSetting& setting) {
   std::string text;
   const Drafters& drafters = setting.drafters;
   if (contains(drafters, DrafterKind::kModel)) {
@@ -101,7 +101,7 @@ std::string shell_word(const std::string& word) {
 }
 
 std::string best_command(const CLI::App& sweep, const Session& session,
-                         const Comparison* best) {
+                         const SweepComparison* best) {
   std::string text =
       "pilotfish generate -m " + shell_word(session.target->path().string());
   text += best ? setting_text(session, best->setting) : " -d none";

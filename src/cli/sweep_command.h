@@ -4,7 +4,7 @@
 #include <string>
 
 #include "cli/session.h"
-#include "cli/sweep_measure.h"
+#include "pilotfish/lab/sweep.h"
 
 namespace CLI {
 class App;
@@ -16,7 +16,7 @@ namespace pilotfish::cli {
 // shell. `sweep` is the command as parsed: what it was told about models and
 // sampling is passed on.
 std::string best_command(const CLI::App& sweep, const Session& session,
-                         const Comparison* best);
+                         const SweepComparison* best);
 
 // A word as a POSIX shell reads it back.
 std::string shell_word(const std::string& word);

@@ -1,35 +1,36 @@
 #ifndef PILOTFISH_CLI_SWEEP_REPORT_H_
 #define PILOTFISH_CLI_SWEEP_REPORT_H_
 
-#include <nlohmann/json.hpp>
-#include <span>
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
-#include "cli/sweep_measure.h"
+#include "cli/session.h"
+#include "pilotfish/lab/sweep.h"
 
 namespace pilotfish::cli {
 
-// Comparisons that differ by their window alone, in the order measured; one of
-// an automatic window comes first.
-using SettingGroup = std::span<const Comparison>;
-// Those with a place on an axis of windows.
-SettingGroup fixed_windows(SettingGroup group);
-std::vector<SettingGroup> setting_groups(
-    const std::vector<Comparison>& comparisons);
-// acceptance_per_token of all of them together.
-double acceptance_per_token(SettingGroup group);
+struct SweepRun {
+  const Session& session;
+  std::vector<SweepComparison> comparisons;
+  size_t prompts = 0;
+  std::int64_t max_tokens = 0;
+  std::string command = {};  // the best setting's
+};
 
 // A table for each group, a line for each window; `colours`
 // sets off the best of each.
-std::string sweep_table(const std::vector<Comparison>& comparisons,
+std::string sweep_table(const std::vector<SweepComparison>& comparisons,
                         bool colours);
 
-// The fastest setting that was measured, or plain decoding where none beat it
-// (nullptr).
-const Comparison* best_of(SettingGroup comparisons);
+// All of it: what --json prints and the page holds.
+nlohmann::ordered_json sweep_run_json(const SweepRun& run);
 
-nlohmann::ordered_json sweep_json(const std::vector<Comparison>& comparisons);
+// An HTML page: what the best setting gains, plots, the table, how it was
+// measured, and last the command.
+std::string sweep_page(const SweepRun& run);
 
 }  // namespace pilotfish::cli
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/page/frame.h"
+#include "cli/session_facts.h"
 #include "pilotfish/engine.h"
 #include "pilotfish/tokenizer.h"
 

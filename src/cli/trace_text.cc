@@ -10,7 +10,6 @@ namespace pilotfish::cli {
 namespace {
 
 constexpr std::string_view kPartOfCharacter = "…";
-constexpr size_t kMostLabelBytes = 32;
 
 std::string text_of(const Tokenizer& tokenizer, TextStream& stream,
                     Token token) {
@@ -23,17 +22,6 @@ std::string text_of(const Tokenizer& tokenizer, TextStream& stream,
     return std::string(tokenizer.token_text(token));
   }
   return std::string(kPartOfCharacter);
-}
-
-std::string sign_of(char c) {
-  switch (c) {
-    case '\n':
-      return "↵";
-    case '\t':
-      return "⇥";
-    default:
-      return std::string(1, c);
-  }
 }
 
 }  // namespace
@@ -69,27 +57,6 @@ size_t whole_characters(const std::string& text, size_t most) {
     --length;
   }
   return length;
-}
-
-std::string token_label(const std::string& text) {
-  const size_t length = whole_characters(text, kMostLabelBytes);
-  std::string label;
-  for (const char c : text.substr(0, length)) label += sign_of(c);
-  if (label.ends_with(' ')) {
-    label.replace(label.size() - 1, 1, "␣");
-  }
-  if (label.starts_with(' ')) label.replace(0, 1, "␣");
-  return length < text.size() ? label + "…" : label;
-}
-
-std::string probability_text(double probability) {
-  if (probability == 0 || probability == 1) {
-    return fmt::format("{}", probability);
-  }
-  if (probability < 1e-4) return fmt::format("{:.0e}", probability);
-  std::string text = fmt::format("{:.2g}", probability);
-  if (text == "1") return ".99+";  // as near as that, and not 1
-  return text.starts_with("0.") ? text.substr(1) : text;
 }
 
 }  // namespace pilotfish::cli

@@ -28,13 +28,6 @@ std::vector<std::string> token_texts(const Tokenizer* tokenizer,
 // How many bytes of `text` make whole characters and are at most `most`.
 size_t whole_characters(const std::string& text, size_t most);
 
-// The text of a token alone, short and on one line: spaces at its ends and
-// line breaks as signs.
-std::string token_label(const std::string& text);
-
-// A probability in a few characters: "1", ".93", ".0041", "2e-07".
-std::string probability_text(double probability);
-
 }  // namespace pilotfish::cli
 
 #endif  // PILOTFISH_CLI_TRACE_TEXT_H_

@@ -1,0 +1,104 @@
+// The report of `pilotfish sweep`. Its data are what --json prints, and beside
+// that {models, facts} as people read them.
+
+const fixed = (digits, of) => (setting) => of(setting).toFixed(digits);
+
+// What is measured, the result first.
+const sweepResults = [
+  ["window", (setting) => setting.window],
+  ["speed-up", fixed(2, (setting) => setting.speedup)],
+  ["middle half", (setting) => setting.speedup_quartiles_of_prompts
+    .map((bound) => bound.toFixed(2)).join(" to ")],
+  ["tokens per pass", fixed(2, (setting) => setting.tokens_per_pass)],
+  ["accepted", (setting) => percent(setting.acceptance_rate)],
+  ["TPOT", (setting) => seconds(setting.seconds_per_token)],
+  ["plain TPOT", (setting) => seconds(setting.plain_seconds_per_token)],
+  ["verify", fixed(2, (setting) => setting.verify_cost)],
+  ["draft", fixed(2, (setting) => setting.draft_cost)],
+  ["predicted", fixed(2, (setting) => setting.speedup_predicted)],
+  ["α", fixed(2, (setting) => setting.acceptance_per_token)],
+  ["formula", (setting) => setting.speedup_formula?.toFixed(2) ?? "–"],
+].map(([name, cell]) => ({ name, cell, number: true }));
+
+// What a setting is, its window apart.
+const sweepTraits = [
+  { name: "drafter", cell: (setting) => draftersText(setting.drafters) },
+  { name: "acceptor", cell: (setting) => setting.acceptor },
+  { name: "temperature", cell: (setting) => setting.temperature, number: true },
+];
+
+// Traits that all settings share are said once, above the table.
+function sweepTable(settings, best) {
+  const varies = (trait) => settings.some((setting) =>
+    trait.cell(setting) !== trait.cell(settings[0]));
+  const shared = sweepTraits.filter((trait) => !varies(trait))
+    .map((trait) => `${trait.name} ${trait.cell(settings[0])}`);
+  return [
+    shared.length > 0
+      ? element("p", {}, `In all: ${shared.join(", ")}.`) : null,
+    element("p", { class: "soft" },
+      "verify, draft: median times per pass, in plain passes. predicted: " +
+      "tokens per pass over their sum. α: acceptance of a drafted token, one " +
+      "for all windows. formula: what α promises. middle half: of the " +
+      "speed-ups of single prompts."),
+    scrolling("The table, which may scroll", table("numbers",
+      [...sweepTraits.filter(varies), ...sweepResults], settings,
+      (_, i) => (i === best ? { class: "best" } : {}))),
+  ];
+}
+
+function bestSetting(sweep) {
+  const best = sweep.settings[sweep.best_setting];
+  if (!best) {
+    return element("p", { class: "lede" }, sweep.settings.length === 0
+      ? "Nothing was measured."
+      : "No setting that was measured beats plain decoding.");
+  }
+  const traits = sweepTraits.map((trait) =>
+    `${trait.name} ${trait.cell(best)}`);
+  return [
+    element("p", { class: "lede" },
+      `Best: ${[`k = ${best.window}`, ...traits].join(", ")}.`),
+    headlineFigures([
+      ["times plain decoding", best.speedup.toFixed(2)],
+      ["tokens per pass", best.tokens_per_pass.toFixed(2)],
+      ["of the drafted accepted", percent(best.acceptance_rate)],
+      ["per token", seconds(best.seconds_per_token)],
+      ["per token, plain", seconds(best.plain_seconds_per_token)],
+    ]),
+  ];
+}
+
+function howMeasured({ sweep, facts }) {
+  return factList([
+    ...facts,
+    ["Prompts",
+      `${sweep.prompts}, ${sweep.max_tokens} tokens generated for each`],
+    ["Order", "Every run right after plain decoding of the same prompt, so " +
+      "that both meet the machine in the same state"],
+    ["Counted", "Sums over all prompts, without the pass of each that " +
+      "encodes the prompt"],
+  ]);
+}
+
+function sweepReport(data) {
+  const { sweep } = data;
+  const groups = sweep.groups.map((group) => ({
+    ...group,
+    settings: group.settings.map((index) => sweep.settings[index]),
+  }));
+  const results = groups.length === 0 ? [] : [
+    section("plots", "By window", sweepPlots(groups)),
+    section("figures", "All figures",
+      sweepTable(sweep.settings, sweep.best_setting)),
+  ];
+  return {
+    title: `What speculation buys: ${data.models}`,
+    summary: bestSetting(sweep),
+    content: [
+      results,
+      section("setup", "How it was measured", howMeasured(data)),
+      section("best", "The best setting", commandBlock(sweep.best)),
+    ],
+  };
+}

@@ -1,0 +1,20 @@
+// node run.js PROGRAM: the reports that the program writes, in a browser.
+import process from "node:process";
+import { test } from "node:test";
+
+if (process.argv.length !== 3) {
+  console.error("usage: node run.js PROGRAM");
+  process.exit(2);
+}
+
+// The others wait for this one, so that what ends the browser after the last
+// test knows them all.
+let allAreRead;
+const read = new Promise((resolve) => {
+  allAreRead = resolve;
+});
+test("the tests are read", () => read);
+for (const name of ["words", "sweep", "trace", "hostile"]) {
+  await import(`./${name}.test.js`);
+}
+allAreRead();
