@@ -1,9 +1,8 @@
 #include "text/added_tokens.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "pilotfish/error.h"
-#include "text/quoted_text.h"
 #include "text/unicode_form.h"
 #include "text/utf8.h"
 

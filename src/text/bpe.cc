@@ -1,12 +1,12 @@
 #include "text/bpe.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <bit>
 #include <cassert>
 
 #include "pilotfish/error.h"
-#include "text/quoted_text.h"
+#include "text/unicode_form.h"
 #include "text/utf8.h"
 
 namespace pilotfish {

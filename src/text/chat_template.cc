@@ -1,9 +1,9 @@
 #include "pilotfish/chat_template.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "pilotfish/error.h"
-#include "text/jinja/json_reader.h"
+#include "text/jinja/json.h"
 #include "text/jinja/template.h"
 
 namespace pilotfish {

@@ -1,13 +1,14 @@
 #include "text/decoder.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <utility>
 
 #include "text/byte_level.h"
-#include "text/quoted_text.h"
-#include "text/replace.h"
+#include "text/json_node.h"
+#include "text/regex.h"
 #include "text/token_model.h"
+#include "text/unicode_form.h"
 #include "text/utf8.h"
 
 namespace pilotfish {

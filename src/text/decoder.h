@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "text/json_node.h"
-
 namespace pilotfish {
+
+class JsonNode;
 
 // The text of one token on its way back to plain text.
 struct DecodedPart {

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "pilotfish/error.h"
+#include "text/json_node.h"
+
 namespace pilotfish {
 namespace {
 

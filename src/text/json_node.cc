@@ -1,6 +1,6 @@
 #include "text/json_node.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace pilotfish {
 

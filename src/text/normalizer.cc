@@ -1,12 +1,12 @@
 #include "text/normalizer.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 
 #include "text/byte_level.h"
-#include "text/quoted_text.h"
-#include "text/replace.h"
+#include "text/json_node.h"
+#include "text/regex.h"
 #include "text/token_model.h"
 #include "text/unicode_form.h"
 

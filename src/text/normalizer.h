@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "text/json_node.h"
-
 namespace pilotfish {
+
+class JsonNode;
 
 // Rewrites a text before it is cut into tokens. Bytes that are no UTF-8 pass
 // through. Immutable and thread-safe.

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <memory>
 
+#include "pilotfish/error.h"
+#include "text/json_node.h"
 #include "text/test_vectors.h"
 #include "text/unicode_form.h"
 

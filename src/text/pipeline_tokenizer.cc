@@ -1,6 +1,6 @@
 #include "text/pipeline_tokenizer.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cassert>
 #include <unordered_map>

@@ -2,14 +2,16 @@
 #define PILOTFISH_TEXT_PRE_TOKENIZER_H_
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "text/json_node.h"
 #include "text/regex.h"
 
 namespace pilotfish {
+
+class JsonNode;
 
 // A text and the pieces of it that are encoded apart from each other, in order
 // and without overlap. Text outside every piece is dropped.
@@ -48,6 +50,19 @@ std::unique_ptr<const PreTokenizer> make_byte_level_pre_tokenizer(
 
 // GPT-2's own pattern.
 extern const std::string_view kGpt2Pattern;
+
+// What a value of tokenizer.ggml.pre stands for: the tokenizer.json of the
+// models that bear it.
+struct GgufPreTokenizer {
+  std::vector<std::string_view> names;     // the first is the usual one
+  std::vector<std::string_view> patterns;  // to cut along, in turn
+  bool ignore_merges = false;
+  bool nfc = false;
+  bool add_bos = false;  // where the file does not say
+};
+
+// Those that are known, for the gpt2 model of tokenizer.
+std::span<const GgufPreTokenizer> gguf_pre_tokenizers();
 
 }  // namespace pilotfish
 

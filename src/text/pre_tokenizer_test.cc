@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pilotfish/error.h"
+#include "text/json_node.h"
+
 namespace pilotfish {
 namespace {
 

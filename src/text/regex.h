@@ -1,13 +1,15 @@
 #ifndef PILOTFISH_TEXT_REGEX_H_
 #define PILOTFISH_TEXT_REGEX_H_
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace pilotfish {
+
+class JsonNode;
 
 // A stretch of a text, in bytes.
 struct Span {
@@ -36,6 +38,31 @@ class Regex {
   std::string pattern_;
   std::shared_ptr<const void> code_;  // pcre2_code, shared by copies
 };
+
+// `text` with every `from`, which is not empty, turned into `to`.
+std::string replace_all(std::string_view text, std::string_view from,
+                        std::string_view to);
+
+// A "Replace" normalizer or decoder: every match of a pattern becomes
+// `content`.
+class Replacement {
+ public:
+  // Requires that a literal `pattern` is not empty.
+  Replacement(std::variant<std::string, Regex> pattern, std::string content)
+      : pattern_(std::move(pattern)), content_(std::move(content)) {}
+
+  std::string apply(std::string_view text) const;
+
+ private:
+  std::variant<std::string, Regex> pattern_;
+  std::string content_;
+};
+
+// A tokenizer.json's {"String": ...} or {"Regex": ...}. Throws Error where the
+// one is empty or the other malformed.
+std::variant<std::string, Regex> pattern_from_json(const JsonNode& node);
+
+Replacement replacement_from_json(const JsonNode& node);
 
 }  // namespace pilotfish
 

@@ -1,6 +1,6 @@
 #include "text/sentencepiece_model.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <bit>
 #include <cstring>

@@ -1,6 +1,6 @@
 #include "text/spm_bpe.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cassert>

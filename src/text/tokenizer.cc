@@ -1,13 +1,13 @@
 #include "pilotfish/tokenizer.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/mapped_file.h"
 #include "formats/gguf.h"
 #include "formats/is_there.h"
 #include "pilotfish/error.h"
-#include "text/quoted_text.h"
 #include "text/tokenizer_formats.h"
+#include "text/unicode_form.h"
 
 namespace pilotfish {
 namespace {

@@ -1,6 +1,6 @@
 #include "text/tokenizer_config.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <charconv>
 #include <set>
@@ -8,7 +8,7 @@
 #include "base/mapped_file.h"
 #include "formats/is_there.h"
 #include "text/json_node.h"
-#include "text/quoted_text.h"
+#include "text/unicode_form.h"
 
 namespace pilotfish {
 namespace {

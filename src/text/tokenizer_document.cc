@@ -1,12 +1,12 @@
 #include "text/tokenizer_document.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <utility>
 
 #include "pilotfish/error.h"
 #include "text/bpe.h"
-#include "text/quoted_text.h"
+#include "text/unicode_form.h"
 
 namespace pilotfish {
 namespace {

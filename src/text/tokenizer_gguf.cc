@@ -1,15 +1,15 @@
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>
 
 #include "pilotfish/error.h"
 #include "text/bpe.h"
-#include "text/gguf_pre_tokenizers.h"
 #include "text/pipeline_tokenizer.h"
-#include "text/quoted_text.h"
+#include "text/pre_tokenizer.h"
 #include "text/tokenizer_formats.h"
 #include "text/tokenizer_spm.h"
+#include "text/unicode_form.h"
 
 namespace pilotfish {
 namespace {

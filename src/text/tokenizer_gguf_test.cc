@@ -5,7 +5,7 @@
 #include <random>
 
 #include "pilotfish/error.h"
-#include "text/gguf_pre_tokenizers.h"
+#include "text/pre_tokenizer.h"
 #include "text/test_vectors.h"
 #include "text/tokenizer_formats.h"
 

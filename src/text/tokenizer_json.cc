@@ -1,4 +1,4 @@
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <utility>
 
@@ -6,9 +6,9 @@
 #include "text/bpe.h"
 #include "text/json_node.h"
 #include "text/pipeline_tokenizer.h"
-#include "text/quoted_text.h"
 #include "text/tokenizer_document.h"
 #include "text/tokenizer_formats.h"
+#include "text/unicode_form.h"
 
 namespace pilotfish {
 namespace {

@@ -1,11 +1,11 @@
 #include "text/tokenizer_spm.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "pilotfish/error.h"
-#include "text/quoted_text.h"
 #include "text/sentencepiece_model.h"
 #include "text/tokenizer_formats.h"
+#include "text/unicode_form.h"
 
 namespace pilotfish {
 namespace {

@@ -9,7 +9,7 @@
 #include <random>
 
 #include "pilotfish/error.h"
-#include "text/replace.h"
+#include "text/regex.h"
 #include "text/test_vectors.h"
 
 // The real tokenizers, from every form they come in, against the published

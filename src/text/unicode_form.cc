@@ -1,9 +1,11 @@
 #include "text/unicode_form.h"
 
+#include <fmt/core.h>
 #include <utf8proc.h>
 
 #include <algorithm>
 #include <cassert>
+#include <cstdint>
 #include <vector>
 
 #include "text/utf8.h"
@@ -180,6 +182,29 @@ size_t trailing_white_space(std::string_view text) {
     end = begin;
   }
   return text.size() - end;
+}
+
+std::string quoted_text(std::string_view text) {
+  constexpr size_t kMostBytes = 80;
+  std::string out = "\"";
+  for (size_t i = 0; i < text.size();) {
+    if (i >= kMostBytes) return out + "...\"";
+    const size_t length = utf8_character_length(text.substr(i));
+    const std::string_view character = text.substr(i, length);
+    if (length == 0) {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[i]));
+    } else if (character == "\"" || character == "\\") {
+      (out += '\\') += character;
+    } else if (is_printable(utf8_code_point(character))) {
+      out += character;
+    } else {
+      out +=
+          fmt::format("\\u{{{:x}}}",
+                      static_cast<std::uint32_t>(utf8_code_point(character)));
+    }
+    i += std::max<size_t>(length, 1);
+  }
+  return out + '"';
 }
 
 }  // namespace pilotfish

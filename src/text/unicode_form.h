@@ -33,6 +33,11 @@ bool is_printable(char32_t code_point);
 size_t leading_white_space(std::string_view text);
 size_t trailing_white_space(std::string_view text);
 
+// A text from a file, fit for a one-line message: in quotes, readable in any
+// script, control characters and bytes that are no UTF-8 escaped, cut when
+// long.
+std::string quoted_text(std::string_view text);
+
 }  // namespace pilotfish
 
 #endif  // PILOTFISH_TEXT_UNICODE_FORM_H_

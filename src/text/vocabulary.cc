@@ -1,6 +1,6 @@
 #include "text/vocabulary.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <bit>
@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "pilotfish/error.h"
-#include "text/quoted_text.h"
+#include "text/unicode_form.h"
 
 namespace pilotfish {
 namespace {

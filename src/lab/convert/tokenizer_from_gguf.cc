@@ -9,7 +9,7 @@
 #include "formats/atomic_file.h"
 #include "formats/in_quotes.h"
 #include "pilotfish/error.h"
-#include "text/gguf_pre_tokenizers.h"
+#include "text/pre_tokenizer.h"
 #include "text/spm_bpe.h"
 #include "text/tokenizer_formats.h"
 

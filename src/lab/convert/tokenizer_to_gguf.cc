@@ -12,7 +12,6 @@
 #include "formats/is_there.h"
 #include "pilotfish/error.h"
 #include "pilotfish/tokenizer.h"
-#include "text/gguf_pre_tokenizers.h"
 #include "text/json_node.h"
 #include "text/pre_tokenizer.h"
 #include "text/sentencepiece_model.h"

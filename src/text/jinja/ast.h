@@ -8,9 +8,9 @@
 #include <variant>
 #include <vector>
 
-#include "text/jinja/builtin.h"
+#include "text/jinja/lexer.h"
 #include "text/jinja/operators.h"
-#include "text/jinja/position.h"
+#include "text/jinja/runtime.h"
 #include "text/jinja/value.h"
 
 // A parsed template. Built once, then only read.

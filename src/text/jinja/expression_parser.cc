@@ -1,14 +1,12 @@
-#include "text/jinja/expression_parser.h"
-
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 
-#include "text/jinja/filters.h"
+#include "text/jinja/builtins.h"
 #include "text/jinja/limits.h"
-#include "text/jinja/tests.h"
+#include "text/jinja/parser.h"
 
 namespace pilotfish::jinja {
 namespace {

@@ -1,16 +1,110 @@
 #include "text/jinja/lexer.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <array>
+#include <charconv>
 #include <optional>
 
+#include "pilotfish/error.h"
 #include "text/jinja/characters.h"
 #include "text/jinja/limits.h"
-#include "text/jinja/string_literal.h"
 
 namespace pilotfish::jinja {
 namespace {
+
+constexpr size_t kMaxMessage = 500;
+
+// Templates quote what they like in raise_exception: line breaks and the rest
+// of the control characters must not break the one-line promise of Error.
+std::string one_line(const std::string& text) {
+  std::string line;
+  for (const char c : text.substr(0, kMaxMessage)) {
+    if (c == '\n') {
+      line += "\\n";
+    } else {
+      line += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+    }
+  }
+  if (text.size() > kMaxMessage) line += "...";
+  return line;
+}
+
+// The single characters that follow a backslash, and what each stands for.
+constexpr std::string_view kLetters = "\\'\"abfnrtv";
+constexpr std::string_view kMeanings = "\\'\"\a\b\f\n\r\t\v";
+
+class StringDecoder {
+ public:
+  StringDecoder(std::string_view body, Position position)
+      : body_(body), position_(position) {}
+
+  std::string run() {
+    while (at_ < body_.size()) {
+      const char c = body_[at_++];
+      if (c == '\\') {
+        escape();
+      } else {
+        out_ += c;
+      }
+    }
+    return std::move(out_);
+  }
+
+ private:
+  // Requires: at_ is just behind the backslash; the lexer sees to it that a
+  // character follows.
+  void escape() {
+    const char c = body_[at_++];
+    if (const size_t i = kLetters.find(c); i != std::string_view::npos) {
+      out_ += kMeanings[i];
+    } else if (c == '\n') {
+      // An escaped line end joins the lines.
+    } else if (c == 'x' || c == 'u' || c == 'U') {
+      code_point(c == 'x' ? 2 : c == 'u' ? 4 : 8, 16);
+    } else if (c >= '0' && c <= '7') {
+      --at_;
+      const size_t end = body_.substr(at_, 3).find_first_not_of("01234567");
+      code_point(std::min(end, body_.substr(at_, 3).size()), 8);
+    } else if (c == 'N') {
+      fail_at(position_, "the escape '\\N{...}' is not supported");
+    } else {
+      out_ += '\\';
+      out_ += c;
+    }
+  }
+
+  void code_point(size_t digits, int base) {
+    const std::string_view text = body_.substr(at_, digits);
+    uint32_t code = 0;
+    const auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), code, base);
+    if (text.size() < digits || error != std::errc() ||
+        end != text.data() + text.size()) {
+      fail_at(position_, fmt::format("malformed escape before '{}': expected "
+                                     "{} digits",
+                                     text, digits));
+    }
+    if (code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) {
+      fail_at(position_, fmt::format("escape of U+{:04X}, which is not a "
+                                     "character",
+                                     code));
+    }
+    append_character(out_, code);
+    at_ += digits;
+  }
+
+  std::string_view body_;
+  Position position_;
+  size_t at_ = 0;
+  std::string out_;
+};
+
+// The value of a string literal whose text between the quotes is `body`, with
+// Python's escapes. `position` is the literal's, for errors.
+std::string decode_string_literal(std::string_view body, Position position) {
+  return StringDecoder(body, position).run();
+}
 
 // Every line end becomes "\n", and one at the very end is dropped.
 std::string normalize_newlines(std::string_view source) {
@@ -364,6 +458,11 @@ class Lexer {
 
 }  // namespace
 
+void fail_at(Position position, const std::string& what) {
+  throw Error(fmt::format("chat template, line {}, column {}: {}",
+                          position.line, position.column, one_line(what)));
+}
+
 std::vector<Token> tokenize(std::string_view source) {
   if (source.size() > kMaxSourceBytes) {
     fail_at({}, fmt::format("the template has {} bytes, more than the {} "
@@ -371,6 +470,29 @@ std::vector<Token> tokenize(std::string_view source) {
                             source.size(), kMaxSourceBytes));
   }
   return Lexer(source).run();
+}
+
+void TokenStream::expect_operator(std::string_view text) {
+  if (!skip_operator(text)) fail_here(fmt::format("'{}'", text));
+}
+
+void TokenStream::expect_name(std::string_view text) {
+  if (!skip_name(text)) fail_here(fmt::format("'{}'", text));
+}
+
+const Token& TokenStream::expect(TokenKind kind, std::string_view what) {
+  if (!at(kind)) fail_here(what);
+  return next();
+}
+
+void TokenStream::fail_here(std::string_view expected) const {
+  const Token& token = current();
+  const std::string found =
+      token.kind == TokenKind::kEnd    ? "the end of the template"
+      : token.kind == TokenKind::kData ? "text"
+                                       : fmt::format("'{}'", token.text);
+  fail_at(token.position,
+          fmt::format("unexpected {}, expected {}", found, expected));
 }
 
 }  // namespace pilotfish::jinja

@@ -2,10 +2,64 @@
 #define PILOTFISH_TEXT_JINJA_PARSER_H_
 
 #include <string_view>
+#include <vector>
 
 #include "text/jinja/ast.h"
+#include "text/jinja/lexer.h"
 
 namespace pilotfish::jinja {
+
+// The expressions of a template, with Jinja's own precedence (which differs
+// from Python's: "-x|abs" is (-x)|abs and "2**3**2" is (2**3)**2).
+class ExpressionParser {
+ public:
+  explicit ExpressionParser(TokenStream& tokens) : tokens_(tokens) {}
+
+  ExpressionPtr parse();
+  // Also "a, b" without parentheses. `stop` is a name that ends it; "if" ends
+  // it where `with_condition` is false.
+  ExpressionPtr parse_tuple(bool with_condition = true,
+                            std::string_view stop = {});
+  // "name" or "name(arguments)" after a bar.
+  FilterStep parse_filter_step();
+  CallArguments parse_arguments();
+
+  // Notes that the macro being parsed, if any, reads the names that collect its
+  // surplus arguments. Gives back the one noted before.
+  MacroDefinition* exchange_macro(MacroDefinition* macro) {
+    return std::exchange(macro_, macro);
+  }
+
+ private:
+  ExpressionPtr parse_condition();
+  ExpressionPtr parse_logical(bool is_and);
+  ExpressionPtr parse_not();
+  ExpressionPtr parse_comparison();
+  ExpressionPtr parse_binary(size_t level);
+  ExpressionPtr parse_unary(bool with_filters);
+  ExpressionPtr parse_primary();
+  ExpressionPtr parse_name();
+  ExpressionPtr parse_number();
+  ExpressionPtr parse_string();
+  ExpressionPtr parse_parenthesis();
+  ExpressionPtr parse_list();
+  ExpressionPtr parse_dict();
+  ExpressionPtr parse_postfix(ExpressionPtr value);
+  ExpressionPtr parse_filters(ExpressionPtr value);
+  ExpressionPtr parse_member(ExpressionPtr object);
+  ExpressionPtr parse_subscript(ExpressionPtr object);
+  ExpressionPtr parse_call(ExpressionPtr callee);
+  ExpressionPtr parse_filter(ExpressionPtr input);
+  ExpressionPtr parse_test(ExpressionPtr input);
+  CallArguments parse_test_arguments();
+  bool at_comparison(CompareOp& op, size_t& tokens) const;
+
+  ExpressionPtr make(Position position, Expression::Node node);
+
+  TokenStream& tokens_;
+  MacroDefinition* macro_ = nullptr;
+  size_t depth_ = 0;  // expressions being parsed within one another
+};
 
 // The statements of a template. Throws Error with the line and column of what
 // is malformed or not supported.

@@ -1,12 +1,13 @@
 #include "text/jinja/printer.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <charconv>
 #include <cmath>
+#include <optional>
 
-#include "text/jinja/builtin.h"
 #include "text/jinja/characters.h"
+#include "text/jinja/runtime.h"
 
 namespace pilotfish::jinja {
 namespace {
@@ -160,6 +161,201 @@ class ReprWriter {
   size_t namespaces_ = 0;
 };
 
+constexpr size_t kMaxWidth = 10'000;
+
+struct Conversion {
+  std::string_view flags;  // of "-+ 0#"
+  size_t width = 0;
+  std::optional<size_t> precision;
+  char type = 's';
+
+  bool flag(char c) const { return flags.find(c) != std::string_view::npos; }
+};
+
+class PercentFormatter {
+ public:
+  PercentFormatter(Runtime& rt, const String& format, const Value& arguments)
+      : rt_(rt), format_(format), rest_(format.text), arguments_(arguments) {
+    const Sequence* sequence = arguments.sequence();
+    if (sequence != nullptr && sequence->kind == SequenceKind::kTuple) {
+      tuple_ = &sequence->items;
+    }
+  }
+
+  Value run() {
+    while (!rest_.empty()) {
+      const size_t percent = rest_.find('%');
+      put(rest_.substr(0, percent));
+      if (percent == std::string_view::npos) break;
+      rest_.remove_prefix(percent + 1);
+      convert();
+    }
+    // What has items by name need not be used up; a list counts as such too.
+    const bool all_used = tuple_ != nullptr ? used_ == tuple_->size()
+                                            : used_ > 0 || arguments_.dict() ||
+                                                  arguments_.sequence();
+    if (!all_used) rt_.fail("not all arguments of '%' are used by the format");
+    return rt_.string(std::move(out_), format_.markup);
+  }
+
+ private:
+  void put(std::string_view text) {
+    rt_.check_size(out_.size() + text.size());
+    out_ += text;
+  }
+
+  std::string_view take(std::string_view allowed) {
+    const size_t end = std::min(rest_.find_first_not_of(allowed), rest_.size());
+    const std::string_view taken = rest_.substr(0, end);
+    rest_.remove_prefix(end);
+    return taken;
+  }
+
+  size_t take_number() {
+    size_t number = 0;
+    for (const char digit : take("0123456789")) {
+      number = number * 10 + static_cast<size_t>(digit - '0');
+      if (number > kMaxWidth) rt_.fail("a format's width is too large");
+    }
+    return number;
+  }
+
+  void convert() {
+    rt_.charge(1);
+    const Value* named = nullptr;
+    if (rest_.starts_with('(')) named = &take_named();
+    Conversion conversion;
+    conversion.flags = take("-+ 0#");
+    conversion.width = take_number();
+    if (rest_.starts_with('.')) {
+      rest_.remove_prefix(1);
+      conversion.precision = take_number();
+    }
+    if (rest_.empty()) rt_.fail("a format that ends within a conversion");
+    conversion.type = rest_.front();
+    rest_.remove_prefix(1);
+    if (conversion.type == '%') return put("%");
+    put(padded(conversion, named != nullptr ? *named : next_argument()));
+  }
+
+  const Value& take_named() {
+    const size_t end = rest_.find(')');
+    const Dict* dict = arguments_.dict();
+    if (end == std::string_view::npos || dict == nullptr) {
+      rt_.fail("a format with '%(name)' needs a dictionary");
+    }
+    const std::string_view name = rest_.substr(1, end - 1);
+    rest_.remove_prefix(end + 1);
+    const Value* value = dict->find(name);
+    if (value == nullptr) {
+      rt_.fail(fmt::format("the format's '{}' is not in the dictionary", name));
+    }
+    return *value;
+  }
+
+  const Value& next_argument() {
+    const size_t available = tuple_ != nullptr ? tuple_->size() : 1;
+    if (used_ >= available) rt_.fail("not enough arguments for the format");
+    return tuple_ != nullptr ? (*tuple_)[used_++] : (++used_, arguments_);
+  }
+
+  std::string padded(const Conversion& conversion, const Value& value) {
+    std::string text = converted(conversion, value);
+    const bool numeric = conversion.type != 's' && conversion.type != 'r';
+    const size_t size = count_characters(text);
+    if (size >= conversion.width) return text;
+    const size_t missing = conversion.width - size;
+    if (conversion.flag('-')) return text + std::string(missing, ' ');
+    if (!conversion.flag('0') || !numeric) {
+      return std::string(missing, ' ') + text;
+    }
+    const size_t sign = text.find_first_not_of("+- ") == 0 ? 0 : 1;
+    return text.insert(sign, missing, '0');
+  }
+
+  std::string converted(const Conversion& conversion, const Value& value) {
+    switch (conversion.type) {
+      case 's':
+      case 'r':
+        return truncated(conversion, conversion.type == 's'
+                                         ? text_of(value)
+                                         : to_repr(rt_, value));
+      case 'd':
+      case 'i':
+      case 'u':
+        return with_sign(conversion, fmt::format("{}", whole(value)));
+      case 'x':
+        return with_sign(conversion, fmt::format("{:x}", whole(value)));
+      case 'X':
+        return with_sign(conversion, fmt::format("{:X}", whole(value)));
+      case 'o':
+        return with_sign(conversion, fmt::format("{:o}", whole(value)));
+      case 'e':
+      case 'E':
+      case 'f':
+      case 'F':
+      case 'g':
+      case 'G':
+        return with_sign(conversion, real(conversion, value));
+      default:
+        rt_.fail(fmt::format("the conversion '%{}' is not supported",
+                             conversion.type));
+    }
+  }
+
+  // A markup format escapes what is put into it.
+  std::string text_of(const Value& value) {
+    const bool safe = value.string() != nullptr && value.string()->markup;
+    std::string text = to_text(rt_, value);
+    return format_.markup && !safe ? escape_html(text) : text;
+  }
+
+  static std::string truncated(const Conversion& conversion, std::string text) {
+    if (!conversion.precision) return text;
+    const std::vector<size_t> offsets = character_offsets(text);
+    if (*conversion.precision + 1 < offsets.size()) {
+      text.resize(offsets[*conversion.precision]);
+    }
+    return text;
+  }
+
+  static std::string with_sign(const Conversion& conversion, std::string text) {
+    if (text.starts_with('-')) return text;
+    if (conversion.flag('+')) return "+" + text;
+    return conversion.flag(' ') ? " " + text : text;
+  }
+
+  int64_t whole(const Value& value) {
+    if (const int64_t* integer = value.integer()) return *integer;
+    const double* number = value.get<double>();
+    if (number == nullptr) refuse(value);
+    if (!(std::abs(*number) < 0x1p63)) rt_.fail("a number too large for '%d'");
+    return static_cast<int64_t>(*number);
+  }
+
+  std::string real(const Conversion& conversion, const Value& value) {
+    if (!value.is_number()) refuse(value);
+    const size_t precision = conversion.precision.value_or(6);
+    return fmt::format(
+        fmt::runtime(fmt::format("{{:.{}{}}}", precision, conversion.type)),
+        value.number());
+  }
+
+  [[noreturn]] void refuse(const Value& value) {
+    rt_.refuse_undefined(value);
+    rt_.fail(fmt::format("a format expects a number, not a value of type '{}'",
+                         type_name(value)));
+  }
+
+  Runtime& rt_;
+  const String& format_;
+  std::string_view rest_;
+  const Value& arguments_;
+  const Values* tuple_ = nullptr;
+  size_t used_ = 0;
+  std::string out_;
+};
+
 }  // namespace
 
 std::string to_repr(Runtime& rt, const Value& value) {
@@ -221,6 +417,11 @@ std::string escape_html(std::string_view text) {
     }
   }
   return out;
+}
+
+Value percent_format(Runtime& rt, const String& format,
+                     const Value& arguments) {
+  return PercentFormatter(rt, format, arguments).run();
 }
 
 }  // namespace pilotfish::jinja

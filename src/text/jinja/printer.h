@@ -7,7 +7,7 @@
 #include "text/jinja/runtime.h"
 #include "text/jinja/value.h"
 
-// Values as text, exactly as Python's str() and repr() give it.
+// Values as text, exactly as Python's str(), repr() and % give it.
 namespace pilotfish::jinja {
 
 std::string to_text(Runtime& rt, const Value& value);
@@ -18,6 +18,11 @@ std::string float_text(double number);
 
 // The text as HTML, with Jinja's entities.
 std::string escape_html(std::string_view text);
+
+// format % arguments: a tuple's elements, a dictionary's by name, else the one
+// value. Conversions: s r d i f F e E g G x X o %, with flags, width,
+// precision.
+Value percent_format(Runtime& rt, const String& format, const Value& arguments);
 
 }  // namespace pilotfish::jinja
 

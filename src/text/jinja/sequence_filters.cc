@@ -1,15 +1,12 @@
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 
 #include "text/jinja/access.h"
+#include "text/jinja/builtins.h"
 #include "text/jinja/characters.h"
-#include "text/jinja/filters.h"
-#include "text/jinja/merge_sort.h"
 #include "text/jinja/operators.h"
 #include "text/jinja/printer.h"
-#include "text/jinja/string_operations.h"
-#include "text/jinja/tests.h"
 
 namespace pilotfish::jinja {
 namespace {
@@ -365,7 +362,7 @@ Value attribute_filter(Call& call) {
 
 }  // namespace
 
-const BuiltinTable& sequence_filters() {
+const Builtin* find_sequence_filter(std::string_view name) {
   static const BuiltinTable table = {
       {"length", {}, 0, length_filter},
       {"count", {}, 0, length_filter},
@@ -391,7 +388,7 @@ const BuiltinTable& sequence_filters() {
       {"rejectattr", {}, 0, choose<true, false>, true},
       {"attr", {"name"}, 1, attribute_filter},
   };
-  return table;
+  return table.find(name);
 }
 
 }  // namespace pilotfish::jinja

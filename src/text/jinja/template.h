@@ -20,8 +20,7 @@ class Template {
 
   // Throws Error where the template refuses its input, or uses a value as Jinja
   // would not allow, or takes more than limits.h allows.
-  std::string render(const Dict& variables,
-                     const Clock& clock = system_clock) const;
+  std::string render(const Dict& variables, Clock clock = system_clock) const;
 
  private:
   Block block_;

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "pilotfish/error.h"
-#include "text/jinja/json_reader.h"
+#include "text/jinja/json.h"
 
 namespace pilotfish::jinja {
 namespace {
@@ -246,9 +246,12 @@ TEST(JinjaTemplate, DeviationsFromJinja2AreTheKnownOnes) {
 
 TEST(JinjaTemplate, UsesTheLocalClockUnlessGivenOne) {
   const Template source("{{ strftime_now('%Y') }}");
-  std::tm time = {};
-  time.tm_year = -1;
-  EXPECT_EQ(source.render({}, [&] { return time; }), "1899");
+  const auto in_1899 = [] {
+    std::tm time = {};
+    time.tm_year = -1;
+    return time;
+  };
+  EXPECT_EQ(source.render({}, in_1899), "1899");
   EXPECT_GE(std::stoi(source.render({})), 2024);
   EXPECT_THAT(render_error("{{ strftime_now('%c' * 100000) }}"),
               HasSubstr("strftime_now"));

@@ -1,13 +1,10 @@
-#include "text/jinja/parser.h"
-
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <initializer_list>
 
-#include "text/jinja/expression_parser.h"
 #include "text/jinja/limits.h"
-#include "text/jinja/token_stream.h"
+#include "text/jinja/parser.h"
 
 namespace pilotfish::jinja {
 namespace {

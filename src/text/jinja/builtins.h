@@ -1,0 +1,48 @@
+#ifndef PILOTFISH_TEXT_JINJA_BUILTINS_H_
+#define PILOTFISH_TEXT_JINJA_BUILTINS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "text/jinja/runtime.h"
+
+// The built-in filters, tests, functions and string methods, by name. (Methods
+// of the other types are found by access.h.)
+namespace pilotfish::jinja {
+
+// The filter of this name, null where it is not supported.
+const Builtin* find_filter(std::string_view name);
+// Those of them that work on sequences and dictionaries.
+const Builtin* find_sequence_filter(std::string_view name);
+
+// What may follow "is": a built-in that gives a boolean. Null where it is not
+// supported.
+const Builtin* find_test(std::string_view name);
+
+// The functions every template may call: range, dict, namespace, and Hugging
+// Face's raise_exception and strftime_now. Null where there is none.
+const Builtin* find_global(std::string_view name);
+
+// The method of Python's str under this name; null where it has none. Fails
+// where it has one that is not supported.
+const Builtin* find_string_method(Runtime& rt, std::string_view name);
+
+// What string methods and filters share.
+
+// str.replace; a negative `count` replaces all.
+std::string replace_text(Runtime& rt, std::string_view text,
+                         std::string_view old_text, std::string_view new_text,
+                         int64_t count);
+
+// `text` with `left` and `right` copies of the character `fill` on its sides.
+std::string pad_text(Runtime& rt, std::string_view text, int64_t left,
+                     int64_t right, std::string_view fill);
+
+// str.center
+std::string center_text(Runtime& rt, std::string_view text, int64_t width,
+                        std::string_view fill);
+
+}  // namespace pilotfish::jinja
+
+#endif  // PILOTFISH_TEXT_JINJA_BUILTINS_H_
