@@ -6,7 +6,8 @@
 // `process`: to make a distribution of a row of logits, for each processor, in
 // the memory of the row before. `draw`: to draw from one over the whole
 // vocabulary. `iteration`: a whole iteration of the decoding loop with a window
-// of 5 and models that take no time. Rows are as a trained model gives them
+// of 5 and models that take no time. `judge`: the verdicts on so many sequences
+// of 5 rows, by so many threads. Rows are as a trained model gives them
 // ("peaked") or an untrained one ("flat").
 
 #include <benchmark/benchmark.h>
@@ -15,15 +16,18 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <memory>
 #include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "pilotfish/acceptor.h"
+#include "pilotfish/threads.h"
 #include "sampling/processors.h"
 #include "speculative/drafters/model_drafter.h"
 #include "speculative/loop/decoder.h"
+#include "speculative/loop/judge.h"
 
 namespace pilotfish {
 namespace {
@@ -143,7 +147,9 @@ class StoredScorer final : public Scorer {
   std::int64_t truncate(SequenceId, std::int64_t length) override {
     return length_ = length;
   }
-  void keep(SequenceId, std::span<const std::int32_t>) override {}
+  std::int64_t keep(SequenceId, std::span<const std::int32_t>) override {
+    return length_;
+  }
   ForwardOutput forward(const Batch& batch) override {
     length_ += batch.rows();
     const std::int64_t first = (length_ - batch.logits_rows()) % kRows;
@@ -183,9 +189,49 @@ void iteration(benchmark::State& state, const SamplingParams& params,
       benchmark::Counter::kAvgIterations);
 }
 
+// By one thread, the judge does without a team.
+void judge(benchmark::State& state, const SamplingParams& params,
+           std::int64_t sequences, std::int64_t size, int threads) {
+  constexpr std::int64_t kDrafted = 4;
+  const std::shared_ptr<ThreadTeam> team =
+      threads > 1 ? make_threads(threads) : nullptr;
+  Judge judge(make_acceptor("coupled"), size, team.get());
+  const std::vector<float> row = logits(true, size, 1);
+  std::vector<float> rows;
+  std::vector<std::unique_ptr<Sequence>> texts;
+  std::vector<TokenHistory> histories;
+  const Draft draft{std::vector<Token>(kDrafted, 7), {}};
+  std::vector<std::int32_t> paths(static_cast<size_t>(sequences * kDrafted));
+  for (std::int64_t i = 0; i < sequences; ++i) {
+    SequenceOptions options;
+    options.prompt = {1};
+    options.sampling = params;
+    texts.push_back(std::make_unique<Sequence>(options));
+    histories.push_back(texts.back()->history());
+    for (std::int64_t j = 0; j <= kDrafted; ++j) {
+      rows.insert(rows.end(), row.begin(), row.end());
+    }
+  }
+  const std::int64_t count = sequences * (1 + kDrafted);
+  std::vector<Case> cases;
+  for (auto _ : state) {
+    cases.clear();
+    for (std::int64_t i = 0; i < sequences; ++i) {
+      const auto at = static_cast<size_t>(i);
+      cases.push_back(
+          {.sequence = texts[at].get(),
+           .draft = &draft,
+           .history = &histories[at],
+           .first_row = i * (1 + kDrafted),
+           .path = std::span(paths).subspan(at * kDrafted, kDrafted)});
+    }
+    judge.judge(cases, Logits(rows.data(), count, size));
+  }
+}
+
 const bool registered = [] {
   const auto add = [](const std::string& name, auto run) {
-    benchmark::RegisterBenchmark(name.c_str(), run)
+    return benchmark::RegisterBenchmark(name.c_str(), run)
         ->Unit(benchmark::kMicrosecond);
   };
   for (const Mix& mix : mixes()) {
@@ -212,6 +258,22 @@ const bool registered = [] {
             [params = mix.params, acceptor, size](benchmark::State& state) {
               iteration(state, params, acceptor, size);
             });
+      }
+    }
+  }
+  for (const Mix& mix : mixes()) {
+    if (mix.name != "greedy" && mix.name != "top_k+top_p") continue;
+    for (const std::int64_t sequences : {2, 4, 16}) {
+      for (const std::int64_t size : {1000, 4000, 32000}) {
+        for (const int threads : {1, 2}) {
+          add(fmt::format("judge/{}/{}/{}/threads:{}", mix.name, sequences,
+                          size, threads),
+              [params = mix.params, sequences, size,
+               threads](benchmark::State& state) {
+                judge(state, params, sequences, size, threads);
+              })
+              ->UseRealTime();
+        }
       }
     }
   }

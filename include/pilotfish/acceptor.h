@@ -24,11 +24,11 @@ namespace pilotfish {
 struct Draft {
   std::vector<Token> tokens;
   // What each token was really drawn from; in a tree, after its earlier
-  // siblings.
+  // siblings were.
   std::vector<Distribution> probs;
-  // Of a tree: the index of the token that each one follows, below its own, or
-  // -1 for the first place. Siblings differ and are tried in their order.
-  // Empty: a chain.
+  // In a tree, the index of the token that each one follows, below its own, or
+  // -1 for the first place. Siblings differ and are tried in their order. Empty
+  // for a chain.
   std::vector<std::int32_t> parents = {};
 
   size_t size() const { return tokens.size(); }
@@ -75,8 +75,8 @@ enum class DraftNoise {
   kShared,  // that of gumbel_draw, with which the acceptor draws from p
 };
 
-// Decides how much of a draft survives. Stateless; one object serves all
-// requests.
+// Decides how much of a draft survives. Stateless: one object serves all
+// requests, and `accept` may be called from several threads at once.
 class TokenAcceptor {
  public:
   virtual ~TokenAcceptor() = default;
@@ -85,8 +85,9 @@ class TokenAcceptor {
   // Whether the output has exactly the target's distribution. What is lossy is
   // called so wherever its output is shown.
   virtual bool lossless() const = 0;
-  // Returns the first `accepted` drafted tokens and exactly one more. Must not
-  // throw. Randomness comes from `verification.random` alone.
+  // Returns the first `accepted` drafted tokens and exactly one more.
+  // Randomness comes from `verification.random` alone. A request for which this
+  // throws, or returns anything else, fails; the others go on.
   virtual Verdict accept(const Verification& verification) const = 0;
   // What makes drafts that this rule accepts most of. A rule that weighs p
   // against q needs kOwn.

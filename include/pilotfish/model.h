@@ -157,6 +157,7 @@ class Model {
   std::int64_t resident_bytes() const;  // of those, copied out of the file
   std::string_view instruction_set() const;
   const std::filesystem::path& path() const;
+  ThreadTeam& threads() const;  // that it computes with
 
   // Appends the batch's rows to the cache and returns the logits and hidden
   // rows asked for. The bits of a row depend on its own sequence's tokens

@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "pilotfish/kv_cache.h"
 #include "pilotfish/model.h"
+#include "pilotfish/threads.h"
 
 namespace pilotfish {
 
@@ -23,13 +25,28 @@ class Scorer {
   virtual SequenceId create() = 0;  // throws Error when all are in use
   virtual void release(SequenceId sequence) = 0;
   virtual std::int64_t length(SequenceId sequence) const = 0;
-  // As KvCache::truncate: returns the length reached.
+  // As KvCache::truncate. Returns the length reached, which may be less than
+  // was asked for, but not where the sequence has that length already. Whoever
+  // calls encodes again what is missing.
   virtual std::int64_t truncate(SequenceId sequence, std::int64_t length) = 0;
-  virtual void keep(SequenceId sequence,
-                    std::span<const std::int32_t> path) = 0;
+  // As KvCache::keep. Returns the length reached, which may fall short in the
+  // same way: a state that cannot be joined from a tree's rows goes back to the
+  // last snapshot. A scorer that cannot branch at all throws UsageError for a
+  // batch with a tree.
+  virtual std::int64_t keep(SequenceId sequence,
+                            std::span<const std::int32_t> path) = 0;
 
   // As Model::forward. The output stays valid until the next call.
   virtual ForwardOutput forward(const Batch& batch) = 0;
+
+  // Whether this is a view of the target, as FirstLayers is: its sequences are
+  // the target's own, under the same ids, and hold what passes of the target
+  // have encoded. They are neither created nor released here.
+  virtual bool is_view() const { return false; }
+
+  // The threads that it computes with, which others may use between its passes;
+  // nullptr: none.
+  virtual ThreadTeam* threads() { return nullptr; }
 };
 
 class ModelScorer final : public Scorer {
@@ -43,17 +60,36 @@ class ModelScorer final : public Scorer {
   void release(SequenceId sequence) override;
   std::int64_t length(SequenceId sequence) const override;
   std::int64_t truncate(SequenceId sequence, std::int64_t length) override;
-  void keep(SequenceId sequence, std::span<const std::int32_t> path) override;
+  std::int64_t keep(SequenceId sequence,
+                    std::span<const std::int32_t> path) override;
   ForwardOutput forward(const Batch& batch) override;
-  // With the model's first layers alone; the cache's others stay unwritten.
-  ForwardOutput forward_first(const Batch& batch, std::int64_t layers);
+  ThreadTeam* threads() override;
+
+  // For drafting with the model's first layers alone. The rows of such a pass
+  // are written ahead of their sequences and are no part of these: length()
+  // does not count them, and whatever changes a sequence by the functions above
+  // takes them all back first.
+  ForwardOutput forward_ahead(const Batch& batch, std::int64_t layers);
+  // The length with the rows that are written ahead.
+  std::int64_t length_ahead(SequenceId sequence) const;
+  // Takes back those from `length` on, and a tree. Returns the length reached,
+  // with those that are left.
+  std::int64_t truncate_ahead(SequenceId sequence, std::int64_t length);
 
   const Model& model() const { return *model_; }
   const KvCache& cache() const { return cache_; }
 
  private:
+  struct Ahead {
+    SequenceId sequence;
+    std::int64_t length;  // without the rows written ahead
+  };
+
+  void take_back_ahead();
+
   std::shared_ptr<Model> model_;
   KvCache cache_;
+  std::vector<Ahead> ahead_;  // sequences with rows written ahead
 };
 
 }  // namespace pilotfish

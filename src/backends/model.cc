@@ -141,6 +141,7 @@ std::int64_t Model::resident_bytes() const {
 }
 std::string_view Model::instruction_set() const { return impl_->kernels.name; }
 const std::filesystem::path& Model::path() const { return impl_->path; }
+ThreadTeam& Model::threads() const { return *impl_->team; }
 
 ForwardOutput Model::forward(const Batch& batch, KvCache& cache,
                              std::int64_t layers) {

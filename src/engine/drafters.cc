@@ -11,9 +11,9 @@
 #include "speculative/drafters/ngram_drafter.h"
 #include "speculative/drafters/prediction_drafter.h"
 #include "speculative/drafters/preference_drafter.h"
-#include "speculative/drafters/skip_drafter.h"
 #include "speculative/drafters/suffix_drafter.h"
 #include "speculative/drafters/tree_drafter.h"
+#include "speculative/first_layers.h"
 
 namespace pilotfish {
 namespace {
@@ -63,8 +63,10 @@ std::unique_ptr<Drafter> make_one(DrafterKind kind,
       return std::make_unique<PredictionDrafter>();
     case DrafterKind::kSkip: {
       const std::int64_t half = (target.model().config().n_layers + 1) / 2;
-      return std::make_unique<SkipDrafter>(
-          target, options.skip_layers == 0 ? half : options.skip_layers);
+      return std::make_unique<ModelDrafter>(
+          std::make_unique<FirstLayers>(
+              target, options.skip_layers == 0 ? half : options.skip_layers),
+          target.vocab_size(), options.prefill_chunk);
     }
   }
   return nullptr;

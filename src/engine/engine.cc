@@ -184,7 +184,11 @@ void Engine::Impl::collect_finished() {
     for (const auto& job : jobs) {
       if (!job->sequence().finished()) continue;
       decoder.retire(job->sequence());
-      finished.emplace(job->id(), job->result());
+      if (const auto& failure = job->sequence().failure()) {
+        failed.emplace(job->id(), *failure);
+      } else {
+        finished.emplace(job->id(), job->result());
+      }
     }
     std::erase_if(jobs,
                   [](const auto& job) { return job->sequence().finished(); });

@@ -437,17 +437,13 @@ class MoodyAcceptor final : public TokenAcceptor {
   mutable int calls_ = 0;
 };
 
-TEST_F(EngineTest, AnAcceptorThatBreaksItsContractFailsTheActiveRequests) {
+TEST_F(EngineTest, AnAcceptorThatBreaksItsContractFailsThatRequest) {
   Engine engine(target(), draft(), tokenizer(),
                 {.acceptor = std::make_shared<MoodyAcceptor>()});
   const RequestId failed = engine.submit(request({1, 5}, 10));
   const RequestId next = engine.submit(request({1, 5}, 10));
-  EXPECT_THROW(
-      {
-        while (engine.step()) {
-        }
-      },
-      Error);
+  while (engine.step()) {
+  }
   try {
     engine.take(failed);
     FAIL() << "expected an Error";

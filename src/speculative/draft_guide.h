@@ -17,18 +17,20 @@ class DraftGuide {
   // The most tokens any source may propose.
   virtual std::int64_t most() const = 0;
 
-  // The most tokens that this source may propose now (Drafter::sources());
-  // 0: leave it out. The source asked for last is the one that drafts; without
-  // a question it is source 0.
+  // The most tokens that this source may propose now, of the drafter's
+  // sources(); 0: it is left out. The source that was asked for last is the one
+  // that drafts; where nobody asks it is source 0.
   virtual std::int64_t ask(std::size_t source) = 0;
 
-  // A token was drafted, with what probability to the draft. Returns whether
-  // another one is worth its cost. The token stays in the draft either way: to
-  // take it back because of what it is would bias the text.
+  // Is told that a token was drafted, which the drafter gave the probability
+  // `confidence`. Returns whether another one is worth its cost. The token
+  // stays in the draft either way: to take it back because of what it is would
+  // bias the text.
   virtual bool drafted(double confidence) = 0;
 
-  // The same of a tree, asked beforehand: whether one more token is worth its
-  // cost, where `drafted` are there and it is accepted with this likelihood.
+  // Drafters of trees ask beforehand: returns whether one more token is worth
+  // its cost, where the tree has `drafted` tokens and the further one would be
+  // accepted with this likelihood.
   virtual bool worth(std::int64_t drafted, double likelihood) = 0;
 };
 

@@ -1,13 +1,15 @@
 #include "speculative/drafter.h"
 
+#include <algorithm>
+#include <cassert>
+
 #include "speculative/keyed_chance.h"
 
 namespace pilotfish {
 
 Token draw_drafted(const Distribution& q, const DraftRequest& request,
                    std::size_t place) {
-  const auto position =
-      static_cast<std::uint64_t>(request.sequence->history().size());
+  const auto position = static_cast<std::uint64_t>(request.history->size());
   return draw_branch(q, request, position, place, 0);
 }
 
@@ -22,6 +24,13 @@ Token draw_branch(const Distribution& q, const DraftRequest& request,
   }
   return q.sample(
       random.uniform(position, RandomRole::kDraft, draft_index(place, branch)));
+}
+
+std::span<const float> PassOutput::hidden(std::int64_t layer,
+                                          std::int64_t row) const {
+  const auto found = std::ranges::lower_bound(layers_, layer);
+  assert(found != layers_.end() && *found == layer);
+  return output_.hidden.row(found - layers_.begin(), row);
 }
 
 }  // namespace pilotfish

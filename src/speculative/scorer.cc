@@ -1,5 +1,6 @@
 #include "pilotfish/scorer.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace pilotfish {
@@ -16,28 +17,60 @@ std::int64_t ModelScorer::n_positions() const { return cache_.n_positions(); }
 
 SequenceId ModelScorer::create() { return cache_.create(); }
 
-void ModelScorer::release(SequenceId sequence) { cache_.release(sequence); }
+void ModelScorer::release(SequenceId sequence) {
+  take_back_ahead();
+  cache_.release(sequence);
+}
 
 std::int64_t ModelScorer::length(SequenceId sequence) const {
-  return cache_.length(sequence);
+  const auto ahead = std::ranges::find(ahead_, sequence, &Ahead::sequence);
+  return ahead == ahead_.end() ? cache_.length(sequence) : ahead->length;
 }
 
 std::int64_t ModelScorer::truncate(SequenceId sequence, std::int64_t length) {
+  take_back_ahead();
   return cache_.truncate(sequence, length);
 }
 
-void ModelScorer::keep(SequenceId sequence,
-                       std::span<const std::int32_t> path) {
+std::int64_t ModelScorer::keep(SequenceId sequence,
+                               std::span<const std::int32_t> path) {
+  take_back_ahead();
   cache_.keep(sequence, path);
+  return cache_.length(sequence);
 }
 
 ForwardOutput ModelScorer::forward(const Batch& batch) {
+  take_back_ahead();
   return model_->forward(batch, cache_);
 }
 
-ForwardOutput ModelScorer::forward_first(const Batch& batch,
+ThreadTeam* ModelScorer::threads() { return &model_->threads(); }
+
+ForwardOutput ModelScorer::forward_ahead(const Batch& batch,
                                          std::int64_t layers) {
+  for (const Batch::Entry& entry : batch.entries()) {
+    const SequenceId id = entry.sequence;
+    if (std::ranges::find(ahead_, id, &Ahead::sequence) == ahead_.end()) {
+      ahead_.push_back({id, cache_.length(id)});
+    }
+  }
   return model_->forward(batch, cache_, layers);
+}
+
+std::int64_t ModelScorer::length_ahead(SequenceId sequence) const {
+  return cache_.length(sequence);
+}
+
+std::int64_t ModelScorer::truncate_ahead(SequenceId sequence,
+                                         std::int64_t length) {
+  return cache_.truncate(sequence, std::max(length, this->length(sequence)));
+}
+
+void ModelScorer::take_back_ahead() {
+  for (const Ahead& ahead : ahead_) {
+    cache_.truncate(ahead.sequence, ahead.length);
+  }
+  ahead_.clear();
 }
 
 }  // namespace pilotfish

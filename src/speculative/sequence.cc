@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cassert>
 #include <iterator>
 #include <utility>
@@ -36,6 +37,11 @@ SequenceOptions checked(SequenceOptions options) {
 
 }  // namespace
 
+SequenceKey new_sequence_key(std::uint32_t slot) {
+  static std::atomic<std::uint64_t> given_out = 0;
+  return {.slot = slot, .generation = ++given_out};
+}
+
 Sequence::Sequence(SequenceOptions options)
     : options_(checked(std::move(options))),
       random_(options_.sampling.seed),
@@ -53,6 +59,10 @@ void Sequence::finish(FinishReason reason, std::int64_t keep) {
   history_.truncate(prompt_size() + keep);
   origins_.resize(static_cast<size_t>(keep));
   if (!logprobs_.empty()) logprobs_.resize(static_cast<size_t>(keep));
+}
+
+void Sequence::fail(std::string message) {
+  if (!failure_) failure_ = std::move(message);
 }
 
 std::int64_t Sequence::append(const Verdict& verdict, Origin last,

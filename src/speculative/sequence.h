@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "pilotfish/acceptor.h"
@@ -14,6 +15,7 @@
 #include "pilotfish/sampling.h"
 #include "pilotfish/token.h"
 #include "sampling/token_history.h"
+#include "speculative/sequence_key.h"
 
 namespace pilotfish {
 
@@ -26,12 +28,12 @@ struct SequenceOptions {
                                        // decoder's
   bool keep_proposals = false;
   std::vector<Token> prediction;  // how the user thinks it goes on
-  // Whether log-probabilities are kept, and of how many candidates a token.
+  // Whether log-probabilities are kept, and of how many candidates per token.
   std::optional<std::int64_t> logprobs;
 };
 
 // One text in the making: its tokens, how they are sampled, when it ends, and
-// what its iterations were like. It does not move: drafters know it by address.
+// what its iterations were like.
 class Sequence {
  public:
   // Throws UsageError for an empty prompt, max_tokens or a window below 1, or
@@ -64,12 +66,18 @@ class Sequence {
   std::optional<std::int64_t> logprobs_wanted() const {
     return options_.logprobs;
   }
-  // One a token of generated() where they are wanted, else none.
+  // One per token of generated() where they are wanted, else none.
   std::span<const TokenLogprobs> logprobs() const { return logprobs_; }
 
-  bool finished() const { return finish_reason_.has_value(); }
-  // Requires: finished().
+  // Also true of a sequence that failed.
+  bool finished() const { return finish_reason_ || failure_; }
+  // Requires: finished(), and no failure().
   FinishReason finish_reason() const { return *finish_reason_; }
+  // Why the sequence cannot go on, in one line; nullopt: nothing went wrong.
+  const std::optional<std::string>& failure() const { return failure_; }
+  // Ends the sequence because of a mistake in what belongs to it alone, such as
+  // its verdict. It keeps the tokens it has; the first failure counts.
+  void fail(std::string message);
   // Ends the sequence from outside (a stop string, a cancellation), keeping the
   // first `keep` generated tokens. Also changes an end that has come already.
   void finish(FinishReason reason,
@@ -81,13 +89,11 @@ class Sequence {
 
   // For the decoder and drafters.
 
-  // To look ahead over drafted tokens, which HistoryRollback takes back.
-  TokenHistory& history() { return history_; }
   const TokenHistory& history() const { return history_; }
 
   // Takes over a verdict's tokens, up to the first stop token, max_tokens or
   // `n_positions` tokens in all; finishes the sequence there. Returns how many.
-  // `last`: whether its last token is kRecovered or kBonus. `logprobs`: one a
+  // `last`: whether its last token is kRecovered or kBonus. `logprobs`: one per
   // token of the verdict, or none. Requires: !finished().
   std::int64_t append(const Verdict& verdict, Origin last,
                       std::int64_t n_positions,
@@ -96,6 +102,8 @@ class Sequence {
   // Adds a pass's times, and its counts if it emitted anything.
   void record(IterationStats pass);
 
+  // What the decoder that it is admitted to gave it.
+  SequenceKey key;
   SequenceId target_id = -1;  // in the target's cache; -1: none
 
  private:
@@ -105,6 +113,7 @@ class Sequence {
   std::vector<Origin> origins_;
   std::vector<TokenLogprobs> logprobs_;
   std::optional<FinishReason> finish_reason_;
+  std::optional<std::string> failure_;
   std::vector<IterationStats> iterations_;
   IterationStats unfinished_;  // passes that have emitted nothing yet
 };

@@ -11,9 +11,9 @@ namespace pilotfish {
 
 // What an iteration brought one sequence that emitted.
 struct WindowOutcome {
-  const Sequence* sequence;
+  SequenceKey sequence;
   std::int64_t drafted;
-  std::int64_t places;  // that they were drafted for: fewer in a tree
+  std::int64_t places;  // that tokens were drafted for: fewer in a tree
   std::int64_t accepted;
 };
 
@@ -24,7 +24,9 @@ struct IterationOutcome {
   bool encodes;           // rows of prompts were in the pass: times say little
 };
 
-// Chooses the windows of sequences that leave theirs open. Not thread-safe.
+// Chooses the windows of sequences that leave theirs open. It knows a sequence
+// by its key, and must keep no more states than there are slots (PerSequence).
+// Not thread-safe.
 class WindowPolicy {
  public:
   virtual ~WindowPolicy() = default;
@@ -35,9 +37,6 @@ class WindowPolicy {
 
   // How an iteration went, also of sequences whose window is fixed.
   virtual void observe(const IterationOutcome& iteration) = 0;
-
-  // The sequence will not be seen again. No-op for one never seen.
-  virtual void forget(const Sequence& sequence) = 0;
 };
 
 }  // namespace pilotfish

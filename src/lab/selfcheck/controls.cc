@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "speculative/acceptors/block_rule.h"
+#include "speculative/acceptors/block.h"
 
 namespace pilotfish {
 namespace {
@@ -80,8 +80,11 @@ class FalsifyingDrafter : public Drafter {
     }
     return drafts;
   }
-  void commit(const Sequence& sequence) override { inner_->commit(sequence); }
-  void forget(const Sequence& sequence) override { inner_->forget(sequence); }
+  void commit(std::span<const PassRows> passes,
+              const PassOutput& output) override {
+    inner_->commit(passes, output);
+  }
+  void release(SequenceKey key) override { inner_->release(key); }
 
  protected:
   virtual void falsify(Draft& draft, const Sequence& sequence) const = 0;

@@ -29,8 +29,9 @@ class NoisyScorer final : public Scorer {
   std::int64_t truncate(SequenceId sequence, std::int64_t length) override {
     return inner_.truncate(sequence, length);
   }
-  void keep(SequenceId sequence, std::span<const std::int32_t> path) override {
-    inner_.keep(sequence, path);
+  std::int64_t keep(SequenceId sequence,
+                    std::span<const std::int32_t> path) override {
+    return inner_.keep(sequence, path);
   }
   ForwardOutput forward(const Batch& batch) override;
 

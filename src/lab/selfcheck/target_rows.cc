@@ -12,9 +12,9 @@ TargetRows::TargetRows(std::shared_ptr<Model> target,
 std::span<const float> TargetRows::after(std::span<const Token> tokens) {
   // The last token is computed anew in any case, since its row is wanted.
   const auto shared = std::ranges::mismatch(cached_, tokens).in1;
-  const auto kept =
-      std::min<std::int64_t>(shared - cached_.begin(), std::ssize(tokens) - 1);
-  scorer_.truncate(id_, kept);
+  const std::int64_t kept = scorer_.truncate(
+      id_,
+      std::min<std::int64_t>(shared - cached_.begin(), std::ssize(tokens) - 1));
   batch_.clear();
   batch_.add(id_, tokens.subspan(static_cast<size_t>(kept)), 1);
   const Logits logits = scorer_.forward(batch_).logits;

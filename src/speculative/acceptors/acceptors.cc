@@ -1,26 +1,36 @@
-#include "speculative/acceptors/acceptors.h"
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <array>
+#include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
+#include "pilotfish/acceptor.h"
 #include "pilotfish/error.h"
+#include "speculative/acceptors/block.h"
+#include "speculative/acceptors/coupled.h"
+#include "speculative/acceptors/plugin.h"
+#include "speculative/acceptors/rejection.h"
+#include "speculative/acceptors/typical.h"
 
 namespace pilotfish {
 namespace {
 
-struct NamedAcceptor {
-  std::string_view name;
-  std::shared_ptr<const TokenAcceptor> (*make)();
-};
+using MakeAcceptor = std::shared_ptr<const TokenAcceptor> (*)();
 
-constexpr std::array kAcceptors = {
-    NamedAcceptor{"rejection", make_rejection_acceptor},
-    NamedAcceptor{"block", make_block_acceptor},
-    NamedAcceptor{"coupled", make_coupled_acceptor},
-    NamedAcceptor{"typical", make_typical_acceptor},
+template <typename Acceptor>
+std::shared_ptr<const TokenAcceptor> make() {
+  return std::make_shared<Acceptor>();
+}
+
+// The acceptors that have a name, each of them said here once.
+constexpr std::array<MakeAcceptor, 4> kAcceptors = {
+    make<RejectionAcceptor>,
+    make<BlockAcceptor>,
+    make<CoupledAcceptor>,
+    make<TypicalAcceptor>,
 };
 
 bool is_library(std::string_view name) {
@@ -30,8 +40,8 @@ bool is_library(std::string_view name) {
 }  // namespace
 
 std::shared_ptr<const TokenAcceptor> make_acceptor(const std::string& name) {
-  for (const NamedAcceptor& acceptor : kAcceptors) {
-    if (acceptor.name == name) return acceptor.make();
+  for (const MakeAcceptor make_it : kAcceptors) {
+    if (auto acceptor = make_it(); acceptor->name() == name) return acceptor;
   }
   if (is_library(name)) return load_acceptor(name);
   throw UsageError(fmt::format(
@@ -41,8 +51,8 @@ std::shared_ptr<const TokenAcceptor> make_acceptor(const std::string& name) {
 
 std::vector<std::string> acceptor_names() {
   std::vector<std::string> names;
-  for (const NamedAcceptor& acceptor : kAcceptors) {
-    names.emplace_back(acceptor.name);
+  for (const MakeAcceptor make_it : kAcceptors) {
+    names.emplace_back(make_it()->name());
   }
   return names;
 }

@@ -10,7 +10,7 @@
 
 #include "pilotfish/acceptor.h"
 #include "sampling/chi_square.h"
-#include "speculative/acceptors/typical_rule.h"
+#include "speculative/acceptors/typical.h"
 #include "speculative/testing/toy.h"
 
 namespace pilotfish {
@@ -263,12 +263,11 @@ TEST(Coupled, SharedNoiseIsWhatMakesDraftsAccepted) {
       for (DraftRequest& request : own) request.noise = DraftNoise::kOwn;
       return drafter_.propose(own);
     }
-    void commit(const Sequence& sequence) override {
-      drafter_.commit(sequence);
+    void commit(std::span<const PassRows> passes,
+                const PassOutput& output) override {
+      drafter_.commit(passes, output);
     }
-    void forget(const Sequence& sequence) override {
-      drafter_.forget(sequence);
-    }
+    void release(SequenceKey key) override { drafter_.release(key); }
 
    private:
     Drafter& drafter_;

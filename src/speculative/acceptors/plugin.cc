@@ -1,3 +1,5 @@
+#include "speculative/acceptors/plugin.h"
+
 #include <dlfcn.h>
 #include <fmt/format.h>
 
@@ -6,7 +8,6 @@
 #include <utility>
 
 #include "pilotfish/error.h"
-#include "speculative/acceptors/acceptors.h"
 
 namespace pilotfish {
 namespace {

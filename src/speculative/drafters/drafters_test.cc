@@ -12,11 +12,13 @@
 #include "speculative/drafters/prediction_drafter.h"
 #include "speculative/drafters/preference_drafter.h"
 #include "speculative/drafters/suffix_drafter.h"
+#include "speculative/testing/keyed_sequence.h"
 #include "speculative/testing/toy.h"
 
 namespace pilotfish {
 namespace {
 
+using test::KeyedSequence;
 using test::LogitTable;
 using test::TableScorer;
 using test::Toy;
@@ -26,15 +28,15 @@ using testing::IsEmpty;
 using Tokens = std::vector<Token>;
 
 // A sequence with this prompt and output.
-std::unique_ptr<Sequence> sequence_of(const Tokens& prompt,
-                                      const Tokens& output = {},
-                                      const Tokens& prediction = {},
-                                      const Tokens& stop_tokens = {}) {
+std::unique_ptr<KeyedSequence> sequence_of(const Tokens& prompt,
+                                           const Tokens& output = {},
+                                           const Tokens& prediction = {},
+                                           const Tokens& stop_tokens = {}) {
   SequenceOptions options;
   options.prompt = prompt;
   options.prediction = prediction;
   options.stop_tokens = stop_tokens;
-  auto sequence = std::make_unique<Sequence>(options);
+  auto sequence = std::make_unique<KeyedSequence>(options);
   for (const Token token : output)
     sequence->append({{token}, 0}, Origin::kBonus, 1000);
   return sequence;
@@ -48,12 +50,10 @@ Tokens guess(Drafter& drafter, Sequence& sequence, std::int64_t length) {
   return drafts[0].tokens;
 }
 
-// The same for a sequence that ends with it.
-Tokens guess_once(Drafter& drafter, std::unique_ptr<Sequence> sequence,
+// The same for a sequence that ends with it. All have the same slot.
+Tokens guess_once(Drafter& drafter, std::unique_ptr<KeyedSequence> sequence,
                   std::int64_t length) {
-  Tokens tokens = guess(drafter, *sequence, length);
-  drafter.forget(*sequence);
-  return tokens;
+  return guess(drafter, *sequence, length);
 }
 
 TEST(NgramDrafter, CopiesWhatFollowedTheLongestMatch) {
@@ -98,7 +98,7 @@ TEST(SuffixDrafter, FollowsTheTextAsItGrows) {
   EXPECT_THAT(guess(drafter, *sequence, 3), ElementsAre(4, 5, 6));
   // A period, past the end.
   EXPECT_THAT(guess(drafter, *sequence, 7), ElementsAre(4, 5, 6, 2, 3, 4, 5));
-  drafter.forget(*sequence);
+  drafter.release(sequence->key);
   EXPECT_THAT(guess(drafter, *sequence, 1), ElementsAre(4));
 }
 
@@ -187,11 +187,13 @@ class Fixed final : public Drafter {
     }
     return drafts;
   }
-  void commit(const Sequence&) override { ++commits; }
-  void forget(const Sequence&) override { ++forgets; }
+  void commit(std::span<const PassRows>, const PassOutput&) override {
+    ++commits;
+  }
+  void release(SequenceKey) override { ++releases; }
   std::int64_t asked = 0;
   int commits = 0;
-  int forgets = 0;
+  int releases = 0;
 
  private:
   Tokens tokens_;
@@ -215,11 +217,11 @@ TEST(PreferenceDrafter, TheFirstThatHasAGuessDrafts) {
   // While a prompt is encoded, each may use the time.
   EXPECT_THAT(guess(drafter, *sequence, 0), IsEmpty());
   EXPECT_EQ(parts[2]->asked, 1);
-  drafter.commit(*sequence);
-  drafter.forget(*sequence);
+  test::commit(drafter, *sequence);
+  drafter.release(sequence->key);
   for (const Fixed* part : parts) {
     EXPECT_EQ(part->commits, 1);
-    EXPECT_EQ(part->forgets, 1);
+    EXPECT_EQ(part->releases, 1);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace pilotfish {
 namespace {
@@ -12,6 +13,14 @@ constexpr std::int64_t kFirstPassRows = 2;
 
 }  // namespace
 
+FollowingDrafter::CachedSequence::CachedSequence(Scorer& draft,
+                                                 SequenceId target_id)
+    : draft_(draft), id_(draft.is_view() ? target_id : draft.create()) {}
+
+FollowingDrafter::CachedSequence::~CachedSequence() {
+  if (!draft_.is_view()) draft_.release(id_);
+}
+
 FollowingDrafter::FollowingDrafter(Scorer& draft,
                                    std::int64_t target_vocab_size,
                                    std::int64_t prefill_chunk)
@@ -21,30 +30,22 @@ FollowingDrafter::FollowingDrafter(Scorer& draft,
   assert(prefill_chunk >= 1);
 }
 
-void FollowingDrafter::forget(const Sequence& sequence) {
-  const auto found = followers_.find(&sequence);
-  if (found == followers_.end()) return;
-  draft_.release(found->second.id);
-  followers_.erase(found);
+FollowingDrafter::FollowingDrafter(std::unique_ptr<Scorer> draft,
+                                   std::int64_t target_vocab_size,
+                                   std::int64_t prefill_chunk)
+    : FollowingDrafter(*draft, target_vocab_size, prefill_chunk) {
+  owned_ = std::move(draft);
 }
 
 FollowingDrafter::Follower& FollowingDrafter::follow(
     const DraftRequest& request) {
   const Sequence& sequence = *request.sequence;
-  const auto [found, is_new] = followers_.try_emplace(&sequence);
-  Follower& follower = found->second;
-  if (is_new) {
-    try {
-      follower.id = draft_.create();
-    } catch (...) {
-      followers_.erase(found);
-      throw;
-    }
-  }
+  Follower& follower =
+      followers_.find_or_make(sequence.key, draft_, sequence.target_id);
   // Rows beyond are left of an iteration that threw.
-  const std::int64_t cached = draft_.length(follower.id);
-  draft_.truncate(follower.id,
-                  std::min(cached, sequence.size() - 1 - follower.skipped));
+  const SequenceId id = follower.cached.id();
+  draft_.truncate(
+      id, std::min(draft_.length(id), sequence.size() - 1 - follower.skipped));
   if (request.context > 0) shorten(sequence, request.context, follower);
   return follower;
 }
@@ -53,13 +54,15 @@ FollowingDrafter::Follower& FollowingDrafter::follow(
 void FollowingDrafter::shorten(const Sequence& sequence, std::int64_t context,
                                Follower& follower) {
   assert(context >= kFirstPassRows);
-  if (sequence.size() - next(follower) <= 2 * context) return;
-  draft_.truncate(follower.id, 0);
+  if (draft_.is_view() || sequence.size() - next(follower) <= 2 * context) {
+    return;
+  }
+  draft_.truncate(follower.cached.id(), 0);
   follower.skipped = sequence.size() - 1 - context;
 }
 
 std::int64_t FollowingDrafter::next(const Follower& follower) const {
-  return draft_.length(follower.id) + follower.skipped;
+  return draft_.length(follower.cached.id()) + follower.skipped;
 }
 
 // How many tokens can be drafted at the most. The last one drafted takes no
@@ -88,24 +91,24 @@ void FollowingDrafter::encode(const Sequence& sequence,
     const std::span<const Token> missing = sequence.tokens().subspan(
         static_cast<size_t>(next(follower)), static_cast<size_t>(rows));
     tokens_.assign(missing.begin(), missing.end());
-    if (draft_.length(follower.id) == 0) {
+    if (draft_.length(follower.cached.id()) == 0) {
       tokens_.front() = sequence.tokens().front();
     }
     batch_.clear();
-    batch_.add(follower.id, tokens_, 0);
+    batch_.add(follower.cached.id(), tokens_, 0);
     draft_.forward(batch_);
     most_rows -= rows;
   }
 }
 
+void FollowingDrafter::encode_ahead(const Sequence& sequence,
+                                    const Follower& follower) {
+  if (!draft_.is_view()) encode(sequence, follower, prefill_chunk_);
+}
+
 std::span<const float> FollowingDrafter::shared(
     std::span<const float> logits) const {
   return logits.first(static_cast<size_t>(shared_vocab_size_));
-}
-
-FollowingDrafter::Follower* FollowingDrafter::find(const Sequence& sequence) {
-  const auto found = followers_.find(&sequence);
-  return found == followers_.end() ? nullptr : &found->second;
 }
 
 }  // namespace pilotfish

@@ -2,7 +2,7 @@
 #define PILOTFISH_SPECULATIVE_FOLLOWING_DRAFTER_H_
 
 #include <cstdint>
-#include <unordered_map>
+#include <memory>
 #include <vector>
 
 #include "pilotfish/model.h"
@@ -14,6 +14,7 @@ namespace pilotfish {
 
 // What drafters with a model of their own have in common: its cache follows
 // each sequence, encodes its prompt and what other drafters or none have added.
+// A view of the target (Scorer::is_view) finds the text encoded already.
 //
 // Vocabularies may differ in size. From a token on that only the target knows
 // the draft cannot follow, and proposes nothing more for that sequence;
@@ -22,18 +23,38 @@ namespace pilotfish {
 // 2023, arXiv 2309.17453), and the latest ones.
 class FollowingDrafter : public Drafter {
  public:
-  void forget(const Sequence& sequence) final;
+  // Gives the sequence's place in the draft's cache back.
+  void release(SequenceKey key) final { followers_.erase(key); }
 
  protected:
+  // A sequence of the draft's cache, for as long as this lives.
+  class CachedSequence {
+   public:
+    // Of a view, the target's own. Throws as Scorer::create does.
+    CachedSequence(Scorer& draft, SequenceId target_id);
+    ~CachedSequence();
+    CachedSequence(const CachedSequence&) = delete;
+    CachedSequence& operator=(const CachedSequence&) = delete;
+
+    SequenceId id() const { return id_; }
+
+   private:
+    Scorer& draft_;
+    SequenceId id_;
+  };
+
   // What the draft holds of a sequence.
   struct Follower {
-    SequenceId id = -1;
+    Follower(Scorer& draft, SequenceId target_id) : cached(draft, target_id) {}
+
+    CachedSequence cached;
     std::int64_t skipped = 0;      // tokens after the first, not in the cache
     std::int64_t known = 0;        // leading tokens in the draft's vocabulary
     bool lost = false;             // the next one is not
     Draft proposed;                // and not yet committed
     std::int64_t proposed_at = 0;  // the position of the first of them
-    // Of a tree proposed: the row each token has in the cache's tree; -1: none.
+    // The row that each token of a proposed tree has in the cache's tree, or
+    // -1.
     std::vector<std::int32_t> rows;
     std::vector<TreePlace> places;  // of that tree
     TreeTrust trust;
@@ -43,31 +64,42 @@ class FollowingDrafter : public Drafter {
   // in one pass. Requires: >= 1.
   FollowingDrafter(Scorer& draft, std::int64_t target_vocab_size,
                    std::int64_t prefill_chunk);
+  // Owns its draft.
+  FollowingDrafter(std::unique_ptr<Scorer> draft,
+                   std::int64_t target_vocab_size, std::int64_t prefill_chunk);
 
   // Brings the follower of a request's sequence up to date: starts afresh where
   // the request allows a shorter context.
   Follower& follow(const DraftRequest& request);
   // nullptr for a sequence never seen.
-  Follower* find(const Sequence& sequence);
+  Follower* find(const Sequence& sequence) {
+    return followers_.find(sequence.key);
+  }
   std::int64_t reach(const Sequence& sequence, Follower& follower) const;
   void encode(const Sequence& sequence, const Follower& follower,
               std::int64_t most_rows);
+  // Encodes a part of a text that nothing is drafted for yet.
+  void encode_ahead(const Sequence& sequence, const Follower& follower);
   // The index in the sequence of the token that the cache goes on with.
   std::int64_t next(const Follower& follower) const;
   // A row without the tokens that the target does not know: they are taken out
   // before the softmax, so none is ever proposed.
   std::span<const float> shared(std::span<const float> logits) const;
 
+ private:
+  std::unique_ptr<Scorer> owned_;
+
+ protected:
   Scorer& draft_;
-  std::int64_t prefill_chunk_;
   Batch batch_;  // scratch
 
  private:
   void shorten(const Sequence& sequence, std::int64_t context,
                Follower& follower);
 
+  std::int64_t prefill_chunk_;
   std::int64_t shared_vocab_size_;
-  std::unordered_map<const Sequence*, Follower> followers_;
+  PerSequence<Follower> followers_;
   std::vector<Token> tokens_;  // scratch
 };
 

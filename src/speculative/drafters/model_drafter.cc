@@ -11,12 +11,12 @@ std::vector<Draft> ModelDrafter::propose(
   const Emptied emptied(runners_);  // which takes back what is drafted
   runners_.reserve(requests.size());
   for (size_t i = 0; i < requests.size(); ++i) {
-    Sequence& sequence = *requests[i].sequence;
+    const Sequence& sequence = *requests[i].sequence;
     Follower& follower = follow(requests[i]);
     const std::int64_t reachable = reach(sequence, follower);
     if (reachable == 0) continue;
     if (requests[i].length == 0) {
-      encode(sequence, follower, prefill_chunk_);
+      encode_ahead(sequence, follower);
       continue;
     }
     encode(sequence, follower, sequence.size());
@@ -36,7 +36,12 @@ std::vector<Draft> ModelDrafter::propose(
   return drafts;
 }
 
-void ModelDrafter::commit(const Sequence& sequence) {
+void ModelDrafter::commit(std::span<const PassRows> passes,
+                          const PassOutput& /*output*/) {
+  for (const PassRows& pass : passes) take_back_rejected(*pass.sequence);
+}
+
+void ModelDrafter::take_back_rejected(const Sequence& sequence) {
   Follower* const follower = find(sequence);
   if (follower == nullptr || follower->proposed.tokens.empty()) return;
   std::vector<Token>& proposed = follower->proposed.tokens;
@@ -45,13 +50,13 @@ void ModelDrafter::commit(const Sequence& sequence) {
   const std::int64_t kept =
       std::ranges::mismatch(proposed, actual).in1 - proposed.begin();
   // The last token proposed is not in the cache.
-  draft_.truncate(follower->id,
-                  std::min(draft_.length(follower->id),
-                           follower->proposed_at + kept - follower->skipped));
+  const SequenceId id = follower->cached.id();
+  draft_.truncate(id, std::min(draft_.length(id), follower->proposed_at + kept -
+                                                      follower->skipped));
   proposed.clear();
 }
 
-// One pass a drafted token, for all that have not come to their end.
+// One pass per drafted token, for all that have not come to their end.
 void ModelDrafter::run() {
   running_.clear();
   for (Runner& runner : runners_) running_.push_back(&runner);
@@ -59,7 +64,7 @@ void ModelDrafter::run() {
     batch_.clear();
     for (const Runner* runner : running_) {
       const auto first = static_cast<size_t>(next(*runner->follower));
-      batch_.add(runner->follower->id,
+      batch_.add(runner->follower->cached.id(),
                  runner->draft.history().tokens().subspan(first), 1);
     }
     const Logits logits = draft_.forward(batch_).logits;

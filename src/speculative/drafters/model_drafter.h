@@ -2,6 +2,7 @@
 #define PILOTFISH_SPECULATIVE_MODEL_DRAFTER_H_
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -21,12 +22,16 @@ class ModelDrafter final : public FollowingDrafter {
   ModelDrafter(Scorer& draft, std::int64_t target_vocab_size,
                std::int64_t prefill_chunk = 512)
       : FollowingDrafter(draft, target_vocab_size, prefill_chunk) {}
+  ModelDrafter(std::unique_ptr<Scorer> draft, std::int64_t target_vocab_size,
+               std::int64_t prefill_chunk = 512)
+      : FollowingDrafter(std::move(draft), target_vocab_size, prefill_chunk) {}
 
   std::vector<Draft> propose(std::span<const DraftRequest> requests) override;
   void recycle(std::vector<Draft>&& drafts) override {
     pool_.recycle(std::move(drafts), processor_);
   }
-  void commit(const Sequence& sequence) override;
+  void commit(std::span<const PassRows> passes,
+              const PassOutput& output) override;
 
  private:
   // A sequence that is drafted for in this call.
@@ -36,6 +41,7 @@ class ModelDrafter final : public FollowingDrafter {
   };
 
   void run();
+  void take_back_rejected(const Sequence& sequence);
 
   LogitsProcessor processor_;
   DraftPool pool_;

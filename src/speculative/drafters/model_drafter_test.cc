@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pilotfish/window.h"
+#include "speculative/testing/keyed_sequence.h"
 #include "speculative/testing/toy.h"
 #include "speculative/window_policy.h"
 
@@ -45,10 +46,13 @@ TEST(ModelDrafter, MakesDoWithAShortContextWhereItIsFarBehind) {
   SequenceOptions options = toy.sequence(0);
   options.prompt = {};
   for (Token i = 0; i < 30; ++i) options.prompt.push_back(i * i % 16);
-  Sequence sequence(options);
+  test::KeyedSequence sequence(options);
   const auto propose = [&](std::int64_t context) {
-    const DraftRequest request = {
-        .sequence = &sequence, .length = 3, .context = context};
+    TokenHistory history = sequence.history();
+    const DraftRequest request = {.sequence = &sequence,
+                                  .length = 3,
+                                  .history = &history,
+                                  .context = context};
     return drafter.propose({&request, 1}).front();
   };
   const auto take_over = [&](const Draft& draft, size_t accepted) {
@@ -58,7 +62,7 @@ TEST(ModelDrafter, MakesDoWithAShortContextWhereItIsFarBehind) {
     sequence.append(
         verdict, accepted == draft.size() ? Origin::kBonus : Origin::kRecovered,
         kPositions);
-    drafter.commit(sequence);
+    test::commit(drafter, sequence);
   };
   const auto expect_cached = [&](size_t from, const Draft& draft) {
     Tokens expected = shortened(sequence.tokens(), from);
@@ -102,7 +106,6 @@ class SeldomWindow final : public WindowPolicy, private DraftGuide {
     return *this;
   }
   void observe(const IterationOutcome&) override {}
-  void forget(const Sequence&) override {}
 
  private:
   std::int64_t most() const override {

@@ -18,8 +18,6 @@ class NgramDrafter final : public Drafter {
   static constexpr std::int64_t kShortest = 2;  // fewer are no reason to guess
 
   std::vector<Draft> propose(std::span<const DraftRequest> requests) override;
-  void commit(const Sequence&) override {}
-  void forget(const Sequence&) override {}
 };
 
 }  // namespace pilotfish

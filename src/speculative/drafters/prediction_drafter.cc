@@ -13,17 +13,13 @@ std::vector<Draft> PredictionDrafter::propose(
   for (size_t i = 0; i < requests.size(); ++i) {
     const Sequence& sequence = *requests[i].sequence;
     if (requests[i].length == 0 || sequence.prediction().empty()) continue;
-    Place& place = places_[&sequence];
+    Place& place = places_.find_or_make(sequence.key);
     follow(sequence, place);
     if (place.lost) continue;
     drafts[i] = copied_draft(sequence, sequence.prediction(), place.next,
                              requests[i].length);
   }
   return drafts;
-}
-
-void PredictionDrafter::forget(const Sequence& sequence) {
-  places_.erase(&sequence);
 }
 
 void PredictionDrafter::follow(const Sequence& sequence, Place& place) {

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "speculative/drafter.h"
@@ -21,8 +20,6 @@ class PredictionDrafter final : public Drafter {
   static constexpr std::int64_t kShortest = 2;  // fewer do not tell the place
 
   std::vector<Draft> propose(std::span<const DraftRequest> requests) override;
-  void commit(const Sequence&) override {}
-  void forget(const Sequence& sequence) override;
 
  private:
   // Where in the prediction a sequence is.
@@ -35,7 +32,7 @@ class PredictionDrafter final : public Drafter {
   static void follow(const Sequence& sequence, Place& place);
   static void look_up(const Sequence& sequence, Place& place);
 
-  std::unordered_map<const Sequence*, Place> places_;
+  PerSequence<Place> places_;
 };
 
 }  // namespace pilotfish

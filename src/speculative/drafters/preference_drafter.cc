@@ -2,13 +2,21 @@
 
 #include <algorithm>
 #include <cassert>
+#include <set>
 #include <utility>
 
 namespace pilotfish {
 
 PreferenceDrafter::PreferenceDrafter(
     std::vector<std::unique_ptr<Drafter>> drafters)
-    : drafters_(std::move(drafters)) {}
+    : drafters_(std::move(drafters)) {
+  std::set<std::int64_t> layers;
+  for (const auto& drafter : drafters_) {
+    layers.insert(drafter->hidden_layers().begin(),
+                  drafter->hidden_layers().end());
+  }
+  hidden_layers_.assign(layers.begin(), layers.end());
+}
 
 std::vector<Draft> PreferenceDrafter::propose(
     std::span<const DraftRequest> requests) {
@@ -51,12 +59,13 @@ void PreferenceDrafter::recycle(std::vector<Draft>&& drafts) {
   }
 }
 
-void PreferenceDrafter::commit(const Sequence& sequence) {
-  for (const auto& drafter : drafters_) drafter->commit(sequence);
+void PreferenceDrafter::commit(std::span<const PassRows> passes,
+                               const PassOutput& output) {
+  for (const auto& drafter : drafters_) drafter->commit(passes, output);
 }
 
-void PreferenceDrafter::forget(const Sequence& sequence) {
-  for (const auto& drafter : drafters_) drafter->forget(sequence);
+void PreferenceDrafter::release(SequenceKey key) {
+  for (const auto& drafter : drafters_) drafter->release(key);
 }
 
 }  // namespace pilotfish

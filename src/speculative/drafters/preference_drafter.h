@@ -18,12 +18,18 @@ class PreferenceDrafter final : public Drafter {
 
   std::vector<Draft> propose(std::span<const DraftRequest> requests) override;
   void recycle(std::vector<Draft>&& drafts) override;
-  void commit(const Sequence& sequence) override;
-  void forget(const Sequence& sequence) override;
+  // Of any of them.
+  std::span<const std::int64_t> hidden_layers() const override {
+    return hidden_layers_;
+  }
+  void commit(std::span<const PassRows> passes,
+              const PassOutput& output) override;
+  void release(SequenceKey key) override;
   std::size_t sources() const override { return drafters_.size(); }
 
  private:
   std::vector<std::unique_ptr<Drafter>> drafters_;
+  std::vector<std::int64_t> hidden_layers_;
   std::vector<std::size_t> proposed_by_;  // drafters, of the latest drafts
 };
 

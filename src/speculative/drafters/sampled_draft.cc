@@ -6,7 +6,7 @@ namespace pilotfish {
 
 bool SampledDraft::extend(std::span<const float> logits,
                           LogitsProcessor& processor) {
-  Sequence& sequence = *request_->sequence;
+  const Sequence& sequence = this->sequence();
   Distribution q = processor.process(logits, sequence.sampling(), history(),
                                      sequence.stop_tokens());
   const bool greedy = sequence.sampling().temperature == 0;
@@ -22,7 +22,7 @@ bool SampledDraft::extend(std::span<const float> logits,
   } else {
     draft_->probs.push_back(std::move(q));
   }
-  sequence.history().push(token);
+  request_->history->push(token);
   return goes_on && static_cast<std::int64_t>(draft_->size()) < length_ &&
          !sequence.is_stop(token);
 }

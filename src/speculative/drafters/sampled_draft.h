@@ -10,19 +10,20 @@
 namespace pilotfish {
 
 // A draft in the making, drawn token by token from rows of logits. Meanwhile
-// the sequence's history goes on into what is drafted; it is as it was when
-// this goes out of scope. At temperature 0 the draft is deterministic.
+// the request's history goes on into what is drafted; it is as it was when this
+// goes out of scope. At temperature 0 the draft is deterministic.
 class SampledDraft {
  public:
-  // At most `length` tokens, into `draft`; both arguments must outlive this.
+  // At most `length` tokens, into `draft`; both references must outlive this.
+  // Requires: the request has a history.
   SampledDraft(const DraftRequest& request, std::int64_t length, Draft& draft)
       : request_(&request),
         length_(length),
         draft_(&draft),
-        rollback_(request.sequence->history()) {}
+        rollback_(*request.history) {}
 
   const Sequence& sequence() const { return *request_->sequence; }
-  const TokenHistory& history() const { return sequence().history(); }
+  const TokenHistory& history() const { return *request_->history; }
   const Draft& draft() const { return *draft_; }
 
   // Draws one more token. Returns whether another may follow and, where there

@@ -9,10 +9,10 @@
 
 namespace pilotfish {
 
-// Every substring of a text that grows at its end, in amortised constant time a
-// token (Blumer et al. 1985, "The smallest automaton recognizing the subwords
-// of a text"). About 130 bytes a token; at most 2^29 tokens. Not thread-safe
-// while it grows.
+// Finds every substring of a text that grows at its end, in amortised constant
+// time per token (Blumer et al. 1985, "The smallest automaton recognizing the
+// subwords of a text"). It takes about 130 bytes per token and holds at most
+// 2^29 tokens. Not thread-safe while it grows.
 class SuffixAutomaton {
  public:
   // A substring of the text. The default is the empty one.
@@ -34,7 +34,7 @@ class SuffixAutomaton {
   // The longest suffix of `match` and then `token` that occurs in the text.
   Match follow(Match match, Token token) const;
 
-  // For likely_next; again after the text has grown. O(size).
+  // Prepares likely_next; call it again after the text has grown. O(size).
   void count_occurrences();
   // The token that follows most often in the text, and where it leads; -1 where
   // only the text's end does. Requires: count_occurrences after the last

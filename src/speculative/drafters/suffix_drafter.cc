@@ -28,12 +28,8 @@ std::vector<Draft> SuffixDrafter::propose(
   return drafts;
 }
 
-void SuffixDrafter::forget(const Sequence& sequence) {
-  followers_.erase(&sequence);
-}
-
 SuffixDrafter::Follower& SuffixDrafter::follow(const Sequence& sequence) {
-  Follower& follower = followers_[&sequence];
+  Follower& follower = followers_.find_or_make(sequence.key);
   while (follower.text.size() < sequence.size()) {
     const Token token =
         sequence.tokens()[static_cast<size_t>(follower.text.size())];

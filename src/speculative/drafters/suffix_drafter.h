@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "speculative/drafter.h"
@@ -15,8 +14,8 @@ namespace pilotfish {
 // Looks for the longest end of the text that occurred before: in prompt and
 // output, where it goes on as it did there, or in a corpus that all sequences
 // share, where it goes on as it mostly does there. Deterministic; constant time
-// a token, however long the text (compare Oliaro et al. 2024, arXiv 2411.04975;
-// Hu et al. 2024, arXiv 2411.10666).
+// per token, however long the text (compare Oliaro et al. 2024, arXiv
+// 2411.04975; Hu et al. 2024, arXiv 2411.10666).
 class SuffixDrafter final : public Drafter {
  public:
   static constexpr std::int32_t kShortest = 2;  // a match that is worth a guess
@@ -25,8 +24,7 @@ class SuffixDrafter final : public Drafter {
   explicit SuffixDrafter(std::shared_ptr<const SuffixAutomaton> corpus);
 
   std::vector<Draft> propose(std::span<const DraftRequest> requests) override;
-  void commit(const Sequence&) override {}
-  void forget(const Sequence& sequence) override;
+  void release(SequenceKey key) override { followers_.erase(key); }
 
  private:
   struct Follower {
@@ -39,7 +37,7 @@ class SuffixDrafter final : public Drafter {
                     SuffixAutomaton::Match match) const;
 
   std::shared_ptr<const SuffixAutomaton> corpus_;
-  std::unordered_map<const Sequence*, Follower> followers_;
+  PerSequence<Follower> followers_;
 };
 
 // The automaton of a corpus, ready for a SuffixDrafter. Throws UsageError for

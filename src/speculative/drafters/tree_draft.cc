@@ -7,19 +7,19 @@
 namespace pilotfish {
 namespace {
 
-// Tokens that wait for their rows get them in one pass of the draft model. One
-// that is less likely than this share of the likeliest of them is not added
-// before: what follows those is probably likelier.
+// Tokens that wait for their rows get them in one pass of the draft model. A
+// token that is less likely than this share of the likeliest of them is not
+// added before that pass: what follows those is probably likelier.
 constexpr double kPatience = 0.5;
 
 // A row of the target's pass is not spent on a token that is less likely.
 constexpr double kWorthARow = 0.02;
 
-// Where siblings are drawn: the share of what the earlier ones leave that is
-// taken for the next one's.
+// Where siblings are drawn, a sibling is taken to have this share of what the
+// earlier ones leave.
 constexpr double kSecondChance = 0.5;
 
-// The most probable first.
+// The entries of q, the most probable first.
 std::vector<Distribution::Entry> ranked(const Distribution& q) {
   std::vector<Distribution::Entry> entries(q.entries().begin(),
                                            q.entries().end());
@@ -30,7 +30,8 @@ std::vector<Distribution::Entry> ranked(const Distribution& q) {
   return entries;
 }
 
-// q after a token was drawn from it. Empty: nothing is left.
+// What is left of q after a token was drawn from it; empty where that is
+// nothing.
 Distribution without(const Distribution& q, Token token) {
   std::vector<Distribution::Entry> left;
   left.reserve(q.entries().size());
@@ -44,7 +45,7 @@ Distribution without(const Distribution& q, Token token) {
   return Distribution(std::move(left));
 }
 
-// What the sequence is sampled with, but for what leaves one token alone.
+// The sequence's own parameters, without those that would leave a single token.
 SamplingParams ranking_params(SamplingParams params, std::int64_t width) {
   params.temperature = 1;
   params.top_k = width;
@@ -61,7 +62,7 @@ TreeDraft::TreeDraft(const DraftRequest& request, const TreeLimits& limits,
     : request_(&request),
       limits_(limits),
       draft_(&draft),
-      rollback_(request.sequence->history()),
+      rollback_(*request.history),
       size_(request.sequence->size()),
       drawn_at_(static_cast<size_t>(limits.depth)) {
   if (greedy()) ranking_ = ranking_params(sequence().sampling(), limits.width);
@@ -73,7 +74,7 @@ void TreeDraft::expand(std::int32_t token, std::span<const float> logits,
   const Sequence& sequence = this->sequence();
   Distribution q =
       processor.process(logits, greedy() ? ranking_ : sequence.sampling(),
-                        sequence.history(), sequence.stop_tokens());
+                        *request_->history, sequence.stop_tokens());
   const auto i = static_cast<size_t>(token);
   Branching& branching = branchings_.emplace_back(
       Branching{.parent = token,
@@ -96,13 +97,13 @@ void TreeDraft::expand(std::int32_t token, std::span<const float> logits,
   branching.left = std::move(q);
 }
 
-// Makes the history end with the drafted tokens down to `token`.
+// Makes the request's history end with the drafted tokens down to `token`.
 void TreeDraft::look_ahead(std::int32_t token) {
   std::vector<Token> path;
   for (; token >= 0; token = draft_->parents[static_cast<size_t>(token)]) {
     path.push_back(draft_->tokens[static_cast<size_t>(token)]);
   }
-  TokenHistory& history = request_->sequence->history();
+  TokenHistory& history = *request_->history;
   history.truncate(size_);
   for (auto it = path.rbegin(); it != path.rend(); ++it) history.push(*it);
 }
@@ -172,7 +173,8 @@ std::vector<TreePlace> TreeDraft::places() const {
   return places;
 }
 
-// The branching whose next token is; nullptr where none is worth it.
+// The branching whose next token is the most likely to be accepted; nullptr
+// where no token is worth a row.
 TreeDraft::Branching* TreeDraft::most_likely() {
   Branching* best = nullptr;
   double most = kWorthARow;

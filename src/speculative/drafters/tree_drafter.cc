@@ -9,14 +9,26 @@
 
 namespace pilotfish {
 
+namespace {
+
+std::int64_t checked_width(std::int64_t width) {
+  if (width >= 1) return width;
+  throw UsageError(fmt::format(
+      "tree_width: {} is out of range; 1 (a chain) or more", width));
+}
+
+}  // namespace
+
 TreeDrafter::TreeDrafter(Scorer& draft, std::int64_t target_vocab_size,
                          std::int64_t width, std::int64_t prefill_chunk)
-    : FollowingDrafter(draft, target_vocab_size, prefill_chunk), width_(width) {
-  if (width < 1) {
-    throw UsageError(fmt::format(
-        "tree_width: {} is out of range; 1 (a chain) or more", width));
-  }
-}
+    : FollowingDrafter(draft, target_vocab_size, prefill_chunk),
+      width_(checked_width(width)) {}
+
+TreeDrafter::TreeDrafter(std::unique_ptr<Scorer> draft,
+                         std::int64_t target_vocab_size, std::int64_t width,
+                         std::int64_t prefill_chunk)
+    : FollowingDrafter(std::move(draft), target_vocab_size, prefill_chunk),
+      width_(checked_width(width)) {}
 
 std::vector<Draft> TreeDrafter::propose(
     std::span<const DraftRequest> requests) {
@@ -30,7 +42,7 @@ std::vector<Draft> TreeDrafter::propose(
     const std::int64_t reachable = reach(*request.sequence, follower);
     if (reachable == 0) continue;
     if (request.length == 0) {
-      encode(*request.sequence, follower, prefill_chunk_);
+      encode_ahead(*request.sequence, follower);
       continue;
     }
     encode(*request.sequence, follower, request.sequence->size());
@@ -56,7 +68,12 @@ std::vector<Draft> TreeDrafter::propose(
   return drafts;
 }
 
-void TreeDrafter::commit(const Sequence& sequence) {
+void TreeDrafter::commit(std::span<const PassRows> passes,
+                         const PassOutput& /*output*/) {
+  for (const PassRows& pass : passes) keep_accepted(*pass.sequence);
+}
+
+void TreeDrafter::keep_accepted(const Sequence& sequence) {
   Follower* const follower = find(sequence);
   if (follower == nullptr || follower->proposed.tokens.empty()) return;
   const Draft draft = std::exchange(follower->proposed, {});
@@ -70,11 +87,11 @@ void TreeDrafter::commit(const Sequence& sequence) {
     const std::int32_t row = follower->rows[static_cast<size_t>(at)];
     if (row >= 0) kept.push_back(row);
   }
-  draft_.keep(follower->id, kept);
+  draft_.keep(follower->cached.id(), kept);
 }
 
-// From the verdict on what followed a token of the tree. Returns whether
-// anything did.
+// Learns from the verdict on what followed a token of the tree. Returns whether
+// anything followed it.
 bool TreeDrafter::learn(const Draft& draft, std::int32_t parent, Token token,
                         bool accepted, Follower& follower) {
   const std::int32_t first =
@@ -116,7 +133,7 @@ void TreeDrafter::add_rows(Runner& runner) {
   const std::span<const std::int32_t> open = runner.draft.open();
   if (open.front() < 0) {  // the newest token, and what is missing before it
     const auto first = static_cast<size_t>(next(*runner.follower));
-    batch_.add(runner.follower->id,
+    batch_.add(runner.follower->cached.id(),
                runner.draft.sequence().tokens().subspan(first), 1);
     return;
   }
@@ -130,7 +147,8 @@ void TreeDrafter::add_rows(Runner& runner) {
                                   : runner.rows[static_cast<size_t>(parent)]);
     runner.rows[i] = runner.next_row++;
   }
-  batch_.add_tree(runner.follower->id, tokens_, parents_, std::ssize(tokens_));
+  batch_.add_tree(runner.follower->cached.id(), tokens_, parents_,
+                  std::ssize(tokens_));
 }
 
 }  // namespace pilotfish

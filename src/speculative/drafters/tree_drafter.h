@@ -2,6 +2,7 @@
 #define PILOTFISH_SPECULATIVE_TREE_DRAFTER_H_
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -20,19 +21,23 @@ class TreeDrafter final : public FollowingDrafter {
   // 1.
   TreeDrafter(Scorer& draft, std::int64_t target_vocab_size, std::int64_t width,
               std::int64_t prefill_chunk = 512);
+  TreeDrafter(std::unique_ptr<Scorer> draft, std::int64_t target_vocab_size,
+              std::int64_t width, std::int64_t prefill_chunk = 512);
 
   std::vector<Draft> propose(std::span<const DraftRequest> requests) override;
-  void commit(const Sequence& sequence) override;
+  void commit(std::span<const PassRows> passes,
+              const PassOutput& output) override;
 
  private:
   // A sequence that is drafted for in this call.
   struct Runner {
     const Follower* follower;
     TreeDraft draft;
-    std::vector<std::int32_t> rows = {};  // of each token; -1: none
+    std::vector<std::int32_t> rows = {};  // as Follower::rows
     std::int32_t next_row = 0;
   };
 
+  void keep_accepted(const Sequence& sequence);
   static bool learn(const Draft& draft, std::int32_t parent, Token token,
                     bool accepted, Follower& follower);
   void run(std::span<Runner> runners);

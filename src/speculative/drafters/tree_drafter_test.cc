@@ -55,8 +55,6 @@ class RandomTreeDrafter final : public Drafter {
     }
     return drafts;
   }
-  void commit(const Sequence&) override {}
-  void forget(const Sequence&) override {}
 
   int branched = 0;
 

@@ -8,15 +8,17 @@ namespace pilotfish {
 // than width, and that is also what is supposed at first.
 class TreeTrust {
  public:
-  // That the first token drawn at a place is accepted, where q gives its
-  // likeliest token the probability `largest`.
+  // The chance that the first token drawn at a place is accepted, where q gives
+  // its likeliest token the probability `largest`.
   double first(double largest) const;
-  // That a later one is, those before it having been rejected; `share`: of what
-  // those leave, by q.
+  // The chance that a later one is accepted once those before it were rejected,
+  // where q gives it this share of what they leave.
   double later(double share) const;
 
+  // Learns from a verdict on the first token of a place.
   void judge_first(double largest, bool accepted);
-  // The first was rejected: the later ones have `share` together.
+  // Learns from one on the later tokens, which have this share together, after
+  // the first was rejected.
   void judge_later(double share, bool accepted);
 
  private:

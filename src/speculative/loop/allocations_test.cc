@@ -1,5 +1,5 @@
 // What the decoding loop allocates once it is warm: nothing that grows with the
-// vocabulary, and as many small pieces a verdict as acceptors return.
+// vocabulary, and as many small pieces per verdict as acceptors return.
 
 #include <gtest/gtest.h>
 
@@ -13,7 +13,7 @@
 #include "speculative/drafters/model_drafter.h"
 #include "speculative/drafters/ngram_drafter.h"
 #include "speculative/drafters/preference_drafter.h"
-#include "speculative/drafters/skip_drafter.h"
+#include "speculative/first_layers.h"
 #include "speculative/loop/decoder.h"
 #include "test_data.h"
 
@@ -81,7 +81,7 @@ class Allocations : public testing::Test {
   // Of `kIterations` iterations of one sequence, after as many as it takes for
   // every scratch buffer to have its size.
   struct Count {
-    double each = 0;  // allocations an iteration
+    double each = 0;  // allocations per iteration
     std::size_t largest = 0;
   };
   static Count count(const std::string& drafter_name,
@@ -93,7 +93,8 @@ class Allocations : public testing::Test {
     if (drafter_name == "model") {
       drafter = std::make_unique<ModelDrafter>(draft, kVocab);
     } else if (drafter_name == "skip") {
-      drafter = std::make_unique<SkipDrafter>(target, 1);
+      drafter = std::make_unique<ModelDrafter>(
+          std::make_unique<FirstLayers>(target, 1), kVocab);
     } else if (drafter_name == "ngram,model") {
       std::vector<std::unique_ptr<Drafter>> drafters;
       drafters.push_back(std::make_unique<NgramDrafter>());

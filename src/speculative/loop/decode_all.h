@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "pilotfish/error.h"
 #include "speculative/loop/decoder.h"
 #include "speculative/sequence.h"
 
@@ -28,6 +29,9 @@ void decode_all(SpeculativeDecoder& decoder, std::uint64_t count,
     active.clear();
     for (const auto& sequence : sequences) active.push_back(sequence.get());
     decoder.step(active);
+    for (const Sequence* sequence : active) {
+      if (sequence->failure()) throw Error(*sequence->failure());
+    }
     std::erase_if(sequences, [&](const auto& sequence) {
       if (!sequence->finished()) return false;
       done(static_cast<const Sequence&>(*sequence));

@@ -5,12 +5,10 @@
 #include <algorithm>
 #include <cassert>
 #include <chrono>
-#include <string>
 #include <utility>
 
 #include "pilotfish/error.h"
 #include "pilotfish/window.h"
-#include "sampling/log_probabilities.h"
 #include "speculative/window/adaptive_window.h"
 
 namespace pilotfish {
@@ -27,29 +25,6 @@ class Stopwatch {
   Clock::time_point start_ = Clock::now();
 };
 
-std::vector<Proposal> proposals_of(const Draft& draft,
-                                   std::span<const Distribution> target) {
-  std::vector<Proposal> proposals;
-  for (size_t i = 0; i < draft.size(); ++i) {
-    const Token token = draft.tokens[i];
-    const std::int32_t parent = draft.parent(i);
-    const Distribution& p = target[static_cast<size_t>(parent + 1)];
-    proposals.push_back(
-        {token, draft.proposed(i), p.probability(token), parent});
-  }
-  return proposals;
-}
-
-// The indices of the tokens that lead to token `last` of a draft, and itself.
-std::vector<std::int32_t> path_to(const Draft& draft, std::int32_t last) {
-  std::vector<std::int32_t> path;
-  for (; last >= 0; last = draft.parent(static_cast<size_t>(last))) {
-    path.push_back(last);
-  }
-  std::ranges::reverse(path);
-  return path;
-}
-
 std::int64_t tree_depth(const Draft& draft) {
   if (!draft.is_tree()) return 0;
   std::vector<std::int64_t> depths;
@@ -57,21 +32,6 @@ std::int64_t tree_depth(const Draft& draft) {
     depths.push_back(parent < 0 ? 1 : depths[static_cast<size_t>(parent)] + 1);
   }
   return *std::ranges::max_element(depths);
-}
-
-// Makes the history end with the drafted tokens down to token `last`, whose
-// first lies at `size`; it ends so for the token before.
-void look_ahead(TokenHistory& history, std::int64_t size, const Draft& draft,
-                std::int32_t last) {
-  const auto token = [&](std::int32_t i) {
-    return draft.tokens[static_cast<size_t>(i)];
-  };
-  if (draft.parent(static_cast<size_t>(last)) == last - 1) {
-    history.push(token(last));
-    return;
-  }
-  history.truncate(size);
-  for (const std::int32_t i : path_to(draft, last)) history.push(token(i));
 }
 
 }  // namespace
@@ -82,9 +42,8 @@ SpeculativeDecoder::SpeculativeDecoder(
     const DecoderOptions& options)
     : target_(target),
       drafter_(drafter),
-      acceptor_(std::move(acceptor)),
-      options_(options) {
-  assert(acceptor_ != nullptr);
+      options_(options),
+      judge_(std::move(acceptor), target.vocab_size(), target.threads()) {
   if (options.window < 1 && options.window != kAutoWindow) {
     throw UsageError(
         fmt::format("window: {} is out of range; 1 (plain decoding) or more",
@@ -114,12 +73,20 @@ void SpeculativeDecoder::admit(Sequence& sequence) {
         tokens[i], i, target_.vocab_size()));
   }
   sequence.target_id = target_.create();
+  const auto free = std::ranges::find(slots_, false);
+  const auto slot = static_cast<std::uint32_t>(free - slots_.begin());
+  if (free == slots_.end()) slots_.push_back(false);
+  slots_[slot] = true;
+  sequence.key = new_sequence_key(slot);
 }
 
 void SpeculativeDecoder::retire(Sequence& sequence) {
-  drafter_.forget(sequence);
-  options_.policy->forget(sequence);
-  if (sequence.target_id >= 0) target_.release(sequence.target_id);
+  if (sequence.target_id < 0) return;
+  drafter_.release(sequence.key);
+  histories_.erase(sequence.key);
+  target_.release(sequence.target_id);
+  slots_[sequence.key.slot] = false;
+  sequence.key = {};
   sequence.target_id = -1;
 }
 
@@ -127,65 +94,50 @@ void SpeculativeDecoder::step(std::span<Sequence* const> sequences) {
   const Stopwatch iteration;
   plan(sequences);
 
-  IterationStats stats;
+  IterationStats times;
   const Stopwatch drafting;
   draft();
-  stats.draft_seconds = drafting.seconds();
+  times.draft_seconds = drafting.seconds();
 
   const Stopwatch verifying;
-  const Logits logits = score();
-  stats.verify_seconds = verifying.seconds();
+  const ForwardOutput output = score();
+  times.verify_seconds = verifying.seconds();
 
-  // All verdicts before the first change: one that is refused leaves every
-  // sequence as it was.
-  std::int64_t row = 0;
-  for (Part& part : parts_) {
-    if (!part.emits()) continue;
-    judge(part, logits, row);
-    check(part);
-    note_logprobs(part, logits, row);
-    row += 1 + static_cast<std::int64_t>(part.draft.size());
-  }
+  judge(output.logits);
   outcomes_.clear();
+  passes_.clear();
   bool encodes = false;
   for (Part& part : parts_) {
-    stats.drafted = static_cast<std::int64_t>(part.draft.size());
-    stats.tree_depth = tree_depth(part.draft);
     encodes = encodes || part.rows != 1;
-    if (part.emits()) {
-      outcomes_.push_back({part.sequence, stats.drafted, stats.places(),
-                           static_cast<std::int64_t>(part.verdict.accepted)});
-    }
-    stats.emitted = part.emits() ? take_over(part) : 0;
-    stats.accepted = std::min(static_cast<std::int64_t>(part.verdict.accepted),
-                              stats.emitted);
+    IterationStats stats = times;
+    settle(part, stats);
     stats.total_seconds = iteration.seconds();
-    stats.proposals = std::move(part.proposals);
-    part.sequence->record(stats);
+    part.sequence->record(std::move(stats));
   }
-  options_.policy->observe({outcomes_, stats.draft_seconds,
-                            iteration.seconds() - stats.draft_seconds,
+  drafter_.commit(passes_, PassOutput(output, drafter_.hidden_layers()));
+  options_.policy->observe({outcomes_, times.draft_seconds,
+                            iteration.seconds() - times.draft_seconds,
                             encodes});
 }
 
 void SpeculativeDecoder::plan(std::span<Sequence* const> sequences) {
   recycle_drafts();
   parts_.clear();
-  paths_.clear();
   std::int64_t prefill_left = options_.prefill_chunk;
   for (Sequence* sequence : sequences) {
     assert(!sequence->finished() && sequence->target_id >= 0);
-    // Rows beyond are left of an iteration that threw.
-    const std::int64_t cached =
-        std::min(target_.length(sequence->target_id), sequence->size() - 1);
-    target_.truncate(sequence->target_id, cached);
+    // Rows beyond are left of an iteration that threw. Where the target goes
+    // back further than it must, the pass brings what is missing along.
+    const SequenceId id = sequence->target_id;
+    const std::int64_t cached = target_.truncate(
+        id, std::min(target_.length(id), sequence->size() - 1));
     const std::int64_t missing = sequence->size() - cached;
     std::int64_t rows = 1;
     if (missing > 1) {
       rows = std::min(missing, prefill_left);
       prefill_left -= rows;
     }
-    parts_.push_back({sequence, cached, rows, {}, {}});
+    parts_.push_back({.sequence = sequence, .cached = cached, .rows = rows});
   }
 }
 
@@ -197,19 +149,31 @@ void SpeculativeDecoder::recycle_drafts() {
   if (!drafts_.empty()) drafter_.recycle(std::exchange(drafts_, {}));
 }
 
+// The sequence's tokens, for looking ahead. Whoever does so takes back what it
+// pushed, so this lags behind the sequence at most.
+TokenHistory& SpeculativeDecoder::history_of(const Sequence& sequence) {
+  TokenHistory& history =
+      histories_.find_or_make(sequence.key, sequence.history());
+  for (const Token token :
+       sequence.tokens().subspan(static_cast<size_t>(history.size()))) {
+    history.push(token);
+  }
+  return history;
+}
+
 // nullopt: the drafter is left out. `batch`: how many sequences emit in this
 // iteration. No path goes further than tokens can still be emitted: the target
 // adds one to what is drafted. A tree's rows all take room meanwhile.
 std::optional<DraftRequest> SpeculativeDecoder::request_for(
-    const Part& part, std::int64_t batch) {
-  Sequence& sequence = *part.sequence;
-  const std::int64_t window = sequence.window().value_or(options_.window);
+    Part& part, std::int64_t batch) {
+  const Sequence& sequence = *part.sequence;
+  const std::int64_t window = window_of(sequence);
   const std::int64_t room = target_.n_positions() - sequence.size();
   std::int64_t most = room - 1;
   if (window != kAutoWindow) most = std::min(most, window - 1);
   DraftRequest request = {.sequence = &sequence,
                           .length = std::min(most, sequence.tokens_left() - 1),
-                          .noise = acceptor_->draft_noise(),
+                          .noise = judge_.acceptor().draft_noise(),
                           .tree_size = most};
   if (request.length == 0) return std::nullopt;
   // A prompt, or a text that goes on in an empty cache, is encoded first,
@@ -226,6 +190,7 @@ std::optional<DraftRequest> SpeculativeDecoder::request_for(
     request.tree_size = std::min(request.tree_size, planned);
     if (request.length == 0) return std::nullopt;
   }
+  request.history = part.history = &history_of(sequence);
   return request;
 }
 
@@ -245,148 +210,131 @@ void SpeculativeDecoder::draft() {
     assert(drafts_[i].is_tree()
                ? tree_depth(drafts_[i]) <= requests_[i].length &&
                      std::ssize(drafts_[i].tokens) <= requests_[i].tree_size &&
-                     acceptor_->takes_trees()
+                     judge_.acceptor().takes_trees()
                : std::ssize(drafts_[i].tokens) <= requests_[i].length);
     requested_by_[i]->draft = std::move(drafts_[i]);
   }
 }
 
-Logits SpeculativeDecoder::score() {
+ForwardOutput SpeculativeDecoder::score() {
   batch_.clear();
+  batch_.want_hidden(drafter_.hidden_layers());
+  for (Part& part : parts_) {
+    if (part.rows > 0) add_rows(part);  // or the pass is full of other prompts
+  }
+  const ForwardOutput output = target_.forward(batch_);
+  if (!batch_.hidden_layers().empty() &&
+      output.hidden.rows() != batch_.hidden_rows()) {
+    throw Error(fmt::format(
+        "target: it gave {} hidden rows of each layer; the drafter needs {}",
+        output.hidden.rows(), batch_.hidden_rows()));
+  }
+  return output;
+}
+
+void SpeculativeDecoder::add_rows(Part& part) {
+  const std::span<const Token> own = part.sequence->tokens().subspan(
+      static_cast<size_t>(part.cached), static_cast<size_t>(part.rows));
+  tokens_.assign(own.begin(), own.end());
+  tokens_.insert(tokens_.end(), part.draft.tokens.begin(),
+                 part.draft.tokens.end());
+  const bool wants_hidden =
+      !batch_.hidden_layers().empty() && window_of(*part.sequence) != 1;
+  const std::int64_t hidden_rows = wants_hidden ? std::ssize(tokens_) : 0;
+  const std::int64_t logits_rows =
+      part.emits() ? 1 + std::ssize(part.draft.tokens) : 0;
+  part.first_hidden = batch_.hidden_rows();
+  if (part.emits()) part.first_logits = batch_.logits_rows();
+  const SequenceId id = part.sequence->target_id;
+  if (!part.draft.is_tree()) {
+    batch_.add(id, tokens_, logits_rows, hidden_rows);
+    return;
+  }
+  // The sequence's own rows are the tree's trunk.
+  tree_.clear();
+  const auto trunk = static_cast<std::int32_t>(part.rows);
+  for (std::int32_t i = 0; i < trunk; ++i) tree_.push_back(i - 1);
+  for (const std::int32_t parent : part.draft.parents) {
+    tree_.push_back(trunk + parent);
+  }
+  batch_.add_tree(id, tokens_, tree_, logits_rows, hidden_rows);
+}
+
+// All verdicts come before the first change.
+void SpeculativeDecoder::judge(const Logits& logits) {
+  size_t drafted = 0;
+  size_t cases = 0;
   for (const Part& part : parts_) {
-    if (part.rows == 0) continue;  // the pass is full of other prompts
-    const std::span<const Token> own = part.sequence->tokens().subspan(
-        static_cast<size_t>(part.cached), static_cast<size_t>(part.rows));
-    tokens_.assign(own.begin(), own.end());
-    tokens_.insert(tokens_.end(), part.draft.tokens.begin(),
-                   part.draft.tokens.end());
-    const auto drafted = static_cast<std::int64_t>(part.draft.size());
-    const std::int64_t logits_rows = part.emits() ? 1 + drafted : 0;
-    if (!part.draft.is_tree()) {
-      batch_.add(part.sequence->target_id, tokens_, logits_rows);
-      continue;
-    }
-    // The sequence's own rows are the tree's trunk.
-    tree_.clear();
-    const auto trunk = static_cast<std::int32_t>(part.rows);
-    for (std::int32_t i = 0; i < trunk; ++i) tree_.push_back(i - 1);
-    for (const std::int32_t parent : part.draft.parents) {
-      tree_.push_back(trunk + parent);
-    }
-    batch_.add_tree(part.sequence->target_id, tokens_, tree_, logits_rows);
+    drafted += part.draft.size();
+    cases += part.emits();
   }
-  return target_.forward(batch_).logits;
+  paths_.resize(drafted);
+  cases_.clear();
+  cases_.reserve(cases);
+  std::span<std::int32_t> room = paths_;
+  for (Part& part : parts_) {
+    if (!part.emits()) continue;
+    part.judged =
+        &cases_.emplace_back(Case{.sequence = part.sequence,
+                                  .draft = &part.draft,
+                                  .history = part.history,
+                                  .first_row = part.first_logits,
+                                  .path = room.first(part.draft.size())});
+    room = room.subspan(part.draft.size());
+  }
+  judge_.judge(cases_, logits);
 }
 
-void SpeculativeDecoder::judge(Part& part, const Logits& logits,
-                               std::int64_t first_row) {
+// What the pass brought one sequence.
+void SpeculativeDecoder::settle(Part& part, IterationStats& stats) {
   Sequence& sequence = *part.sequence;
-  for (Distribution& row : rows_) processor_.recycle(std::move(row));
-  rows_.clear();
-  {
-    const HistoryRollback rollback(sequence.history());
-    const std::int64_t size = sequence.size();
-    const auto drafted = static_cast<std::int32_t>(part.draft.size());
-    for (std::int32_t i = -1; i < drafted; ++i) {
-      if (i >= 0) look_ahead(sequence.history(), size, part.draft, i);
-      rows_.push_back(
-          processor_.process(logits.row(first_row + 1 + i), sequence.sampling(),
-                             sequence.history(), sequence.stop_tokens()));
+  std::span<const std::int32_t> kept;
+  if (Case* const judged = part.judged) {
+    if (judged->failure) {
+      sequence.fail(std::move(*judged->failure));
+      return;
     }
+    const auto accepted = static_cast<std::int64_t>(judged->verdict.accepted);
+    stats.drafted = std::ssize(part.draft.tokens);
+    stats.tree_depth = tree_depth(part.draft);
+    stats.emitted = take_over(part);
+    stats.accepted = std::min(accepted, stats.emitted);
+    stats.proposals = std::move(judged->proposals);
+    kept = judged->path.first(static_cast<size_t>(stats.accepted));
+    outcomes_.push_back(
+        {sequence.key, stats.drafted, stats.places(), accepted});
   }
-  part.verdict =
-      acceptor_->accept({part.draft, rows_, sequence.random(),
-                         static_cast<std::uint64_t>(sequence.size())});
-  if (sequence.keeps_proposals()) {
-    part.proposals = proposals_of(part.draft, rows_);
-  }
+  if (part.rows == 0 || window_of(sequence) == 1) return;
+  passes_.push_back({.sequence = &sequence,
+                     .first = part.cached,
+                     .own = part.rows,
+                     .kept = kept,
+                     .first_hidden = part.first_hidden,
+                     .first_logits = part.first_logits});
 }
 
-void SpeculativeDecoder::check(Part& part) {
-  const Draft& draft = part.draft;
-  const Verdict& verdict = part.verdict;
-  if (verdict.accepted > draft.size() ||
-      verdict.tokens.size() != verdict.accepted + 1) {
-    throw Error(fmt::format(
-        "acceptor {}: its verdict on {} drafted tokens has {} tokens, {} of "
-        "them accepted; the accepted ones and exactly one more are expected",
-        acceptor_->name(), draft.size(), verdict.tokens.size(),
-        verdict.accepted));
-  }
-  follow_path(part);
-  const Token last = verdict.tokens.back();
-  if (last < 0 || last >= target_.vocab_size()) {
-    throw Error(fmt::format(
-        "acceptor {}: its verdict ends in token {}, outside the model's "
-        "vocabulary of {}",
-        acceptor_->name(), last, target_.vocab_size()));
-  }
-}
-
-std::span<const std::int32_t> SpeculativeDecoder::path_of(
-    const Part& part) const {
-  return std::span(paths_).subspan(part.path, part.verdict.accepted);
-}
-
-// Finds the accepted tokens in the draft.
-void SpeculativeDecoder::follow_path(Part& part) {
-  const Draft& draft = part.draft;
-  part.path = paths_.size();
-  std::int32_t at = -1;
-  for (size_t i = 0; i < part.verdict.accepted; ++i) {
-    const Token token = part.verdict.tokens[i];
-    const std::int32_t first =
-        draft.next_child(at, static_cast<size_t>(at + 1));
-    at = draft.child_with(at, token);
-    if (at < 0) {
-      throw Error(fmt::format(
-          "acceptor {}: its verdict gives token {} as accepted at place {}, "
-          "where {} was drafted",
-          acceptor_->name(), token, i,
-          first < 0
-              ? std::string("none")
-              : std::to_string(draft.tokens[static_cast<size_t>(first)])));
-    }
-    paths_.push_back(at);
-  }
-}
-
-void SpeculativeDecoder::note_logprobs(Part& part, const Logits& logits,
-                                       std::int64_t first_row) {
-  const std::optional<std::int64_t> wanted = part.sequence->logprobs_wanted();
-  if (!wanted) return;
-  const std::span<const std::int32_t> path = path_of(part);
-  std::int32_t before = -1;
-  for (size_t i = 0; i < part.verdict.tokens.size(); ++i) {
-    part.logprobs.push_back(log_probabilities(
-        logits.row(first_row + 1 + before), part.verdict.tokens[i], *wanted));
-    if (i < path.size()) before = path[i];
-  }
-}
-
-// Grows the sequence by its verdict and fits the caches to it.
-std::int64_t SpeculativeDecoder::take_over(Part& part) {
+// Grows the sequence by its verdict and fits the target's cache to it.
+std::int64_t SpeculativeDecoder::take_over(const Part& part) {
   Sequence& sequence = *part.sequence;
-  const std::span<const std::int32_t> path = path_of(part);
-  const std::int32_t end = path.empty() ? -1 : path.back();
+  Case& judged = *part.judged;
+  const std::int32_t end = judged.path.empty() ? -1 : judged.path.back();
   const bool all_kept =
       part.draft.next_child(end, static_cast<size_t>(end + 1)) < 0;
   const std::int64_t emitted = sequence.append(
-      part.verdict, all_kept ? Origin::kBonus : Origin::kRecovered,
-      target_.n_positions(), part.logprobs);
+      judged.verdict, all_kept ? Origin::kBonus : Origin::kRecovered,
+      target_.n_positions(), judged.logprobs);
   // The newest token is not cached yet.
   if (part.draft.is_tree()) {
     const auto trunk = static_cast<std::int32_t>(part.rows);
     tree_.clear();
     for (std::int32_t i = 0; i < trunk; ++i) tree_.push_back(i);
     for (std::int64_t i = 0; i + 1 < emitted; ++i) {
-      tree_.push_back(trunk + path[static_cast<size_t>(i)]);
+      tree_.push_back(trunk + judged.path[static_cast<size_t>(i)]);
     }
     target_.keep(sequence.target_id, tree_);
   } else {
     target_.truncate(sequence.target_id, sequence.size() - 1);
   }
-  drafter_.commit(sequence);
   return emitted;
 }
 

@@ -8,11 +8,10 @@
 #include <vector>
 
 #include "pilotfish/acceptor.h"
-#include "pilotfish/distribution.h"
 #include "pilotfish/model.h"
 #include "pilotfish/scorer.h"
-#include "sampling/processors.h"
 #include "speculative/drafter.h"
+#include "speculative/loop/judge.h"
 #include "speculative/sequence.h"
 #include "speculative/window_policy.h"
 
@@ -29,7 +28,7 @@ struct DecoderOptions {
 // The decoding loop, one iteration at a time and for many sequences at once:
 // draft, score the drafts in one target pass, keep what survives. Prompts are
 // encoded in the same passes, and a prompt's last row yields the first token.
-// Not thread-safe.
+// Not thread-safe; the judge uses the target's threads.
 class SpeculativeDecoder {
  public:
   // `target` and `drafter` must outlive the decoder. Throws UsageError for
@@ -38,20 +37,22 @@ class SpeculativeDecoder {
                      std::shared_ptr<const TokenAcceptor> acceptor,
                      const DecoderOptions& options = {});
 
-  // Gives the sequence a place in the target's cache. Throws UsageError where
-  // the prompt leaves no room for a token (prompt_size() >= n_positions) or has
-  // tokens out of range, Error when no place is free.
+  // Gives the sequence a key and a place in the target's cache. Throws
+  // UsageError where the prompt leaves no room for a token (prompt_size() >=
+  // n_positions) or has tokens out of range, Error when no place is free.
   void admit(Sequence& sequence);
-  // Frees what target and drafter hold of it. No-op if not admitted.
+  // Takes both back, with what the drafter holds of it. No-op if not admitted.
   void retire(Sequence& sequence);
 
   // One iteration for each of the sequences: up to k tokens each, or some rows
   // of a prompt. Requires: all admitted, none finished, none twice.
-  // Throws Error, with all sequences as they were, for a verdict that breaks
-  // the acceptor's contract.
+  // A sequence whose acceptor throws, or returns a verdict that breaks its
+  // contract, fails (Sequence::failure) without a new token, and the others go
+  // on. Throws, with all sequences as they were, where drafting or the target's
+  // pass as a whole fails.
   void step(std::span<Sequence* const> sequences);
 
-  const TokenAcceptor& acceptor() const { return *acceptor_; }
+  const TokenAcceptor& acceptor() const { return judge_.acceptor(); }
 
  private:
   // A sequence's part in the current iteration.
@@ -59,44 +60,51 @@ class SpeculativeDecoder {
     Sequence* sequence;
     std::int64_t cached;  // its tokens in the target's cache before the pass
     std::int64_t rows;    // of its own tokens in the pass
-    Draft draft;          // further rows
-    Verdict verdict;
-    size_t path = 0;  // in paths_, where its accepted tokens' indices begin
-    std::vector<TokenLogprobs> logprobs = {};  // of the verdict's tokens
-    std::vector<Proposal> proposals = {};      // where the sequence keeps them
+    Draft draft = {};     // further rows
+    TokenHistory* history = nullptr;  // to look ahead over the draft
+    // Where its rows begin in the output; as PassRows.
+    std::int64_t first_logits = -1;
+    std::int64_t first_hidden = 0;
+    Case* judged = nullptr;  // where it emits
 
     // The newest token is among the rows, so that logits come of it.
     bool emits() const { return cached + rows == sequence->size(); }
   };
 
+  std::int64_t window_of(const Sequence& sequence) const {
+    return sequence.window().value_or(options_.window);
+  }
+  TokenHistory& history_of(const Sequence& sequence);
+
   void plan(std::span<Sequence* const> sequences);
   void recycle_drafts();
-  std::optional<DraftRequest> request_for(const Part& part, std::int64_t batch);
+  std::optional<DraftRequest> request_for(Part& part, std::int64_t batch);
   void draft();
-  Logits score();
-  void judge(Part& part, const Logits& logits, std::int64_t first_row);
-  void check(Part& part);
-  void follow_path(Part& part);
-  std::span<const std::int32_t> path_of(const Part& part) const;
-  void note_logprobs(Part& part, const Logits& logits, std::int64_t first_row);
-  std::int64_t take_over(Part& part);
+  ForwardOutput score();
+  void add_rows(Part& part);
+  void judge(const Logits& logits);
+  void settle(Part& part, IterationStats& stats);
+  std::int64_t take_over(const Part& part);
 
   Scorer& target_;
   Drafter& drafter_;
-  std::shared_ptr<const TokenAcceptor> acceptor_;
   DecoderOptions options_;
-  LogitsProcessor processor_;
+  Judge judge_;
+  std::vector<bool> slots_;  // which are taken
+  // The sequences' tokens once more, to look ahead over drafts.
+  PerSequence<TokenHistory> histories_;
 
   // Scratch of an iteration, kept for its memory.
   std::vector<Part> parts_;
   std::vector<DraftRequest> requests_;
   std::vector<Part*> requested_by_;
+  std::vector<Draft> drafts_;        // of the requests, while no part has them
+  std::vector<Case> cases_;          // of the parts that emit, in their order
+  std::vector<std::int32_t> paths_;  // of the cases
   std::vector<WindowOutcome> outcomes_;
-  std::vector<Draft> drafts_;  // of the requests, while no part has them
-  std::vector<Distribution> rows_;
+  std::vector<PassRows> passes_;
   std::vector<Token> tokens_;
   std::vector<std::int32_t> tree_;
-  std::vector<std::int32_t> paths_;  // of accepted tokens in the parts' drafts
   Batch batch_;
 };
 

@@ -7,12 +7,14 @@
 #include <cmath>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "pilotfish/error.h"
 #include "speculative/loop/decoder.h"
 #include "speculative/testing/decoder_bench.h"
+#include "speculative/testing/wrapped_scorers.h"
 
 namespace pilotfish {
 namespace {
@@ -97,63 +99,144 @@ TEST(Decoder, OptionsOutOfRangeAreRefused) {
   }
 }
 
-// Returns whatever the test says, after some good verdicts.
+// A good verdict, but for one seed's sequence from a position on: there it does
+// what the test says.
 class Broken final : public TokenAcceptor {
  public:
+  using Break = std::function<Verdict(const Draft&)>;
+  static constexpr std::uint64_t kSeed = 1;
+  static constexpr std::uint64_t kPosition = 9;
+
+  explicit Broken(Break does) : does_(std::move(does)) {}
+
   std::string_view name() const override { return "broken"; }
   bool lossless() const override { return false; }
   Verdict accept(const Verification& verification) const override {
-    if (good-- > 0) return make_acceptor("rejection")->accept(verification);
-    return verdict(verification.draft);
+    return verification.random.seed() == kSeed &&
+                   verification.position >= kPosition
+               ? does_(verification.draft)
+               : rejection_->accept(verification);
   }
-  mutable int good = 2;
-  std::function<Verdict(const Draft&)> verdict;
+
+ private:
+  Break does_;
+  std::shared_ptr<const TokenAcceptor> rejection_ = make_acceptor("rejection");
 };
 
-TEST(Decoder, VerdictsThatBreakTheContractAreErrorsThatNameTheAcceptor) {
-  const Toy toy = small_toy();
-  const auto expect_error = [&](const char* what, auto verdict) {
-    const auto acceptor = std::make_shared<Broken>();
-    acceptor->verdict = verdict;
-    TableScorer target(toy.target);
-    TableScorer draft(toy.draft);
-    ModelDrafter drafter(draft, target.vocab_size());
-    SpeculativeDecoder decoder(target, drafter, acceptor);
-    Sequence first(toy.sequence(0));
-    Sequence second(toy.sequence(0));
-    decoder.admit(first);
-    decoder.admit(second);
-    std::vector<Sequence*> both = {&first, &second};
-    decoder.step(both);
-    // The first sequence's verdict is good, and must not come into effect.
-    acceptor->good = 1;
-    const Tokens before = copy(first.tokens());
-    const std::string message = message_of([&] { decoder.step(both); });
-    EXPECT_THAT(message, testing::StartsWith("acceptor broken: "));
-    EXPECT_THAT(message, HasSubstr(what));
-    EXPECT_EQ(copy(first.tokens()), before);
-    EXPECT_EQ(copy(second.tokens()), before);
-    // And decoding can go on.
-    acceptor->good = 1000;
-    while (!first.finished()) decoder.step(both);
-    EXPECT_EQ(copy(first.generated()), plain_text(toy, 0));
-  };
-  expect_error("exactly one more", [](const Draft&) { return Verdict{}; });
-  expect_error("exactly one more", [](const Draft&) {
+// Three sequences, of which the second one's verdict is broken.
+void expect_failure(const char* what, const Broken::Break& does) {
+  Toy toy = small_toy();
+  toy.sampling.temperature = 0.9;
+  Bench right(toy);
+  std::vector<std::unique_ptr<Sequence>> expected;
+  std::vector<std::unique_ptr<Sequence>> found;
+  std::vector<Sequence*> active;
+  TableScorer target(toy.target);
+  TableScorer draft(toy.draft);
+  ModelDrafter drafter(draft, target.vocab_size());
+  SpeculativeDecoder decoder(target, drafter, std::make_shared<Broken>(does));
+  for (std::uint64_t seed = 0; seed < 3; ++seed) {
+    SequenceOptions options = toy.sequence(seed);
+    options.window = 4;
+    expected.push_back(std::make_unique<Sequence>(options));
+    right.run({expected.back().get()});
+    found.push_back(std::make_unique<Sequence>(options));
+    decoder.admit(*found.back());
+    active.push_back(found.back().get());
+  }
+  while (!active.empty()) {
+    decoder.step(active);
+    std::erase_if(active, [](const Sequence* it) { return it->finished(); });
+  }
+  for (const size_t i : {0u, 2u}) {
+    EXPECT_FALSE(found[i]->failure());
+    EXPECT_EQ(copy(found[i]->generated()), copy(expected[i]->generated()));
+    EXPECT_EQ(found[i]->iterations().size(), expected[i]->iterations().size());
+  }
+  ASSERT_TRUE(found[1]->failure()) << what;
+  EXPECT_THAT(*found[1]->failure(), testing::StartsWith("acceptor broken: "));
+  EXPECT_THAT(*found[1]->failure(), HasSubstr(what));
+  EXPECT_THAT(*found[1]->failure(), testing::Not(HasSubstr("\n")));
+  // What it had before is right, and stays.
+  const Tokens kept = copy(found[1]->generated());
+  EXPECT_GE(found[1]->size(), std::int64_t{Broken::kPosition});
+  ASSERT_LT(kept.size(), expected[1]->generated().size());
+  EXPECT_EQ(kept, copy(expected[1]->generated().first(kept.size())));
+  for (const auto& sequence : found) decoder.retire(*sequence);
+  EXPECT_EQ(target.in_use() + draft.in_use(), 0u);
+}
+
+TEST(Decoder, AVerdictThatBreaksTheContractFailsItsSequenceAlone) {
+  expect_failure("exactly one more", [](const Draft&) { return Verdict{}; });
+  expect_failure("exactly one more", [](const Draft&) {
     return Verdict{{1, 2}, 0};
   });
-  expect_error("exactly one more", [](const Draft& draft) {
+  expect_failure("exactly one more", [](const Draft& draft) {
     return Verdict{Tokens(draft.size() + 2, 1), draft.size() + 1};
   });
-  expect_error("was drafted", [](const Draft& draft) {
+  expect_failure("was drafted", [](const Draft& draft) {
     return Verdict{{(draft.tokens[0] + 1) % 16, 1}, 1};
   });
-  expect_error("ends in token 16", [](const Draft&) {
+  expect_failure("ends in token 16", [](const Draft&) {
     return Verdict{{16}, 0};
   });
-  expect_error("ends in token -1", [](const Draft&) {
+  expect_failure("ends in token -1", [](const Draft&) {
     return Verdict{{-1}, 0};
   });
+}
+
+TEST(Decoder, AnAcceptorThatThrowsFailsItsSequenceAlone) {
+  expect_failure("it threw \"no idea\"", [](const Draft&) -> Verdict {
+    throw std::runtime_error("no idea");
+  });
+  expect_failure("no std::exception", [](const Draft&) -> Verdict { throw 5; });
+}
+
+TEST(Sequence, TheFirstFailureCounts) {
+  Sequence sequence(small_toy().sequence(0));
+  EXPECT_FALSE(sequence.finished());
+  sequence.fail("one");
+  sequence.fail("two");
+  EXPECT_TRUE(sequence.finished());
+  EXPECT_EQ(sequence.failure(), "one");
+}
+
+// A pass that fails as a whole: nobody has changed, and decoding can go on.
+TEST(Decoder, APassThatFailsLeavesAllSequencesAsTheyWere) {
+  const Toy toy = small_toy();
+  for (const bool target_fails : {true, false}) {
+    for (std::int64_t pass = 1; pass <= 12; ++pass) {
+      TableScorer target(toy.target);
+      TableScorer draft(toy.draft);
+      test::FailingScorer failing(target_fails ? target : draft, pass);
+      Scorer& used_target =
+          target_fails ? static_cast<Scorer&>(failing) : target;
+      Scorer& used_draft = target_fails ? static_cast<Scorer&>(draft) : failing;
+      ModelDrafter drafter(used_draft, target.vocab_size());
+      SpeculativeDecoder decoder(used_target, drafter,
+                                 make_acceptor("rejection"), {.window = 4});
+      Sequence first(toy.sequence(0));
+      Sequence second(toy.sequence(1));
+      decoder.admit(first);
+      decoder.admit(second);
+      Sequence* const both[] = {&first, &second};
+      int thrown = 0;
+      while (!first.finished() && !second.finished()) {
+        const Tokens before[] = {copy(first.tokens()), copy(second.tokens())};
+        try {
+          decoder.step(both);
+        } catch (const Error&) {
+          ++thrown;
+          EXPECT_EQ(copy(first.tokens()), before[0]);
+          EXPECT_EQ(copy(second.tokens()), before[1]);
+          EXPECT_FALSE(first.finished() || second.finished());
+        }
+      }
+      EXPECT_EQ(thrown, 1);
+      EXPECT_EQ(copy(first.generated()), plain_text(toy, 0));
+      EXPECT_EQ(copy(second.generated()), plain_text(toy, 1));
+    }
+  }
 }
 
 TEST(Decoder, LogprobsAreTheTargetsOwn) {

@@ -11,6 +11,7 @@
 
 #include "pilotfish/window.h"
 #include "speculative/testing/decoder_bench.h"
+#include "speculative/testing/wrapped_scorers.h"
 
 namespace pilotfish {
 namespace {
@@ -149,22 +150,10 @@ TEST(Decoder, ADraftEqualToTheTargetIsAlwaysAccepted) {
 
 // A draft whose cache misses the token before the newest, as after a full
 // acceptance that was not caught up with.
-class Forgetful final : public Scorer {
+class Forgetful final : public test::WrappedScorer {
  public:
-  explicit Forgetful(Scorer& scorer) : scorer_(scorer) {}
-  std::int64_t vocab_size() const override { return scorer_.vocab_size(); }
-  std::int64_t n_positions() const override { return scorer_.n_positions(); }
-  SequenceId create() override { return scorer_.create(); }
-  void release(SequenceId id) override { scorer_.release(id); }
-  std::int64_t length(SequenceId id) const override {
-    return scorer_.length(id);
-  }
-  std::int64_t truncate(SequenceId id, std::int64_t length) override {
-    return scorer_.truncate(id, length);
-  }
-  void keep(SequenceId id, std::span<const std::int32_t> path) override {
-    scorer_.keep(id, path);
-  }
+  using WrappedScorer::WrappedScorer;
+
   ForwardOutput forward(const Batch& batch) override {
     Batch wrong;
     for (const Batch::Entry& entry : batch.entries()) {
@@ -174,11 +163,8 @@ class Forgetful final : public Scorer {
       if (tokens.size() == 2 && entry.logits_rows == 1) tokens[0] = 0;
       wrong.add(entry.sequence, tokens, entry.logits_rows);
     }
-    return scorer_.forward(wrong);
+    return inner_.forward(wrong);
   }
-
- private:
-  Scorer& scorer_;
 };
 
 TEST(DecoderControl, AMissingDraftCacheEntryIsCaught) {
@@ -225,8 +211,6 @@ TEST(Decoder, NoneAcceptedStillYieldsOneTokenEach) {
       }
       return drafts;
     }
-    void commit(const Sequence&) override {}
-    void forget(const Sequence&) override {}
   };
   toy.sampling.logit_bias = {{15, -1000.f}};
   TableScorer scorer(toy.target);

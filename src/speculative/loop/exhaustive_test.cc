@@ -7,8 +7,8 @@
 #include <cmath>
 #include <vector>
 
-#include "speculative/acceptors/block_rule.h"
-#include "speculative/acceptors/rejection_rule.h"
+#include "speculative/acceptors/block.h"
+#include "speculative/acceptors/rejection.h"
 #include "speculative/keyed_chance.h"
 #include "speculative/testing/outcome_tree.h"
 #include "speculative/testing/toy_chain.h"

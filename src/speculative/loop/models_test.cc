@@ -12,8 +12,8 @@
 #include "pilotfish/window.h"
 #include "random_model.h"
 #include "speculative/drafters/model_drafter.h"
-#include "speculative/drafters/skip_drafter.h"
 #include "speculative/drafters/tree_drafter.h"
+#include "speculative/first_layers.h"
 #include "speculative/loop/decoder.h"
 #include "speculative/testing/windows.h"
 #include "test_data.h"
@@ -103,18 +103,19 @@ class Identity : public testing::Test {
   static Outcome run(const Setting& setting) {
     ModelScorer target(load(setting.target, setting.threads),
                        {setting.n_positions, 8, setting.kv});
-    std::unique_ptr<ModelScorer> draft;
+    std::unique_ptr<Scorer> draft;
     std::unique_ptr<Drafter> drafter = std::make_unique<NoDrafter>();
     if (setting.draft == "skip") {
-      drafter = std::make_unique<SkipDrafter>(target, 1);
+      draft = std::make_unique<FirstLayers>(target, 1);
     } else if (!setting.draft.empty()) {
       draft =
           std::make_unique<ModelScorer>(load(setting.draft, setting.threads),
                                         KvCacheOptions{0, 8, setting.kv});
+    }
+    if (draft != nullptr && setting.tree_width == 1) {
       drafter = std::make_unique<ModelDrafter>(*draft, target.vocab_size(),
                                                setting.prefill_chunk);
-    }
-    if (setting.tree_width > 1) {
+    } else if (draft != nullptr) {
       drafter = std::make_unique<TreeDrafter>(*draft, target.vocab_size(),
                                               setting.tree_width,
                                               setting.prefill_chunk);
@@ -247,7 +248,7 @@ TEST_F(Identity, ForEveryTree) {
                           .target = target,
                           .n_positions = n_positions};
           const Tokens plain = run(setting).tokens;
-          for (const char* draft : {"good", "random", "narrow"}) {
+          for (const char* draft : {"good", "random", "narrow", "skip"}) {
             for (const std::int64_t window : {4, 9}) {
               setting.draft = draft;
               setting.window = window;
@@ -305,9 +306,9 @@ TEST_F(Identity, SkippingLayersDraftsAsTheCutModelDoes) {
 
 TEST_F(Identity, SkippingNeedsAPartOfTheLayers) {
   ModelScorer target(load("target", 1), {});
-  EXPECT_THROW(SkipDrafter(target, 0), UsageError);
-  EXPECT_THROW(SkipDrafter(target, 2), UsageError);
-  EXPECT_NO_THROW(SkipDrafter(target, 1));
+  EXPECT_THROW(FirstLayers(target, 0), UsageError);
+  EXPECT_THROW(FirstLayers(target, 2), UsageError);
+  EXPECT_NO_THROW(FirstLayers(target, 1));
 }
 
 TEST_F(Identity, DraftsOfDifferentQualityAreTested) {

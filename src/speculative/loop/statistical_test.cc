@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "pilotfish/window.h"
-#include "speculative/acceptors/block_rule.h"
+#include "speculative/acceptors/block.h"
 #include "speculative/drafters/ngram_drafter.h"
 #include "speculative/drafters/preference_drafter.h"
 #include "speculative/drafters/suffix_drafter.h"
@@ -277,8 +277,11 @@ class TakesBack final : public Drafter {
     }
     return drafts;
   }
-  void commit(const Sequence& sequence) override { drafter_.commit(sequence); }
-  void forget(const Sequence& sequence) override { drafter_.forget(sequence); }
+  void commit(std::span<const PassRows> passes,
+              const PassOutput& output) override {
+    drafter_.commit(passes, output);
+  }
+  void release(SequenceKey key) override { drafter_.release(key); }
 
  private:
   Drafter& drafter_;
@@ -549,8 +552,7 @@ class ReusedDraftNumbers final : public Drafter {
     std::vector<Draft> drafts;
     for (const DraftRequest& request : requests) {
       const Sequence& sequence = *request.sequence;
-      TokenHistory& history = request.sequence->history();
-      const HistoryRollback rollback(history);
+      TokenHistory history = sequence.history();
       Draft& draft = drafts.emplace_back();
       for (std::int64_t i = 0; i < request.length; ++i) {
         draft.probs.push_back(processor_.process(table_.row(history.tokens()),
@@ -565,8 +567,6 @@ class ReusedDraftNumbers final : public Drafter {
     }
     return drafts;
   }
-  void commit(const Sequence&) override {}
-  void forget(const Sequence&) override {}
 
  private:
   const LogitTable& table_;

@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "speculative/acceptors/block_rule.h"
-#include "speculative/acceptors/rejection_rule.h"
+#include "speculative/acceptors/block.h"
+#include "speculative/acceptors/rejection.h"
 #include "speculative/testing/outcome_tree.h"
 #include "speculative/testing/toy_chain.h"
 

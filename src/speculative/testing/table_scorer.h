@@ -2,6 +2,7 @@
 #define PILOTFISH_SPECULATIVE_TESTING_TABLE_SCORER_H_
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <map>
@@ -39,16 +40,18 @@ class LogitTable {
   }
 
   std::int64_t vocab_size() const { return vocab_size_; }
-  size_t context(std::span<const Token> prefix) const {
-    const size_t n = prefix.size();
-    const std::int64_t last = prefix[n - 1];
-    const std::int64_t before = n > 1 ? prefix[n - 2] : 0;
-    return static_cast<size_t>((7 * last + 3 * before + std::ssize(prefix)) %
-                               contexts_);
-  }
   std::span<const float> row(std::span<const Token> prefix) const {
+    const size_t n = prefix.size();
+    return row(n > 1 ? prefix[n - 2] : 0, prefix[n - 1], std::ssize(prefix));
+  }
+  // What follows `length` tokens that end with these two.
+  std::span<const float> row(Token before, Token last,
+                             std::int64_t length) const {
+    const std::int64_t context =
+        (7 * std::int64_t{last} + 3 * std::int64_t{before} + length) %
+        contexts_;
     return std::span(logits_).subspan(
-        context(prefix) * static_cast<size_t>(vocab_size_),
+        static_cast<size_t>(context * vocab_size_),
         static_cast<size_t>(vocab_size_));
   }
 
@@ -56,6 +59,23 @@ class LogitTable {
   std::int64_t vocab_size_;
   std::int64_t contexts_;
   std::vector<float> logits_;  // [contexts, vocab_size]
+};
+
+// What a TableScorer gives as the hidden row of a layer: a function of the
+// whole prefix, so that a row from elsewhere is recognised.
+struct ToyHidden {
+  static constexpr std::int64_t kSize = 4;
+
+  // The layer, the prefix's last token, its length, and a hash of it.
+  static std::array<float, kSize> row(std::int64_t layer,
+                                      std::span<const Token> prefix) {
+    std::uint32_t hash = 1;
+    for (const Token token : prefix) {
+      hash = (hash * 31 + static_cast<std::uint32_t>(token)) % (1u << 20);
+    }
+    return {static_cast<float>(layer), static_cast<float>(prefix.back()),
+            static_cast<float>(prefix.size()), static_cast<float>(hash)};
+  }
 };
 
 // A LogitTable that is used like a model with its cache, and as strict.
@@ -89,7 +109,8 @@ class TableScorer final : public Scorer {
     sequences_.at(sequence).tree.clear();
     return length;
   }
-  void keep(SequenceId sequence, std::span<const std::int32_t> path) override {
+  std::int64_t keep(SequenceId sequence,
+                    std::span<const std::int32_t> path) override {
     Cached& cached = sequences_.at(sequence);
     std::int32_t parent = -1;
     for (const std::int32_t row : path) {
@@ -99,6 +120,7 @@ class TableScorer final : public Scorer {
       parent = row;
     }
     cached.tree.clear();
+    return length(sequence);
   }
 
   ForwardOutput forward(const Batch& batch) override {
@@ -106,6 +128,9 @@ class TableScorer final : public Scorer {
     rows += batch.rows();
     most_rows = std::max(most_rows, batch.rows());
     out_.clear();
+    hidden_.resize(static_cast<size_t>(std::ssize(batch.hidden_layers()) *
+                                       batch.hidden_rows() * ToyHidden::kSize));
+    std::int64_t hidden_row = 0;
     for (const Batch::Entry& entry : batch.entries()) {
       Cached& cached = sequences_.at(entry.sequence);
       if (!entry.is_tree && !cached.tree.empty()) {
@@ -122,15 +147,24 @@ class TableScorer final : public Scorer {
         } else {
           cached.prefix.push_back(token);
         }
-        if (i < entry.rows - entry.logits_rows) continue;
+        const bool wants_logits = i >= entry.rows - entry.logits_rows;
+        const bool wants_hidden = i >= entry.rows - entry.hidden_rows;
+        if (!wants_logits && !wants_hidden) continue;
         const std::vector<Token> prefix = cached.latest_path();
-        const std::span<const float> row = table_.row(prefix);
-        out_.insert(out_.end(), row.begin(), row.end());
+        if (wants_logits) {
+          const std::span<const float> row = table_.row(prefix);
+          out_.insert(out_.end(), row.begin(), row.end());
+        }
+        if (wants_hidden) write_hidden(batch, hidden_row++, prefix);
       }
     }
-    return {.logits = Logits(out_.data(), batch.logits_rows(), vocab_size()),
-            .hidden = {}};
+    return {
+        .logits = Logits(out_.data(), batch.logits_rows(), vocab_size()),
+        .hidden = HiddenRows(hidden_.data(), std::ssize(batch.hidden_layers()),
+                             batch.hidden_rows(), ToyHidden::kSize)};
   }
+
+  ThreadTeam* threads() override { return team; }
 
   // What is cached of a sequence.
   const std::vector<Token>& cached(SequenceId sequence) const {
@@ -141,6 +175,7 @@ class TableScorer final : public Scorer {
   std::int64_t passes = 0;
   std::int64_t rows = 0;
   std::int64_t most_rows = 0;  // of one pass
+  ThreadTeam* team = nullptr;
 
  private:
   struct Node {
@@ -164,12 +199,23 @@ class TableScorer final : public Scorer {
     }
   };
 
+  void write_hidden(const Batch& batch, std::int64_t row,
+                    std::span<const Token> prefix) {
+    const std::span<const std::int64_t> layers = batch.hidden_layers();
+    for (std::int64_t i = 0; i < std::ssize(layers); ++i) {
+      std::ranges::copy(
+          ToyHidden::row(layers[static_cast<size_t>(i)], prefix),
+          hidden_.begin() + (i * batch.hidden_rows() + row) * ToyHidden::kSize);
+    }
+  }
+
   LogitTable table_;
   std::int64_t n_positions_;
   size_t max_sequences_;
   SequenceId next_ = 0;
   std::map<SequenceId, Cached> sequences_;
   std::vector<float> out_;
+  std::vector<float> hidden_;  // [layers, rows, ToyHidden::kSize]
 };
 
 }  // namespace pilotfish::test

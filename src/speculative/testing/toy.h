@@ -51,8 +51,7 @@ class ArgmaxDrafter final : public Drafter {
   std::vector<Draft> propose(std::span<const DraftRequest> requests) override {
     std::vector<Draft> drafts;
     for (const DraftRequest& request : requests) {
-      TokenHistory& history = request.sequence->history();
-      const HistoryRollback rollback(history);
+      TokenHistory history = request.sequence->history();
       Draft& draft = drafts.emplace_back();
       for (std::int64_t i = 0; i < request.length; ++i) {
         const std::span<const float> row = table_.row(history.tokens());
@@ -63,8 +62,6 @@ class ArgmaxDrafter final : public Drafter {
     }
     return drafts;
   }
-  void commit(const Sequence&) override {}
-  void forget(const Sequence&) override {}
 
  private:
   const LogitTable& table_;

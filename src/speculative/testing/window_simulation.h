@@ -11,6 +11,7 @@
 
 #include "pilotfish/random.h"
 #include "speculative/drafter.h"
+#include "speculative/testing/keyed_sequence.h"
 #include "speculative/window_policy.h"
 
 namespace pilotfish::test {
@@ -49,12 +50,11 @@ class WindowSimulation {
     for (text_ = 0; text_ < texts_.texts; ++text_) {
       SequenceOptions options;
       options.prompt = {0};
-      const Sequence sequence(options);
+      const KeyedSequence sequence(options);
       behind_ = 0;
       for (std::int64_t place = 0; place < texts_.tokens;) {
         time += iterate(policy, sequence, place);
       }
-      policy.forget(sequence);
     }
     return time;
   }
@@ -125,7 +125,7 @@ class WindowSimulation {
       drafting = costs_.draft;
     }
     const double verifying = costs_.verify(1 + drafted);
-    const WindowOutcome outcome = {&sequence, drafted, drafted, accepted};
+    const WindowOutcome outcome = {sequence.key, drafted, drafted, accepted};
     constexpr double kPlain = 3e-3;  // seconds
     const bool first_draft = drafted > 0 && !std::exchange(has_drafted_, true);
     const bool first_rows = drafted > 0 && seen_.insert(drafted).second;
@@ -159,7 +159,6 @@ class FixedWindow final : public WindowPolicy, private DraftGuide {
 
   DraftGuide& plan(const Sequence&, std::int64_t) override { return *this; }
   void observe(const IterationOutcome&) override {}
-  void forget(const Sequence&) override {}
 
  private:
   std::int64_t most() const override { return window_ - 1; }

@@ -18,7 +18,6 @@ class WildWindow final : public WindowPolicy, private DraftGuide {
 
   DraftGuide& plan(const Sequence&, std::int64_t) override { return *this; }
   void observe(const IterationOutcome&) override {}
-  void forget(const Sequence&) override {}
 
  private:
   std::int64_t most() const override { return random_() % 8; }
@@ -36,7 +35,6 @@ class SureWindow final : public WindowPolicy, private DraftGuide {
 
   DraftGuide& plan(const Sequence&, std::int64_t) override { return *this; }
   void observe(const IterationOutcome&) override {}
-  void forget(const Sequence&) override {}
 
  private:
   std::int64_t most() const override { return 4; }
@@ -70,7 +68,6 @@ class ClocklessWindow final : public WindowPolicy {
     told.target_seconds = 1e-3 + 2e-5 * static_cast<double>(rows);
     policy_.observe(told);
   }
-  void forget(const Sequence& sequence) override { policy_.forget(sequence); }
 
  private:
   AdaptiveWindow policy_;
@@ -86,7 +83,6 @@ class PeekingWindow final : public WindowPolicy, private DraftGuide {
     return *this;
   }
   void observe(const IterationOutcome&) override {}
-  void forget(const Sequence&) override {}
 
  private:
   std::int64_t most() const override { return next_is_accepted() ? 3 : 0; }

@@ -129,9 +129,8 @@ bool AdaptiveWindow::Guide::another_pays(std::int64_t drafted,
 AdaptiveWindow::AdaptiveWindow(std::size_t sources) : sources_(sources) {}
 
 DraftGuide& AdaptiveWindow::plan(const Sequence& sequence, std::int64_t batch) {
-  const auto found =
-      guides_.try_emplace(&sequence, std::span<const Source>(sources_)).first;
-  Guide& guide = found->second;
+  Guide& guide =
+      guides_.find_or_make(sequence.key, std::span<const Source>(sources_));
   guide.drafting_ = 0;
   guide.confidences_.clear();
   guide.survival_ = 1;
@@ -139,10 +138,6 @@ DraftGuide& AdaptiveWindow::plan(const Sequence& sequence, std::int64_t batch) {
   guide.planned_ = true;
   make_offers(guide, batch);
   return guide;
-}
-
-void AdaptiveWindow::forget(const Sequence& sequence) {
-  guides_.erase(&sequence);
 }
 
 // A copy costs the same however long it is: that is in v from 2 on.
@@ -240,9 +235,8 @@ void AdaptiveWindow::observe(const IterationOutcome& iteration) {
 
 // nullptr where the window was not planned here.
 AdaptiveWindow::Guide* AdaptiveWindow::planned(const WindowOutcome& window) {
-  const auto found = guides_.find(window.sequence);
-  return found != guides_.end() && found->second.planned_ ? &found->second
-                                                          : nullptr;
+  Guide* const guide = guides_.find(window.sequence);
+  return guide != nullptr && guide->planned_ ? guide : nullptr;
 }
 
 void AdaptiveWindow::note_times(const IterationOutcome& iteration) {

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "pilotfish/speedup.h"
@@ -33,7 +32,6 @@ class AdaptiveWindow final : public WindowPolicy {
 
   DraftGuide& plan(const Sequence& sequence, std::int64_t batch) override;
   void observe(const IterationOutcome& iteration) override;
-  void forget(const Sequence& sequence) override;
 
  private:
   // What is known of a source over all sequences.
@@ -98,7 +96,7 @@ class AdaptiveWindow final : public WindowPolicy {
   bool accepted_ = false;         // anything that was drafted
   double rate_ = 1;               // of the last offer, in tokens a plain pass
   std::int64_t window_ = 1;       // the best one then
-  std::unordered_map<const Sequence*, Guide> guides_;
+  PerSequence<Guide> guides_;
 };
 
 }  // namespace pilotfish

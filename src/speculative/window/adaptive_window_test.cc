@@ -11,11 +11,13 @@
 #include <tuple>
 #include <vector>
 
+#include "speculative/testing/keyed_sequence.h"
 #include "speculative/testing/window_simulation.h"
 
 namespace pilotfish {
 namespace {
 
+using test::KeyedSequence;
 using test::SimulatedCosts;
 using test::SimulatedTexts;
 using test::WindowSimulation;
@@ -192,7 +194,7 @@ std::int64_t iterate(AdaptiveWindow& policy, const Sequence& sequence,
   std::int64_t drafted = 0;
   while (drafted < most && (drafted++, guide.drafted(0.9))) {
   }
-  const WindowOutcome outcome = {&sequence, drafted, drafted, drafted};
+  const WindowOutcome outcome = {sequence.key, drafted, drafted, drafted};
   policy.observe({{&outcome, 1},
                   1e-4 * static_cast<double>(drafted),
                   1e-3 * verify(1 + drafted),
@@ -212,10 +214,10 @@ std::int64_t longest_of(int iterations, AdaptiveWindow& policy,
 
 // Windows fixed by requests say nothing about drafts.
 TEST(AdaptiveWindow, WarmsUpAlsoWhereOthersOnlyDecoded) {
-  const Sequence plain(one_token());
-  const Sequence sequence(one_token());
+  const KeyedSequence plain(one_token(), 0);
+  const KeyedSequence sequence(one_token(), 1);
   AdaptiveWindow policy(1);
-  const WindowOutcome outcome = {&plain, 0, 0, 0};
+  const WindowOutcome outcome = {plain.key, 0, 0, 0};
   for (int i = 0; i < 200; ++i) policy.observe({{&outcome, 1}, 0, 1e-3, false});
   std::vector<std::int64_t> drafted;
   for (int i = 0; i < 6; ++i)
@@ -226,7 +228,7 @@ TEST(AdaptiveWindow, WarmsUpAlsoWhereOthersOnlyDecoded) {
 // A machine that was busy while the first windows were tried: they look dear,
 // but not for ever.
 TEST(AdaptiveWindow, WhatLookedDearIsLookedAtAgain) {
-  const Sequence sequence(one_token());
+  const KeyedSequence sequence(one_token());
   AdaptiveWindow policy(1);
   longest_of(6, policy, sequence, line(1));
   EXPECT_GT(longest_of(300, policy, sequence, line(0.02)), 7);
@@ -235,7 +237,7 @@ TEST(AdaptiveWindow, WhatLookedDearIsLookedAtAgain) {
 // Also where the best window so far gains so little that every seventh pass is
 // a plain one.
 TEST(AdaptiveWindow, PlainPassesDoNotStandInForLooks) {
-  const Sequence sequence(one_token());
+  const KeyedSequence sequence(one_token());
   AdaptiveWindow policy(1);
   longest_of(6, policy, sequence, table({1, 1.8, 3, 4.2}));
   const auto verify = [](std::int64_t rows) { return rows == 1 ? 1 : 1.8; };
@@ -246,7 +248,7 @@ TEST(AdaptiveWindow, PlainPassesDoNotStandInForLooks) {
 // long ones are better than one token, and the longest are not allowed yet:
 // what they would gain must not keep the others from being used.
 TEST(AdaptiveWindow, WindowsThatAreNotAllowedYetSetNoRate) {
-  const Sequence sequence(one_token());
+  const KeyedSequence sequence(one_token());
   AdaptiveWindow policy(1);
   const auto verify = [](std::int64_t rows) {
     return rows == 1 ? 1.0 : rows == 2 ? 1.1 : 4.0;
@@ -267,7 +269,7 @@ std::vector<std::int64_t> offers(AdaptiveWindow& policy,
 // Two sources: where the first guesses badly and the second well, the second
 // gets to draft.
 TEST(AdaptiveWindow, ASourceCompetesWithThoseBehindIt) {
-  const Sequence sequence(one_token());
+  const KeyedSequence sequence(one_token());
   AdaptiveWindow policy(2);
   std::int64_t asked_first = 0;
   for (int i = 0; i < 300; ++i) {
@@ -281,7 +283,7 @@ TEST(AdaptiveWindow, ASourceCompetesWithThoseBehindIt) {
     }
     // The first gets one token right, the second all.
     const WindowOutcome outcome = {
-        &sequence, drafted, drafted,
+        sequence.key, drafted, drafted,
         source == 1 ? drafted : std::min(drafted, i % 2l)};
     policy.observe({{&outcome, 1},
                     1e-4 * static_cast<double>(drafted),
@@ -294,8 +296,8 @@ TEST(AdaptiveWindow, ASourceCompetesWithThoseBehindIt) {
 
 // In a batch a row more costs more of a pass: windows get shorter, or vanish.
 TEST(AdaptiveWindow, ABatchThatComputesMoreThanItReadsDraftsLess) {
-  const Sequence first(one_token());
-  const Sequence second(one_token());
+  const KeyedSequence first(one_token(), 0);
+  const KeyedSequence second(one_token(), 1);
   AdaptiveWindow policy(1);
   for (int i = 0; i < 300; ++i) {
     for (const std::int64_t batch : {1, 8}) {
@@ -305,7 +307,7 @@ TEST(AdaptiveWindow, ABatchThatComputesMoreThanItReadsDraftsLess) {
       for (std::int64_t j = 0; j < drafted; ++j) guide.drafted(0.8);
       std::vector<WindowOutcome> outcomes(
           static_cast<size_t>(batch),
-          {&sequence, drafted, drafted, (3 * drafted + 2) / 4});
+          {sequence.key, drafted, drafted, (3 * drafted + 2) / 4});
       const auto rows = static_cast<double>(batch * (1 + drafted));
       policy.observe({outcomes, 1e-4 * static_cast<double>(drafted),
                       rows <= 8 ? 1e-3 : 1e-3 * rows / 8, false});

@@ -1,13 +1,15 @@
-#ifndef PILOTFISH_SPECULATIVE_REJECTION_RULE_H_
-#define PILOTFISH_SPECULATIVE_REJECTION_RULE_H_
+#ifndef PILOTFISH_SPECULATIVE_ACCEPTORS_REJECTION_H_
+#define PILOTFISH_SPECULATIVE_ACCEPTORS_REJECTION_H_
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "pilotfish/acceptor.h"
 #include "pilotfish/distribution.h"
 #include "pilotfish/random.h"
+#include "speculative/keyed_chance.h"
 
 namespace pilotfish {
 
@@ -71,6 +73,18 @@ Verdict verify_by_rejection(const Draft& draft,
   }
 }
 
+class RejectionAcceptor final : public TokenAcceptor {
+ public:
+  std::string_view name() const override { return "rejection"; }
+  bool lossless() const override { return true; }
+  bool takes_trees() const override { return true; }
+  Verdict accept(const Verification& verification) const override {
+    return verify_by_rejection(
+        verification.draft, verification.target,
+        KeyedChance(verification.random, verification.position));
+  }
+};
+
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_SPECULATIVE_REJECTION_RULE_H_
+#endif  // PILOTFISH_SPECULATIVE_ACCEPTORS_REJECTION_H_

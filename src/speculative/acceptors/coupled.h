@@ -1,7 +1,13 @@
-#include "speculative/acceptors/acceptors.h"
+#ifndef PILOTFISH_SPECULATIVE_ACCEPTORS_COUPLED_H_
+#define PILOTFISH_SPECULATIVE_ACCEPTORS_COUPLED_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "pilotfish/acceptor.h"
 
 namespace pilotfish {
-namespace {
 
 // Gumbel coupling (Daliri et al. 2024, arXiv 2408.07978): the target's own draw
 // at each position, with the noise that belongs to it; what was drafted only
@@ -31,10 +37,6 @@ class CoupledAcceptor final : public TokenAcceptor {
   }
 };
 
-}  // namespace
-
-std::shared_ptr<const TokenAcceptor> make_coupled_acceptor() {
-  return std::make_shared<CoupledAcceptor>();
-}
-
 }  // namespace pilotfish
+
+#endif  // PILOTFISH_SPECULATIVE_ACCEPTORS_COUPLED_H_

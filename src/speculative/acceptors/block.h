@@ -1,14 +1,17 @@
-#ifndef PILOTFISH_SPECULATIVE_BLOCK_RULE_H_
-#define PILOTFISH_SPECULATIVE_BLOCK_RULE_H_
+#ifndef PILOTFISH_SPECULATIVE_ACCEPTORS_BLOCK_H_
+#define PILOTFISH_SPECULATIVE_ACCEPTORS_BLOCK_H_
 
 #include <algorithm>
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "pilotfish/acceptor.h"
 #include "pilotfish/distribution.h"
 #include "pilotfish/random.h"
+#include "speculative/acceptors/rejection.h"
+#include "speculative/keyed_chance.h"
 
 namespace pilotfish {
 
@@ -88,6 +91,23 @@ Verdict verify_block(const Draft& draft, std::span<const Distribution> target,
   return verdict;
 }
 
+class BlockAcceptor final : public TokenAcceptor {
+ public:
+  std::string_view name() const override { return "block"; }
+  bool lossless() const override { return true; }
+  // A tree is judged token by token, also one that came out as a chain: which
+  // shape it takes depends on what was drawn, and a rule chosen by that would
+  // not be exact.
+  bool takes_trees() const override { return true; }
+  Verdict accept(const Verification& verification) const override {
+    const KeyedChance chance(verification.random, verification.position);
+    return verification.draft.is_tree()
+               ? verify_by_rejection(verification.draft, verification.target,
+                                     chance)
+               : verify_block(verification.draft, verification.target, chance);
+  }
+};
+
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_SPECULATIVE_BLOCK_RULE_H_
+#endif  // PILOTFISH_SPECULATIVE_ACCEPTORS_BLOCK_H_
