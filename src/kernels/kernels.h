@@ -91,7 +91,7 @@ struct Kernels {
   // activation rows. Reads each weight once for every few rows of activations.
   void (*matmul)(const MatmulArgs& args, std::int64_t begin, std::int64_t end);
 
-  PackedKernels packed;
+  const PackedKernels& packed;
 
   // Any dtype; source may be unaligned. Used for embeddings.
   void (*dequantise)(DType dtype, const std::byte* source, float* out,

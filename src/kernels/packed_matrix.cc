@@ -12,27 +12,20 @@ using namespace block;
 
 namespace {
 
-constexpr PackedLayout kQ8_0 = {32, 32, 512};
-constexpr PackedLayout kQ4_0 = {32, 32, 256};
-constexpr PackedLayout kQ4_K = {256, 320, 256};
-constexpr PackedLayout kQ5_K = {256, 320, 320};
-constexpr PackedLayout kQ6_K = {256, 288, 384};
-constexpr PackedLayout kBF16 = {32, 0, 1024};
-
 const PackedLayout* find_layout(DType dtype) {
   switch (dtype) {
     case DType::kQ8_0:
-      return &kQ8_0;
+      return &kQ8_0Layout;
     case DType::kQ4_0:
-      return &kQ4_0;
+      return &kQ4_0Layout;
     case DType::kQ4_K:
-      return &kQ4_K;
+      return &kQ4_KLayout;
     case DType::kQ5_K:
-      return &kQ5_K;
+      return &kQ5_KLayout;
     case DType::kQ6_K:
-      return &kQ6_K;
+      return &kQ6_KLayout;
     case DType::kBF16:
-      return &kBF16;
+      return &kBF16Layout;
     default:
       return nullptr;
   }
@@ -96,7 +89,7 @@ void pack_halves(const std::byte* words, int shift, std::byte* quants) {
 template <bool kFifth>
 void pack_with_minima(const Group& group, std::int64_t columns,
                       const std::byte* rows) {
-  constexpr PackedLayout kLayout = kFifth ? kQ5_K : kQ4_K;
+  constexpr PackedLayout kLayout = kFifth ? kQ5_KLayout : kQ4_KLayout;
   constexpr std::int64_t kBytes = kFifth ? 176 : 144;
   const std::int64_t blocks = columns / 256;
   for (std::int64_t i = 0; i < blocks * kPackedRows; ++i) {
@@ -132,11 +125,11 @@ void pack_q6_k(const Group& group, std::int64_t columns,
     const std::int64_t b = i / kPackedRows;
     const std::int64_t r = i % kPackedRows;
     const std::byte* block = rows + (r * blocks + b) * kBytes;
-    std::byte* record = group.records + b * kQ6_K.record_bytes;
-    std::byte* quants = group.quants + b * 8 * kQ6_K.quant_bytes + 4 * r;
+    std::byte* record = group.records + b * kQ6_KLayout.record_bytes;
+    std::byte* quants = group.quants + b * 8 * kQ6_KLayout.quant_bytes + 4 * r;
     std::memcpy(record + 2 * r, block + 208, 2);
     for (int s = 0; s < 16; ++s) record[32 + 16 * s + r] = block[192 + s];
-    for (int g = 0; g < 8; ++g, quants += kQ6_K.quant_bytes) {
+    for (int g = 0; g < 8; ++g, quants += kQ6_KLayout.quant_bytes) {
       const int half = g / 4;
       const int run = g % 4;
       pack_halves(block + 64 * half + 32 * (run % 2), run / 2 * 4, quants);
@@ -162,7 +155,7 @@ void pack_bf16(const Group& group, std::int64_t columns,
         store_word(quants + 64 * s + 4 * r, u32(words + 4 * s));
       }
     }
-    quants += kBF16.quant_bytes;
+    quants += kBF16Layout.quant_bytes;
   }
 }
 
@@ -272,7 +265,8 @@ namespace {
 
 void unpack_bf16(const WeightMatrix& weights, std::int64_t row, float* out) {
   const std::byte* words =
-      weights.data + row / kPackedRows * group_bytes(kBF16, weights.columns) +
+      weights.data +
+      row / kPackedRows * group_bytes(kBF16Layout, weights.columns) +
       4 * (row % kPackedRows);
   for (std::int64_t c = 0; c < weights.columns; c += 2) {
     out[c] = bf16_to_float(u16(words + 32 * c));

@@ -26,8 +26,8 @@ const std::vector<Entry>& compiled() {
 #if defined(__x86_64__)
     {&avx2::kKernels, cpu_features().avx2},
     {&avx512::kKernels, cpu_features().avx512},
-    {&avx512_vnni::kKernels, cpu_features().avx512_vnni},
-    {&avx512_bf16::kKernels,
+    {&avx512::kVnniKernels, cpu_features().avx512_vnni},
+    {&avx512::kBf16Kernels,
      cpu_features().avx512_bf16 && cpu_features().avx512_vnni},
 #endif
   };

@@ -32,7 +32,7 @@ inline std::vector<const Kernels*> sets_under_test() {
 #if defined(__x86_64__)
   if (cpu_features().avx2) {
     sets.push_back(&avx512_emulated::kKernels);
-    sets.push_back(&avx512_bf16_emulated::kKernels);
+    sets.push_back(&avx512_emulated::kBf16Kernels);
   }
 #endif
   return sets;

@@ -16,13 +16,9 @@ extern const Kernels kKernels;
 }
 namespace avx512 {
 extern const Kernels kKernels;
-}
-namespace avx512_vnni {
-extern const Kernels kKernels;
-}
-namespace avx512_bf16 {
-extern const Kernels kKernels;
-}
+extern const Kernels kVnniKernels;
+extern const Kernels kBf16Kernels;
+}  // namespace avx512
 #endif
 
 }  // namespace pilotfish

@@ -7,28 +7,33 @@
 namespace pilotfish::avx512 {
 namespace {
 
-double run_fma(std::int64_t rounds) {
-  return run_peak_loop<float>(
-      rounds, _mm512_set1_ps(1),
-      [](__m512 sum, __m512 x) { return _mm512_fmadd_ps(x, x, sum); });
-}
+struct Instructions {
+  using Floats = __m512;
+  using Integers = __m512i;
 
-// As avx2's.
-double run_int8(std::int64_t rounds) {
-  const __m512i ones = _mm512_set1_epi16(1);
-  return run_peak_loop<std::int32_t>(
-      rounds, _mm512_set1_epi8(1), [=](__m512i sum, __m512i x) {
-        make_opaque(x);  // the pairs of each sum are its own
-        const __m512i pairs = _mm512_maddubs_epi16(x, x);
-        return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, ones));
-      });
-}
+  static Floats float_ones() { return _mm512_set1_ps(1); }
+  static Floats fma(Floats a, Floats b, Floats c) {
+    return _mm512_fmadd_ps(a, b, c);
+  }
+  static Integers byte_ones() { return _mm512_set1_epi8(1); }
+  static Integers pair_ones() { return _mm512_set1_epi16(1); }
+  static Integers to_pairs(Integers a, Integers b) {
+    return _mm512_maddubs_epi16(a, b);
+  }
+  static Integers to_fours(Integers pairs, Integers ones) {
+    return _mm512_madd_epi16(pairs, ones);
+  }
+  static Integers add_fours(Integers a, Integers b) {
+    return _mm512_add_epi32(a, b);
+  }
+};
 
 }  // namespace
 
 constinit const PeakKernel kFmaPeak = {"vfmadd zmm, f32", kPeakSums * 16,
-                                       run_fma};
+                                       run_fma_peak<Instructions>};
 constinit const PeakKernel kInt8Peak = {
-    "vpmaddubsw + vpmaddwd + vpaddd zmm, int8", kPeakSums * 64, run_int8};
+    "vpmaddubsw + vpmaddwd + vpaddd zmm, int8", kPeakSums * 64,
+    run_int8_peak<Instructions>};
 
 }  // namespace pilotfish::avx512

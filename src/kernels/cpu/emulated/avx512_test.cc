@@ -3,4 +3,7 @@
 #include "kernels/cpu/emulated/sets.h"
 
 #define PILOTFISH_EMULATE_AVX512
+#include "kernels/cpu/avx512/attention.cc"
+#include "kernels/cpu/avx512/matmul.cc"
+#include "kernels/cpu/avx512/packed.cc"
 #include "kernels/cpu/avx512/set.cc"

@@ -12,27 +12,34 @@
 namespace pilotfish::emulated {
 namespace {
 
-struct Floats {
-  __m256 low, high;
-  explicit Floats(simde__m512 x) { std::memcpy(this, &x, sizeof x); }
-  Floats(__m256 l, __m256 h) : low(l), high(h) {}
-  simde__m512 whole() const {
-    simde__m512 x;
+// A 512-bit vector as its two halves.
+template <typename Types>
+struct Halves {
+  typename Types::Half low, high;
+  explicit Halves(typename Types::Whole x) { std::memcpy(this, &x, sizeof x); }
+  Halves(typename Types::Half l, typename Types::Half h) : low(l), high(h) {}
+  typename Types::Whole whole() const {
+    typename Types::Whole x;
     std::memcpy(&x, this, sizeof x);
     return x;
   }
 };
 
-struct Integers {
-  __m256i low, high;
-  explicit Integers(simde__m512i x) { std::memcpy(this, &x, sizeof x); }
-  Integers(__m256i l, __m256i h) : low(l), high(h) {}
-  simde__m512i whole() const {
-    simde__m512i x;
-    std::memcpy(&x, this, sizeof x);
-    return x;
-  }
+struct FloatTypes {
+  using Half = __m256;
+  using Whole = simde__m512;
 };
+struct DoubleTypes {
+  using Half = __m256d;
+  using Whole = simde__m512d;
+};
+struct IntegerTypes {
+  using Half = __m256i;
+  using Whole = simde__m512i;
+};
+using Floats = Halves<FloatTypes>;
+using Doubles = Halves<DoubleTypes>;
+using Integers = Halves<IntegerTypes>;
 
 __m256 extractf32x8_ps(simde__m512 x, int half) {
   return half == 0 ? Floats(x).low : Floats(x).high;
@@ -46,25 +53,28 @@ simde__m512 maskz_loadu_ps(unsigned mask, const float* p) {
   return simde_mm512_loadu_ps(lanes);
 }
 
-// Four lanes of four floats: lanes of a, lanes of b; and the same in each lane.
-simde__m512 shuffle_f32x4(simde__m512 a, simde__m512 b, int lanes) {
-  float from[2][16], to[16];
-  std::memcpy(from[0], &a, sizeof a);
-  std::memcpy(from[1], &b, sizeof b);
-  for (int i = 0; i < 4; ++i) {
-    std::memcpy(to + 4 * i, from[i / 2] + 4 * (lanes >> 2 * i & 3), 16);
-  }
+// Element i is element source(i) of a and b in a row.
+template <typename Source>
+simde__m512 shuffled(simde__m512 a, simde__m512 b, const Source& source) {
+  float from[32], to[16];
+  std::memcpy(from, &a, sizeof a);
+  std::memcpy(from + 16, &b, sizeof b);
+  for (int i = 0; i < 16; ++i) to[i] = from[source(i)];
   return simde_mm512_loadu_ps(to);
 }
 
+// Four lanes of four floats: two lanes of a, then two of b.
+simde__m512 shuffle_f32x4(simde__m512 a, simde__m512 b, int lanes) {
+  return shuffled(a, b, [=](int i) {
+    return i / 8 * 16 + 4 * (lanes >> 2 * (i / 4) & 3) + i % 4;
+  });
+}
+
+// In each lane, two elements of a's, then two of b's.
 simde__m512 shuffle_ps(simde__m512 a, simde__m512 b, int elements) {
-  float from[2][16], to[16];
-  std::memcpy(from[0], &a, sizeof a);
-  std::memcpy(from[1], &b, sizeof b);
-  for (int i = 0; i < 16; ++i) {
-    to[i] = from[i % 4 / 2][i / 4 * 4 + (elements >> 2 * (i % 4) & 3)];
-  }
-  return simde_mm512_loadu_ps(to);
+  return shuffled(a, b, [=](int i) {
+    return i % 4 / 2 * 16 + i / 4 * 4 + (elements >> 2 * (i % 4) & 3);
+  });
 }
 
 void mask_storeu_ps(float* p, unsigned mask, simde__m512 x) {
@@ -88,11 +98,9 @@ __m256i cvtps_ph(simde__m512 x) {
 }
 
 simde__m512d cvtps_pd(__m256 x) {
-  const __m256d halves[] = {_mm256_cvtps_pd(_mm256_castps256_ps128(x)),
-                            _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1))};
-  simde__m512d result;
-  std::memcpy(&result, halves, sizeof result);
-  return result;
+  return Doubles(_mm256_cvtps_pd(_mm256_castps256_ps128(x)),
+                 _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1)))
+      .whole();
 }
 
 simde__m512i cvtepu16_epi32(__m256i x) {

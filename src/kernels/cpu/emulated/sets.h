@@ -9,10 +9,8 @@ namespace pilotfish {
 
 namespace avx512_emulated {
 extern const Kernels kKernels;
-}
-namespace avx512_bf16_emulated {
-extern const Kernels kKernels;
-}
+extern const Kernels kBf16Kernels;
+}  // namespace avx512_emulated
 
 }  // namespace pilotfish
 

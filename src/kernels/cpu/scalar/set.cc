@@ -4,15 +4,23 @@
 
 namespace pilotfish::scalar {
 
+namespace {
+
+constexpr PackedKernels kPacked = {
+    .has_bf16 = false,
+    .activation_bytes = packed_activation_bytes,
+    .pack_activations = pack_quantised_activations,
+    .matmul = packed_matmul,
+};
+
+}  // namespace
+
 constinit const Kernels kKernels = {
     .name = "scalar",
     .activation_bytes = activation_bytes,
     .pack_activations = pack_activations,
     .matmul = matmul,
-    .packed = {.has_bf16 = false,
-               .activation_bytes = packed_activation_bytes,
-               .pack_activations = pack_quantised_activations,
-               .matmul = packed_matmul},
+    .packed = kPacked,
     .dequantise = dequantise_row,
     .store = store,
     .rms_norm = rms_norm,

@@ -101,82 +101,124 @@ struct Rows {
 
 // What a tile fetches from memory meanwhile, at each step for each of its rows.
 struct Ahead {
-  const std::byte *first = nullptr;  // null: nothing
+  const std::byte *first = nullptr;
   std::int64_t row_stride = 0;
   std::int64_t step_stride = 0;
 };
 
-// Adds `steps` steps of R weight rows times M activation rows to the
-// accumulators, sums[r * sum_stride + i].
-template <typename V, typename Source, int R, int M, bool kPrefetch>
-void multiply_tile(Rows weights, Rows x, std::int64_t steps, Ahead ahead,
-                   typename V::Floats *sums, std::int64_t sum_stride) {
+// Some steps of weight rows times activation rows, to be added to
+// sums[r * kBlockM + i].
+template <typename V>
+struct Work {
+  Rows weights;
+  Rows x;
+  std::int64_t steps;
+  Ahead ahead;
+  typename V::Floats *sums;
+};
+
+// Activation rows that share a pass over the weights; their chunks stay in the
+// second-level cache.
+constexpr std::int64_t kBlockM = 32;
+
+// R weight rows times M activation rows.
+template <typename V, typename Source, int R, int M, bool kFetch>
+[[gnu::noinline]] void multiply_tile(const Work<V> &work) {
   typename V::Floats tile[R][M];
   for (int r = 0; r < R; ++r) {
-    for (int i = 0; i < M; ++i) tile[r][i] = sums[r * sum_stride + i];
+    for (int i = 0; i < M; ++i) tile[r][i] = work.sums[r * kBlockM + i];
   }
-  const std::byte *w = weights.first;
-  const std::byte *activations = x.first;
-  for (std::int64_t s = 0; s < steps; ++s) {
+  const std::byte *weights = work.weights.first;
+  const std::int64_t weights_stride = work.weights.stride;
+  const std::byte *x = work.x.first;
+  const std::int64_t x_stride = work.x.stride;
+  const Ahead ahead = work.ahead;
+  const std::byte *fetched = ahead.first;
+  for (std::int64_t s = work.steps; s > 0; --s) {
 #pragma GCC unroll 4
     for (int part = 0; part < Source::kParts; ++part) {
-      decltype(Source::weights(w, part)) row[R];
+      decltype(Source::weights(weights, part)) row[R];
 #pragma GCC unroll 8
       for (int r = 0; r < R; ++r) {
-        row[r] = Source::weights(w + r * weights.stride, part);
+        row[r] = Source::weights(weights + r * weights_stride, part);
       }
 #pragma GCC unroll 8
       for (int i = 0; i < M; ++i) {
-        const auto input =
-            Source::activations(activations + i * x.stride, part);
+        const auto input = Source::activations(x + i * x_stride, part);
 #pragma GCC unroll 8
         for (int r = 0; r < R; ++r) {
           tile[r][i] = Source::multiply_add(row[r], input, tile[r][i]);
         }
       }
     }
-    if constexpr (kPrefetch) {
+    if constexpr (kFetch) {
 #pragma GCC unroll 8
-      for (int r = 0; r < R; ++r) {
-        fetch(ahead.first + r * ahead.row_stride);
-      }
-      ahead.first += ahead.step_stride;
+      for (int r = 0; r < R; ++r) fetch(fetched + r * ahead.row_stride);
+      fetched += ahead.step_stride;
     }
-    w += Source::kWeightBytes;
-    activations += Source::kActivationBytes;
+    weights += Source::kWeightBytes;
+    x += Source::kActivationBytes;
   }
   for (int r = 0; r < R; ++r) {
-    for (int i = 0; i < M; ++i) sums[r * sum_stride + i] = tile[r][i];
+    for (int i = 0; i < M; ++i) work.sums[r * kBlockM + i] = tile[r][i];
   }
 }
 
-// The same for m activation rows in tiles of M, then of fewer. Where M is less
-// than the largest tile, it was chosen for m, and no fewer are left.
-template <typename V, typename Source, int R, int M,
-          bool kFewer = M == V::kMaxTileM>
-void multiply_rows(Rows weights, Rows x, std::int64_t m, std::int64_t steps,
-                   Ahead ahead, typename V::Floats *sums,
-                   std::int64_t sum_stride) {
-  // Where two tiles are left, of like size: a small one is slow.
-  const auto fits = [](std::int64_t left) {
-    return left <= M || left >= 2 * M ? left >= M : (left + 1) / 2 == M;
-  };
-  while (fits(m)) {
-    if (ahead.first != nullptr) {
-      multiply_tile<V, Source, R, M, true>(weights, x, steps, ahead, sums,
-                                           sum_stride);
-      ahead = {};  // the others would fetch the same
-    } else {
-      multiply_tile<V, Source, R, M, false>(weights, x, steps, {}, sums,
-                                            sum_stride);
+// The same for a number of activation rows from kLeast to M.
+template <typename V, typename Source, int R, int M, int kLeast, bool kFetch>
+void multiply_some(std::int64_t rows, const Work<V> &work) {
+  if constexpr (M > kLeast) {
+    if (rows < M) {
+      multiply_some<V, Source, R, M - 1, kLeast, kFetch>(rows, work);
+      return;
     }
-    x.first += M * x.stride;
-    sums += M;
-    m -= M;
   }
-  if constexpr (kFewer && M > 1) {
-    multiply_rows<V, Source, R, M - 1, true>(weights, x, m, steps, ahead, sums,
-                                             sum_stride);
+  multiply_tile<V, Source, R, M, kFetch>(work);
+}
+
+// The next tile's activation rows, `left` being left. Where two tiles are left,
+// they are of like size: a small one is slow.
+template <typename V>
+constexpr std::int64_t next_tile(std::int64_t left) {
+  constexpr std::int64_t kMost = V::kMaxTileM;
+  return left <= kMost ? left : left >= 2 * kMost ? kMost : (left + 1) / 2;
+}
+
+// The fewest rows of any tile, or of the first, over all passes that fill the
+// largest tile. Smaller ones would be compiled, which takes long, for nothing.
+template <typename V>
+constexpr int least_tile(bool only_first) {
+  std::int64_t least = V::kMaxTileM;
+  for (std::int64_t m = V::kMaxTileM; m <= kBlockM; ++m) {
+    for (std::int64_t left = m; left > 0; left -= next_tile<V>(left)) {
+      if ((left == m || !only_first) && next_tile<V>(left) < least) {
+        least = next_tile<V>(left);
+      }
+    }
+  }
+  return static_cast<int>(least);
+}
+
+// The same for m activation rows: M of them or, where M is the largest tile, as
+// many as that or more. The first tile fetches for the others, too.
+template <typename V, typename Source, int R, int M, bool kFetch>
+void multiply_rows(std::int64_t m, Work<V> work) {
+  if constexpr (M < V::kMaxTileM) {
+    multiply_tile<V, Source, R, M, kFetch>(work);
+  } else {
+    bool is_first = true;
+    while (m > 0) {
+      const std::int64_t rows = next_tile<V>(m);
+      if (kFetch && is_first) {
+        multiply_some<V, Source, R, M, least_tile<V>(true), kFetch>(rows, work);
+      } else {
+        multiply_some<V, Source, R, M, least_tile<V>(false), false>(rows, work);
+      }
+      is_first = false;
+      work.x.first += rows * work.x.stride;
+      work.sums += rows;
+      m -= rows;
+    }
   }
 }
 
@@ -190,9 +232,6 @@ std::int64_t activation_stride(std::int64_t columns) {
   return bytes % 1024 == 0 ? bytes + 128 : bytes;
 }
 
-// Activation rows that share a pass over the weights; their chunks stay in the
-// second-level cache.
-constexpr std::int64_t kBlockM = 32;
 // Columns of a chunk. Chunks of unpacked rows must stay in the first-level
 // cache and be whole blocks of every quantised type.
 constexpr std::int64_t kUnpackedChunk = 512;
@@ -213,49 +252,76 @@ Ahead fetched_by(Rows rows, bool is_whole) {
   return {rows.first + R * rows.stride, rows.stride, Source::kWeightBytes};
 }
 
-// R weight rows from row n on times `count` activation rows from `first` on.
+// R weight rows as floats, kUnpackedChunk apart. The same columns of the next
+// rows are fetched meanwhile.
+template <typename V, int R>
+[[gnu::noinline]] void unpack_rows(DType dtype, Rows rows,
+                                   std::int64_t n_columns, std::byte *buffer) {
+  const std::int64_t bytes = row_bytes(dtype, n_columns);
+  for (int r = 0; r < R; ++r) {
+    const std::byte *row = rows.first + r * rows.stride;
+    for (std::int64_t at = 0; at < bytes; at += 64) {
+      fetch(row + R * rows.stride + at);
+    }
+    Unpacker<V>::row(dtype, row,
+                     reinterpret_cast<float *>(buffer) + r * kUnpackedChunk,
+                     n_columns);
+  }
+}
+
+// The activation rows that share a pass, and the weight rows [begin, end).
+struct Pass {
+  std::int64_t first;
+  std::int64_t count;
+  std::int64_t begin;
+  std::int64_t end;
+};
+
+// R weight rows from row n on times a pass's activation rows, as many as
+// multiply_rows takes.
 template <typename V, typename Source, bool kUnpack, int R, int M>
-void multiply_block(const MatmulArgs &args, std::int64_t n, std::int64_t first,
-                    std::int64_t count) {
+void multiply_block(const MatmulArgs &args, const Pass &pass, std::int64_t n) {
   const WeightMatrix &weights = args.weights;
   const std::int64_t columns = weights.columns;
   const std::int64_t w_stride = row_bytes(weights.dtype, columns);
   const std::int64_t x_stride = activation_stride<Source>(columns);
   const std::byte *w = weights.data + n * w_stride;
-  const std::byte *x = args.activations + first * x_stride;
+  const std::byte *x = args.activations + pass.first * x_stride;
 
   typename V::Floats sums[R * kBlockM];
   for (int r = 0; r < R; ++r) {
-    for (std::int64_t i = 0; i < count; ++i) sums[r * kBlockM + i] = V::zero();
+    for (std::int64_t i = 0; i < pass.count; ++i) {
+      sums[r * kBlockM + i] = V::zero();
+    }
   }
   alignas(64) std::byte
       buffer[R * (kUnpack ? 4 * kUnpackedChunk : Source::kWeightBytes)];
   const std::int64_t whole = columns / Source::kColumns * Source::kColumns;
   std::int64_t chunk = kUnpack ? kUnpackedChunk : kInPlaceChunk;
-  if (!kUnpack && count <= M) chunk = whole;  // nothing is read twice
+  if (!kUnpack && pass.count <= M) chunk = whole;  // nothing is read twice
 
+  // Steps [first, first + steps) of the rows.
+  const auto multiply_steps = [&](Rows rows, std::int64_t first,
+                                  std::int64_t steps, Ahead ahead) {
+    multiply_rows<V, Source, R, M, !kUnpack>(
+        pass.count, {rows,
+                     {x + first * Source::kActivationBytes, x_stride},
+                     steps,
+                     ahead,
+                     sums});
+  };
   for (std::int64_t k = 0; k < whole; k += chunk) {
     const std::int64_t n_columns = k + chunk < whole ? chunk : whole - k;
     Rows rows{w + row_bytes(weights.dtype, k), w_stride};
+    Ahead ahead;
     if constexpr (kUnpack) {
-      const std::int64_t bytes = row_bytes(weights.dtype, n_columns);
-      for (int r = 0; r < R; ++r) {
-        const std::byte *row = rows.first + r * w_stride;
-        for (std::int64_t at = 0; at < bytes; at += 64) {
-          fetch(row + R * w_stride + at);
-        }
-        Unpacker<V>::row(weights.dtype, row,
-                         reinterpret_cast<float *>(buffer) + r * kUnpackedChunk,
-                         n_columns);
-      }
+      unpack_rows<V, R>(weights.dtype, rows, n_columns, buffer);
       rows = {buffer, 4 * kUnpackedChunk};
+    } else {
+      ahead = fetched_by<Source, R>(rows, n_columns == whole);
     }
-    const Rows input{x + k / Source::kColumns * Source::kActivationBytes,
-                     x_stride};
-    multiply_rows<V, Source, R, M>(
-        rows, input, count, n_columns / Source::kColumns,
-        kUnpack ? Ahead{} : fetched_by<Source, R>(rows, n_columns == whole),
-        sums, kBlockM);
+    multiply_steps(rows, k / Source::kColumns, n_columns / Source::kColumns,
+                   ahead);
   }
   if constexpr (!kUnpack) {  // quantised rows are whole steps
     if (whole < columns) {
@@ -266,38 +332,52 @@ void multiply_block(const MatmulArgs &args, std::int64_t n, std::int64_t first,
         std::memcpy(step, w + r * w_stride + done,
                     static_cast<size_t>(w_stride - done));
       }
-      const Rows input{x + whole / Source::kColumns * Source::kActivationBytes,
-                       x_stride};
-      multiply_rows<V, Source, R, M>({buffer, Source::kWeightBytes}, input,
-                                     count, 1, {}, sums, kBlockM);
+      multiply_steps({buffer, Source::kWeightBytes}, whole / Source::kColumns,
+                     1, {buffer});
     }
   }
-  for (std::int64_t i = 0; i < count; ++i) {
-    float *out = args.out + (first + i) * args.out_stride + n;
+  for (std::int64_t i = 0; i < pass.count; ++i) {
+    float *out = args.out + (pass.first + i) * args.out_stride + n;
     for (int r = 0; r < R; ++r) out[r] = V::sum(sums[r * kBlockM + i]);
   }
 }
 
-// Chooses the tile for m: M is the first candidate for its activation rows.
+// Chooses the tile for a pass: M is the first candidate for its activation
+// rows.
 template <typename V, typename Source, bool kUnpack, int M = V::kMaxTileM>
-void multiply(const MatmulArgs &args, std::int64_t begin, std::int64_t end) {
+void multiply_pass(const MatmulArgs &args, const Pass &pass) {
   if constexpr (M > 1) {
-    if (args.m < M) {
-      multiply<V, Source, kUnpack, M - 1>(args, begin, end);
+    if (pass.count < M) {
+      multiply_pass<V, Source, kUnpack, M - 1>(args, pass);
       return;
     }
   }
   constexpr int R = V::tile_rows(M);
+  if (pass.end - pass.begin < R) {  // so rare that it may be slow
+    for (std::int64_t i = 0; i < pass.count; ++i) {
+      for (std::int64_t n = pass.begin; n < pass.end; ++n) {
+        multiply_block<V, Source, kUnpack, 1, 1>(
+            args, {pass.first + i, 1, n, n + 1}, n);
+      }
+    }
+    return;
+  }
+  std::int64_t n = pass.begin;
+  for (; n + R <= pass.end; n += R) {
+    multiply_block<V, Source, kUnpack, R, M>(args, pass, n);
+  }
+  // The last rows, some of them once more.
+  if (n < pass.end) {
+    multiply_block<V, Source, kUnpack, R, M>(args, pass, pass.end - R);
+  }
+}
+
+template <typename V, typename Source, bool kUnpack>
+void multiply(const MatmulArgs &args, std::int64_t begin, std::int64_t end) {
   for (std::int64_t first = 0; first < args.m; first += kBlockM) {
     const std::int64_t count =
         args.m - first < kBlockM ? args.m - first : kBlockM;
-    std::int64_t n = begin;
-    for (; n + R <= end; n += R) {
-      multiply_block<V, Source, kUnpack, R, M>(args, n, first, count);
-    }
-    for (; n < end; ++n) {
-      multiply_block<V, Source, kUnpack, 1, M>(args, n, first, count);
-    }
+    multiply_pass<V, Source, kUnpack>(args, {first, count, begin, end});
   }
 }
 

@@ -6,17 +6,18 @@
 
 #include "kernels/cpu/simd/fetch.h"
 #include "kernels/kernels.h"
+#include "kernels/packed_layout.h"
 
-// Products with packed weights (kernels/packed_matrix.h), for any instruction
+// Products with packed weights (kernels/packed_layout.h), for any instruction
 // set. A Format is a dtype in a set:
 //
-//   kSpan, kRecordBytes, kQuantBytes  the dtype's PackedLayout
+//   kLayout                           the dtype's PackedLayout
 //   kInputBytes                       a row's activations for one block
 //   kMaxTileM                         activation rows that registers hold
 //   kMinFetchM                        rows from which fetching ahead helps the
 //                                     processor's own prefetching
 //   pack(x, out)                      32 floats to kInputBytes
-//   Scales, scales(record, i)         of block i of a record
+//   Scales(record, i)                 of block i of a record
 //   Sums<M>(sums), store(sums)        holds the sums[M * 16] of a tile
 //   kSumsBySpan                       whether Sums<M> are to be stored after
 //                                     every kPackedChunkBytes of a group
@@ -40,6 +41,11 @@ constexpr std::int64_t kPackedChunkBytes = 8192;
 // tiles share in the fetching, so that memory is never idle.
 constexpr std::int64_t kPackedAhead = 16384;
 
+template <typename Format>
+std::int64_t input_bytes(std::int64_t columns) {
+  return columns / 32 * Format::kInputBytes;
+}
+
 // The activations of block b of all m rows are neighbours: [blocks, m].
 template <typename Format>
 void pack_rows(const float* x, std::int64_t columns, std::int64_t row,
@@ -50,12 +56,13 @@ void pack_rows(const float* x, std::int64_t columns, std::int64_t row,
 }
 
 template <typename Format>
-constexpr std::int64_t kBlocksOfRecord = Format::kSpan / 32;
+constexpr std::int64_t kBlocksOfRecord = Format::kLayout.span / 32;
 
 // Bytes of a group's block with its share of the record.
 template <typename Format>
 constexpr std::int64_t kBlockBytes =
-    Format::kQuantBytes + Format::kRecordBytes / kBlocksOfRecord<Format>;
+    Format::kLayout.quant_bytes +
+    Format::kLayout.record_bytes / kBlocksOfRecord<Format>;
 
 // Consecutive blocks of a group, from the first of a record on.
 struct PackedBlocks {
@@ -63,7 +70,7 @@ struct PackedBlocks {
   const std::byte* quants;
   std::int64_t count;
   const std::byte* ahead;    // what to fetch meanwhile,
-  std::int64_t ahead_bytes;  // so much a block
+  std::int64_t ahead_bytes;  // so much per block
 };
 
 // Adds the blocks' products with M activation rows to sums[M * 16].
@@ -75,9 +82,9 @@ void multiply_tile(const PackedBlocks& blocks, const std::byte* input,
   const std::byte* quants = blocks.quants;
   const std::byte* ahead = blocks.ahead;
   for (std::int64_t b = 0; b < blocks.count; ++b) {
-    const typename Format::Scales scales =
-        Format::scales(blocks.records + b / kBlocks * Format::kRecordBytes,
-                       static_cast<int>(b % kBlocks));
+    const typename Format::Scales scales(
+        blocks.records + b / kBlocks * Format::kLayout.record_bytes,
+        static_cast<int>(b % kBlocks));
     if constexpr (M >= Format::kMinFetchM) {
       for (std::int64_t at = 0; at < blocks.ahead_bytes; at += 64) {
         fetch(ahead + at);
@@ -85,7 +92,7 @@ void multiply_tile(const PackedBlocks& blocks, const std::byte* input,
     }
     ahead += blocks.ahead_bytes;
     Format::template tile<M>(quants, scales, input, tile_sums);
-    quants += Format::kQuantBytes;
+    quants += Format::kLayout.quant_bytes;
     input += input_stride;
   }
   tile_sums.store(sums);
@@ -113,13 +120,14 @@ void multiply_group(const std::byte* group, std::int64_t blocks,
   constexpr std::int64_t kBlocks = kBlocksOfRecord<Format>;
   constexpr std::int64_t kChunk =
       kPackedChunkBytes / kBlockBytes<Format> / kBlocks * kBlocks;
-  const std::byte* all_quants = group + blocks / kBlocks * Format::kRecordBytes;
+  const std::byte* all_quants =
+      group + blocks / kBlocks * Format::kLayout.record_bytes;
   const int tiles = (count + Format::kMaxTileM - 1) / Format::kMaxTileM;
   const std::int64_t chunk = tiles > 1 || Format::kSumsBySpan ? kChunk : blocks;
   for (std::int64_t b = 0; b < blocks; b += chunk) {
     PackedBlocks part = {
-        .records = group + b / kBlocks * Format::kRecordBytes,
-        .quants = all_quants + b * Format::kQuantBytes,
+        .records = group + b / kBlocks * Format::kLayout.record_bytes,
+        .quants = all_quants + b * Format::kLayout.quant_bytes,
         .count = b + chunk < blocks ? chunk : blocks - b,
         .ahead = group + b * kBlockBytes<Format> + kPackedAhead,
         .ahead_bytes = kBlockBytes<Format> / tiles,
@@ -158,18 +166,13 @@ void multiply_packed(const MatmulArgs& args, std::int64_t begin,
   }
 }
 
-// The functions of PackedKernels for a set's formats, each named for its dtype;
-// BF16 may be missing.
+// The functions of PackedKernels for a set's formats of quantised weights, each
+// named for its dtype.
 template <typename Formats>
 struct PackedFunctions {
-  static constexpr bool kHasBf16 = requires { typename Formats::BF16; };
-
   // Calls function(Format) for the dtype's one.
   template <typename Function>
   static void with_format(DType dtype, const Function& function) {
-    if constexpr (kHasBf16) {
-      if (dtype == DType::kBF16) return function(typename Formats::BF16{});
-    }
     switch (dtype) {
       case DType::kQ8_0:
         return function(typename Formats::Q8_0{});
@@ -189,7 +192,7 @@ struct PackedFunctions {
   static std::int64_t activation_bytes(DType dtype, std::int64_t columns) {
     std::int64_t bytes = 0;
     with_format(dtype, [&](auto format) {
-      bytes = columns / 32 * decltype(format)::kInputBytes;
+      bytes = input_bytes<decltype(format)>(columns);
     });
     return bytes;
   }
@@ -208,7 +211,10 @@ struct PackedFunctions {
   }
 
   static constexpr PackedKernels table() {
-    return {kHasBf16, activation_bytes, pack_activations, matmul};
+    return {.has_bf16 = false,
+            .activation_bytes = activation_bytes,
+            .pack_activations = pack_activations,
+            .matmul = matmul};
   }
 };
 

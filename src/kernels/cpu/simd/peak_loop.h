@@ -65,6 +65,25 @@ double run_peak_loop(std::int64_t rounds, Vector x, const Step& step) {
   return total;
 }
 
+// The loops that sets of both widths have, in the set's instructions I.
+template <typename I>
+double run_fma_peak(std::int64_t rounds) {
+  return run_peak_loop<float>(rounds, I::float_ones(), [](auto sum, auto x) {
+    return I::fma(x, x, sum);
+  });
+}
+
+// Bytes to 16-bit pairs, to 32-bit fours, to the sum.
+template <typename I>
+double run_int8_peak(std::int64_t rounds) {
+  const auto ones = I::pair_ones();
+  return run_peak_loop<std::int32_t>(
+      rounds, I::byte_ones(), [=](auto sum, auto x) {
+        make_opaque(x);  // the pairs of each sum are its own
+        return I::add_fours(sum, I::to_fours(I::to_pairs(x, x), ones));
+      });
+}
+
 }  // namespace
 }  // namespace pilotfish
 

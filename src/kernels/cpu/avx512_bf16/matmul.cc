@@ -1,16 +1,16 @@
+#include "kernels/cpu/avx512/parts.h"
 #include "kernels/cpu/avx512/vector.h"
 // After vector.h, which has its intrinsics.
-#include "kernels/cpu/avx512_bf16/packed.h"
-#include "kernels/cpu/sets.h"
-#include "kernels/cpu/simd/set.h"
+#include "kernels/cpu/simd/matmul.h"
 
-// The AVX-512 VNNI set with vdpbf16ps for bf16 weights: activations are rounded
-// to bf16, as most frameworks compute such models, and multiply twice as fast.
-// Matrices that cannot be packed are multiplied in place.
+// bf16 weights that cannot be packed, in place with vdpbf16ps: activations are
+// rounded to bf16, as most frameworks compute such models, and multiply twice
+// as fast.
 namespace pilotfish::PILOTFISH_AVX512_SET(avx512_bf16) {
   namespace {
 
-  using Vector = PILOTFISH_AVX512_SET(avx512)::Vector;
+  namespace floats = PILOTFISH_AVX512_SET(avx512);
+  using floats::Vector;
 
   // 32 columns in order, of weights and activations alike.
   struct Source {
@@ -32,16 +32,18 @@ namespace pilotfish::PILOTFISH_AVX512_SET(avx512_bf16) {
     }
   };
 
+  }  // namespace
+
   std::int64_t activation_bytes(DType weights, std::int64_t columns) {
     return weights == DType::kBF16
                ? simd::activation_stride<Source>(columns)
-               : simd::activation_bytes<Vector>(weights, columns);
+               : floats::activation_bytes(weights, columns);
   }
 
   void pack_activations(DType weights, const float* x, std::int64_t columns,
                         std::byte* out) {
     if (weights != DType::kBF16) {
-      simd::pack_activations<Vector>(weights, x, columns, out);
+      floats::pack_activations(weights, x, columns, out);
       return;
     }
     const std::int64_t padded =
@@ -58,25 +60,8 @@ namespace pilotfish::PILOTFISH_AVX512_SET(avx512_bf16) {
     if (args.weights.dtype == DType::kBF16) {
       simd::multiply<Vector, Source, false>(args, begin, end);
     } else {
-      simd::matmul<Vector>(args, begin, end);
+      floats::matmul(args, begin, end);
     }
   }
-
-  struct PackedFormats : simd::PackedFormats512 {
-    using BF16 = Bf16Format512;
-  };
-
-  constexpr Kernels make() {
-    Kernels kernels = simd::make_kernels<Vector, PackedFormats>(
-        PILOTFISH_AVX512_NAME("avx512_bf16"));
-    kernels.activation_bytes = activation_bytes;
-    kernels.pack_activations = pack_activations;
-    kernels.matmul = matmul;
-    return kernels;
-  }
-
-  }  // namespace
-
-  constinit const Kernels kKernels = make();
 
 }  // namespace pilotfish::PILOTFISH_AVX512_SET(avx512_bf16)

@@ -1,9 +1,7 @@
-#ifndef PILOTFISH_KERNELS_CPU_AVX512_BF16_PACKED_H_
-#define PILOTFISH_KERNELS_CPU_AVX512_BF16_PACKED_H_
-
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/cpu/avx512/parts.h"
 #include "kernels/cpu/avx512/vector.h"
 // After vector.h, which has its intrinsics.
 #include "kernels/cpu/simd/packed_512.h"
@@ -12,6 +10,10 @@
 // sum: the 16 rows of a group in one vector.
 namespace pilotfish::PILOTFISH_AVX512_SET(avx512_bf16) {
   namespace {
+
+  // Products with quantised weights are those of the VNNI set.
+  constexpr const PackedKernels& kQuantised =
+      PILOTFISH_AVX512_SET(avx512_vnni)::kPacked;
 
   // Of M rows: sums over the even and over the odd lines of a span of columns,
   // two chains to hide the instruction's latency. They are added to the sums in
@@ -39,9 +41,7 @@ namespace pilotfish::PILOTFISH_AVX512_SET(avx512_bf16) {
 
   // Input: 32 bf16 in order.
   struct Bf16Format512 {
-    static constexpr int kSpan = 32;
-    static constexpr int kRecordBytes = 0;
-    static constexpr int kQuantBytes = 1024;
+    static constexpr PackedLayout kLayout = kBF16Layout;
     static constexpr int kInputBytes = 64;
     static constexpr int kMaxTileM = 8;
     static constexpr int kMinFetchM = 5;
@@ -49,15 +49,14 @@ namespace pilotfish::PILOTFISH_AVX512_SET(avx512_bf16) {
     template <int M>
     using Sums = SumsOfSpan<M>;
 
-    struct Scales {};
-    static Scales scales(const std::byte* /*record*/, int /*block*/) {
-      return {};
-    }
+    struct Scales {
+      Scales(const std::byte* /*record*/, int /*block*/) {}
+    };
 
     static void pack(const float* x, std::byte* out) {
-      using Vector = PILOTFISH_AVX512_SET(avx512)::Vector;
-      Vector::store_bf16(out, Vector::load(x));
-      Vector::store_bf16(out + 32, Vector::load(x + 16));
+      using Floats = PILOTFISH_AVX512_SET(avx512)::Vector;
+      Floats::store_bf16(out, Floats::load(x));
+      Floats::store_bf16(out + 32, Floats::load(x + 16));
     }
 
     template <int M>
@@ -84,7 +83,37 @@ namespace pilotfish::PILOTFISH_AVX512_SET(avx512_bf16) {
     }
   };
 
-  }  // namespace
-}  // namespace pilotfish::PILOTFISH_AVX512_SET(avx512_bf16)
+  std::int64_t packed_activation_bytes(DType weights, std::int64_t columns) {
+    return weights == DType::kBF16
+               ? simd::input_bytes<Bf16Format512>(columns)
+               : kQuantised.activation_bytes(weights, columns);
+  }
 
-#endif  // PILOTFISH_KERNELS_CPU_AVX512_BF16_PACKED_H_
+  void pack_rows(DType weights, const float* x, std::int64_t columns,
+                 std::int64_t row, std::int64_t m, std::byte* out) {
+    if (weights == DType::kBF16) {
+      simd::pack_rows<Bf16Format512>(x, columns, row, m, out);
+    } else {
+      kQuantised.pack_activations(weights, x, columns, row, m, out);
+    }
+  }
+
+  void multiply_packed(const MatmulArgs& args, std::int64_t begin,
+                       std::int64_t end) {
+    if (args.weights.dtype == DType::kBF16) {
+      simd::multiply_packed<Bf16Format512>(args, begin, end);
+    } else {
+      kQuantised.matmul(args, begin, end);
+    }
+  }
+
+  }  // namespace
+
+  constinit const PackedKernels kPacked = {
+      .has_bf16 = true,
+      .activation_bytes = packed_activation_bytes,
+      .pack_activations = pack_rows,
+      .matmul = multiply_packed,
+  };
+
+}  // namespace pilotfish::PILOTFISH_AVX512_SET(avx512_bf16)
