@@ -106,7 +106,7 @@ void process(benchmark::State& state, const SamplingParams& params, bool peaked,
       benchmark::Counter(kept, benchmark::Counter::kAvgIterations);
 }
 
-// From a distribution over the whole vocabulary.
+// Draws from a distribution over the whole vocabulary.
 void draw(benchmark::State& state, std::int64_t size, bool gumbel) {
   SamplingParams params;
   params.temperature = 0.8;

@@ -169,8 +169,8 @@ class Terminal {
 };
 
 TEST_F(ChatTest, CtrlCStopsTheAnswerAndNotTheProgram) {
-  // So long an answer that Ctrl-C comes before its end, on a busy machine too:
-  // far beyond what the model was made for, which takes it minutes.
+  // The answer is so long that Ctrl-C comes before its end, on a busy machine
+  // too: far beyond what the model was made for, which takes it minutes.
   Terminal terminal(
       arguments({"--n-positions", "50000", "--ignore-eos", "-k", "1"}));
   terminal.wait_for("> ");

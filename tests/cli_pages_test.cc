@@ -185,7 +185,7 @@ TEST_F(PagesTest, AFailedRunLeavesWhatWasThere) {
   EXPECT_EQ(std::distance(fs::directory_iterator(place_.path()), {}), 1);
 }
 
-// As for /dev/stdout: what the link leads to is written, and the link stays.
+// As with /dev/stdout, what the link leads to is written, and the link stays.
 TEST_F(PagesTest, ALinkIsWrittenThrough) {
   fs::create_symlink("target.html", file("link.html"));
   const ProgramResult result = trace({"-o", file("link.html")});

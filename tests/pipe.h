@@ -33,7 +33,7 @@ class Pipe {
               static_cast<ssize_t>(text.size()));
   }
 
-  // Until a write would wait.
+  // Writes until a write would wait.
   void fill() {
     pollfd end = {ends_[1], POLLOUT, 0};
     while (::poll(&end, 1, 0) == 1) write(std::string(4096, 'x'));

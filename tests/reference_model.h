@@ -154,7 +154,7 @@ class ReferenceModel {
     return in;
   }
 
-  // As modeling_rope_utils.py of transformers writes them.
+  // The frequencies as modeling_rope_utils.py of transformers computes them.
   std::vector<double> frequencies() {
     using enum RopeScaling::Kind;
     const RopeScaling& s = config_.rope_scaling;

@@ -105,8 +105,9 @@ class TokenAcceptor {
 std::shared_ptr<const TokenAcceptor> make_acceptor(const std::string& name);
 std::vector<std::string> acceptor_names();
 
-// For benchmarks: accepts each drafted token with probability `rate` whatever
-// the models say. Its output is nobody's text and is marked as such.
+// Benchmarks use this rule: it accepts each drafted token with probability
+// `rate` whatever the models say. Its output is nobody's text and is marked as
+// such.
 std::shared_ptr<const TokenAcceptor> make_synthetic_acceptor(double rate);
 
 // Raised with every change of this header that a compiled acceptor would

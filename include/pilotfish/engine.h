@@ -35,8 +35,8 @@ struct Request {
   // plain decoding, kAutoWindow chooses while decoding; nullopt: the engine's.
   std::optional<std::int64_t> window;
   bool keep_proposals = false;  // in IterationStats, for traces
-  // For DrafterKind::kPrediction: how you think the text goes on. A wrong guess
-  // costs time, and changes nothing else.
+  // What DrafterKind::kPrediction drafts: how you think the text goes on. A
+  // wrong guess costs time, and changes nothing else.
   std::vector<Token> prediction;
   // Keep the target's log-probability of each token, and those of so many of
   // the most probable ones; nullopt: keep none.
@@ -100,11 +100,11 @@ struct EngineOptions {
   std::int64_t prefill_chunk = 512;   // prompt rows in one pass
   DType kv_dtype = DType::kF16;
   std::shared_ptr<const TokenAcceptor> acceptor = nullptr;  // "block"
-  // In order of preference: for each sequence and window the first that has a
-  // guess drafts. Empty: the draft model, where there is one.
+  // The drafters in order of preference: for each sequence and window the first
+  // that has a guess drafts. Empty: the draft model drafts, where there is one.
   std::vector<DrafterKind> drafters = {};
   std::int64_t skip_layers = 0;  // of kSkip; 0: half of the target's
-  // Of kModel: the most tokens that may compete for a place. Above 1 the k - 1
+  // The most tokens of kModel that may compete for a place. Above 1 the k - 1
   // drafted tokens form a tree, which is wide where the draft model is unsure.
   // Needs an acceptor that takes trees.
   std::int64_t tree_width = 1;

@@ -130,8 +130,8 @@ struct LoadOptions {
   std::shared_ptr<ThreadTeam> threads = nullptr;
   // "scalar", "avx2", ...; empty: the fastest, or what PILOTFISH_ISA says.
   std::string instruction_set = {};
-  // Only the first layers, then the final norm and output (a truncated model,
-  // as a draft); 0: all.
+  // How many layers to load: the first ones, which the final norm and output
+  // follow (a truncated model, for use as a draft); 0: all.
   std::int64_t layers = 0;
   // Positions that RoPE tables cover; 0: the model's own n_positions. Scaling
   // of kind dynamic is computed for this length.

@@ -36,7 +36,7 @@ class Scorer {
   virtual std::int64_t keep(SequenceId sequence,
                             std::span<const std::int32_t> path) = 0;
 
-  // As Model::forward. The output stays valid until the next call.
+  // Does what Model::forward does. The output stays valid until the next call.
   virtual ForwardOutput forward(const Batch& batch) = 0;
 
   // Whether this is a view of the target, as FirstLayers is: its sequences are

@@ -5,8 +5,9 @@
 
 namespace pilotfish {
 
-// In place of a window k: chosen anew for each iteration, from what passes cost
-// and how often drafts are right. Plain decoding where no draft pays.
+// Stands in place of a window k: the window is chosen anew for each iteration,
+// from what passes cost and how often drafts are right, and is plain decoding
+// where no draft pays.
 inline constexpr std::int64_t kAutoWindow = 0;
 
 }  // namespace pilotfish

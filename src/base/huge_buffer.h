@@ -22,7 +22,8 @@ class HugeBuffer {
     return *this;
   }
 
-  // On a page boundary; of buffers of 2 MiB and more, on a huge page's.
+  // Lies on a page boundary; in buffers of 2 MiB and more, on that of a huge
+  // page.
   std::byte* data() const { return data_; }
 
  private:

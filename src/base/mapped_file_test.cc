@@ -36,7 +36,7 @@ TEST(MappedFile, AnEmptyFileIsEmpty) {
   EXPECT_TRUE(MappedFile::open(path).bytes().empty());
 }
 
-// From a mapping the bytes come back; memory that is not a mapping of a file
+// The bytes of a mapping come back; memory that is not a mapping of a file
 // would lose them, and is left alone.
 TEST(MappedFile, ReleasedBytesStayReadable) {
   const test::TemporaryFolder folder;

@@ -11,11 +11,11 @@
 namespace pilotfish {
 namespace {
 
-// Some 100 µs of spinning on Zen 4, where a pause takes 25 ns: longer than the
-// gap between two steps of a forward pass, far shorter than anyone would notice
-// as load.
+// This is some 100 µs of spinning on Zen 4, where a pause takes 25 ns: longer
+// than the gap between two steps of a forward pass, far shorter than anyone
+// would notice as load.
 constexpr int kSpins = 4000;
-// After so many the caller looks where its workers are, a few times.
+// After this many spins the caller looks where its workers are, a few times.
 constexpr int kSpinsToLook = 256;
 constexpr int kLooks = 4;
 

@@ -52,7 +52,7 @@ void check(const Options& options) {
   }
 }
 
-// With each number of threads in turn.
+// Measures with each number of threads in turn.
 std::vector<BenchReport> measure(const Options& options,
                                  BenchSubject& subject) {
   const auto dtype = dtype_of("--dtype", options.dtype);

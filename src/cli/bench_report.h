@@ -18,7 +18,7 @@ struct BenchSubject {
   BenchOptions options;
 };
 
-// Of the runs with each number of threads.
+// The report on the runs with each number of threads.
 std::string bench_markdown(const BenchSubject& subject,
                            const std::vector<BenchReport>& runs);
 // A figure a line: model,threads,test,at,unit,median,p10,p90; the last two are

@@ -18,7 +18,7 @@ using ::testing::Optional;
 using testing::internal::CaptureStderr;
 using testing::internal::GetCapturedStderr;
 
-// For at most ten seconds, so that a test fails rather than hangs.
+// Waits for at most ten seconds, so that a test fails rather than hangs.
 void wait_until(const std::function<bool()>& holds) {
   for (int i = 0; i < 10'000 && !holds(); ++i) {
     std::this_thread::sleep_for(milliseconds(1));

@@ -64,14 +64,14 @@ struct DecodingOptions {
   std::optional<std::int64_t> logprobs;
 };
 void add_decoding_options(CLI::App& app, DecodingOptions& options);
-// Of them, those that say which models to load, and how.
+// The flags among those that say which models to load, and how.
 void add_model_pair_options(CLI::App& app, DecodingOptions& options);
 
 // nullopt for an empty name. Throws UsageError, naming the flag, for an unknown
 // one.
 std::optional<DType> dtype_of(std::string_view flag, const std::string& name);
 
-// For --kv-dtype. Throws UsageError.
+// Parses the value of --kv-dtype. Throws UsageError.
 DType kv_dtype_of(const std::string& name);
 std::string kv_dtype_help(std::string_view usual = "f16");
 

@@ -52,7 +52,7 @@ Size size_of(const Options& options) {
   return {7, 24, {2, 5, 8}, {0.7, 1.5}, 600};
 }
 
-// For models that bring no prompts.txt.
+// Prompts for models that bring no prompts.txt.
 constexpr const char* kTexts[] = {
     "Once upon a time, there was a small house by the sea.",
     "The capital of the country is",
@@ -63,7 +63,7 @@ constexpr const char* kTexts[] = {
     "1, 2, 3, 4, 5, 6, 7,",
 };
 
-// For models without a tokenizer: ids from all over the vocabulary.
+// Prompts for models without a tokenizer: ids from all over the vocabulary.
 std::vector<std::vector<Token>> prompts_of_ids(std::int64_t vocab_size) {
   std::vector<std::vector<Token>> prompts;
   std::int64_t id = 1;

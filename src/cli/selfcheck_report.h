@@ -37,14 +37,14 @@ struct Certificate {
   SelfcheckOptions options;
   Selfcheck result;
 };
-// With the date and processor of here and now.
+// Adds the date and the processor of this machine.
 Certificate make_certificate(const std::vector<SelfcheckPair>& pairs,
                              const SelfcheckOptions& options, Selfcheck result);
 
 // "lossless: 55 claims hold, 7 wrong rules were caught", or what is wrong.
 std::string summary(const Selfcheck& result);
 
-// For a terminal: a table a kind of check, and the summary.
+// The report for a terminal: one table per kind of check, and the summary.
 std::string certificate_text(const Certificate& certificate, bool colours);
 // The same and all about models and machine, in Markdown.
 std::string certificate_markdown(const Certificate& certificate);

@@ -1,8 +1,8 @@
-// With the coupled acceptor a seed's text is the same, whatever drafts, how far
-// ahead, beside whom and on how many threads: on a trained model, at several
-// temperatures and with all kinds of sampling. A few prompts by default; all
-// of 200 prompts x 4 temperatures x k 1..8 x 3 drafters x 2 thread counts with
-// PILOTFISH_TEST_FULL=1, which takes long.
+// The coupled acceptor makes a seed's text the same, whatever drafts, how far
+// ahead, beside which neighbours and on how many threads. This is tested on a
+// trained model, at several temperatures and with all kinds of sampling. A few
+// prompts by default; all of 200 prompts x 4 temperatures x k 1..8 x 3 drafters
+// x 2 thread counts with PILOTFISH_TEST_FULL=1, which takes long.
 
 #include <gtest/gtest.h>
 
@@ -121,7 +121,7 @@ TEST(Reproducible, ASeedsTextIsTheSameWithAndWithoutSpeculation) {
         if (sample && (window != 5 || !has_draft)) continue;
         const std::vector<Request> some(all.begin(),
                                         sample ? all.begin() + 3 : all.end());
-        // With neighbours, who come and go.
+        // Decodes with neighbours that come and go.
         Engine engine(load({}, threads),
                       has_draft ? load(setting.draft, threads) : nullptr,
                       nullptr,

@@ -23,7 +23,8 @@ class AtomicFile {
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
 
-  // At most once, and nothing may be written after it. Throws Error.
+  // Puts the file in its place. May be called once, and nothing may be written
+  // after it. Throws Error.
   void commit();
 
  private:

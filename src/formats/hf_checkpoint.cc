@@ -118,7 +118,7 @@ class HuggingFaceCheckpoint final : public Checkpoint {
     return parse_safetensors(files_.back());
   }
 
-  // Only what the index says is in this shard: a shard may have more.
+  // Takes only what the index says is in this shard: a shard may have more.
   void take_from_shard(const SafetensorsFile& file,
                        const std::vector<std::string>& names) {
     for (const std::string& name : names) {

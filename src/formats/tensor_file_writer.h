@@ -33,11 +33,11 @@ class TensorFileWriter {
   TensorFileWriter(std::filesystem::path path, std::string_view header,
                    std::span<const TensorSpec> tensors, std::int64_t alignment);
 
-  // The next bytes, in portions of any size, none of which may reach from one
-  // tensor into the next. Throws Error, a full disk for instance.
+  // Writes the next bytes, in portions of any size, none of which may reach
+  // from one tensor into the next. Throws Error, a full disk for instance.
   void write(std::span<const std::byte> bytes);
 
-  // Only after the last byte of the last tensor. Throws Error.
+  // May be called only after the last byte of the last tensor. Throws Error.
   void finish();
 
  private:

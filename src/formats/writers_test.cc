@@ -1,4 +1,4 @@
-// Both writers, read back by the readers, and what happens when they fail.
+// What both writers write is read back by the readers; and they fail cleanly.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

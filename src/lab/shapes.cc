@@ -9,7 +9,8 @@
 namespace pilotfish {
 namespace {
 
-// What the models of a family have in common; from their config.json files.
+// What the models of a family have in common, taken from their config.json
+// files.
 ModelConfig llama_2() {
   ModelConfig config;
   config.architecture = "llama";
@@ -177,7 +178,7 @@ const std::vector<Shape>& table() {
   return kShapes;
 }
 
-// In lower case and without what separates words.
+// The name in lower case and without what separates words.
 std::string plain(std::string_view name) {
   std::string result;
   for (const char c : name) {

@@ -37,7 +37,7 @@ class LogitScan {
   // ascending. Fewer where there are fewer. Requires: k > 0.
   std::span<const Token> top(size_t k);
 
-  // Those of LogitKernels, for this row.
+  // These call the functions of LogitKernels of the same names for this row.
   double approximate_mass(float inverse_temperature) const {
     return kernels_.approximate_mass(row_, largest_, inverse_temperature);
   }
@@ -45,7 +45,7 @@ class LogitScan {
     return kernels_.weigh(row_.logits, row_.size, largest_, inverse_temperature,
                           out);
   }
-  // For some of the row's logits.
+  // Weighs some of the row's logits.
   LogitMass weigh(std::span<const float> logits, double inverse_temperature,
                   double* out) const {
     return kernels_.weigh(logits.data(), std::ssize(logits), largest_,

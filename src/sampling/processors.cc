@@ -128,7 +128,7 @@ std::vector<Entry> LogitsProcessor::spare_entries() {
   if (spare_.empty()) return {};
   std::vector<Entry> entries = std::move(spare_.back());
   spare_.pop_back();
-  // Not each of them has to grow to what another has already needed.
+  // Reserves what another one has needed, so that this one need not grow to it.
   entries.reserve(most_entries_);
   return entries;
 }

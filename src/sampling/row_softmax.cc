@@ -60,7 +60,8 @@ void RowSoftmax::nucleus(double top_p, std::vector<Entry>& entries) {
     error = mass * mass_error(std::ssize(scan_.row()));
   }
 
-  // From the most probable down, until the nucleus is among them for certain.
+  // Takes tokens from the most probable down, until the nucleus is among them
+  // for certain.
   constexpr double kFirstDepth = 4;
   entries.clear();
   double reached = 0;

@@ -23,22 +23,23 @@ class RowSoftmax {
  public:
   explicit RowSoftmax(LogitScan& scan) : scan_(scan) {}
 
-  // For the row that `scan` holds. Requires: scan.largest() finite,
+  // Begins with the row that `scan` holds. Requires: scan.largest() finite,
   // temperature > 0.
   void begin(double temperature);
 
-  // In the order of tokens, summing to 1.
+  // Keeps all, in the order of tokens; they sum to 1.
   void all(std::vector<Entry>& entries);
-  // In the order of tokens. Requires: k > 0.
+  // Keeps the k most probable, in the order of tokens. Requires: k > 0.
   void top(size_t k, std::vector<Entry>& entries);
-  // In the order of tokens.
+  // Keeps those with at least this share of the largest, in the order of
+  // tokens.
   void above(double share_of_largest, std::vector<Entry>& entries);
-  // In no order.
+  // These two keep entries in no order.
   void nucleus(double top_p, std::vector<Entry>& entries);
   void typical(double typical_p, std::vector<Entry>& entries);
 
  private:
-  // A logit is largest + temperature * exponent. To the safe side of rounding.
+  // A logit is largest + temperature * exponent. Both round to the safe side.
   float no_more_than(double exponent) const;
   float no_less_than(double exponent) const;
   double exponent(Token token) const;

@@ -31,7 +31,7 @@ std::vector<float> random_row(std::mt19937& random, size_t size,
   return row;
 }
 
-// With many ties at every place.
+// Makes many ties at every place.
 std::vector<float> in_steps(std::vector<float> row, float step) {
   for (float& x : row) x = std::round(x / step) * step;
   return row;

@@ -207,8 +207,8 @@ TEST(HalfTest, EveryValueToFloatAndBack) {
   }
 }
 
-// Between neighbours a < b: the midpoint goes to the even one, and everything
-// to either side of it to the nearer.
+// The midpoint between neighbours a < b goes to the even one, and everything to
+// either side of it to the nearer.
 TEST(HalfTest, RoundsToNearestEven) {
   for (unsigned bits = 0; bits < 0x7c00; ++bits) {
     const double a = half_value(bits);

@@ -37,7 +37,7 @@ struct BpeOptions {
   bool ignore_merges = false;
   // Characters without a token become "<0xXX>" byte tokens.
   bool byte_fallback = false;
-  // What else stands for a character without a token; -1: it is dropped.
+  // The token that else stands for a character without one; -1: it is dropped.
   Token unknown = -1;
   bool fuse_unknown = false;  // one token for a run of them
 };

@@ -122,7 +122,8 @@ std::string ChatTemplate::render(const std::vector<ChatMessage>& messages,
     list.push_back(message_value(messages[i], i));
   }
   variables.set("messages", list_value(std::move(list)));
-  // None rather than undefined where there are no tools, as Hugging Face does.
+  // `tools` is none rather than undefined where there are none, as Hugging Face
+  // has it.
   variables.set(
       "tools", options.tools_json.empty()
                    ? Value()

@@ -162,7 +162,7 @@ void check_model(const JsonNode& model, const TokenizerDocument& document) {
   }
 }
 
-// By id, which ones have a text.
+// Tells by id which tokens have a text.
 std::vector<bool> used_ids(const Vocabulary& vocabulary) {
   std::vector<bool> used(vocabulary.size());
   for (size_t id = 0; id < used.size(); ++id) {

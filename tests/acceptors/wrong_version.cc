@@ -1,4 +1,4 @@
-// As an acceptor built against another version's headers looks.
+// An acceptor that looks as if it were built against another version's headers.
 #include <pilotfish/acceptor.h>
 
 extern "C" int pilotfish_acceptor_interface_version() {

@@ -15,21 +15,22 @@
 #include "pilotfish/spread.h"
 #include "pilotfish/threads.h"
 
-// How fast models run on this machine, and how close that is to what the
-// machine can do. Whatever is compared is measured in turn, so that a machine
-// that is now faster, now slower falsifies no ratio; ratios are those of
-// neighbouring measurements.
+// Measures how fast models run on this machine, and how close that is to what
+// the machine can do. Whatever is compared is measured in turn, and ratios are
+// those of neighbouring measurements, so that a machine whose speed changes
+// distorts no ratio.
 namespace pilotfish {
 
 struct BenchOptions {
   std::int64_t prompt_tokens = 512;    // 0: no prefill
   std::int64_t generate_tokens = 128;  // 0: no decoding runs
-  // Tokens in the cache when passes are timed, and of decoding runs' prompts.
+  // How many tokens are in the cache when passes are timed, and in the prompts
+  // of decoding runs.
   std::int64_t context = 64;
-  // Passes over so many rows are compared with one over one row.
+  // Passes over these numbers of rows are compared with a pass over one row.
   std::vector<std::int64_t> rows = {2,  3,  4,  5,  6,  7,  8,  9,
                                     10, 11, 12, 13, 14, 15, 16, 32};
-  // Contexts at which a pass over one row is compared with one after `context`.
+  // At these contexts a pass over one row is compared with one after `context`.
   std::vector<std::int64_t> contexts = {};
   std::vector<std::int64_t> windows = {5};  // for a draft
   // Accept each drafted token with this probability; nullopt: decode greedily
@@ -72,9 +73,10 @@ struct SpeculationSpeed {
   Spread draft_row_seconds;  // drafting, a token
   double acceptance = 0;     // share of the drafted tokens
   double tokens_per_pass = 0;
-  // Of the closed form (speedup.h), at the synthetic acceptance or else the one
-  // measured, of the tokens that were judged: with v(k) as measured, 0 where k
-  // is not among the rows; and with verification free, v = 1.
+  // What the closed form (speedup.h) predicts, at the synthetic acceptance or
+  // else at the measured share of judged tokens that were accepted. The first
+  // takes v(k) as measured and is 0 where k is not among the rows; the second
+  // takes verification as free, v = 1.
   double predicted_speedup = 0;
   double limit_speedup = 0;
 };

@@ -12,24 +12,25 @@
 #include "pilotfish/model.h"
 #include "pilotfish/threads.h"
 
-// What this machine does, measured in about a second or two. Other work on the
-// machine falsifies it.
+// Measures what this machine can do, in about a second or two. Other work on
+// the machine makes the results wrong.
 namespace pilotfish {
 
-// Memory of the machine, or of the control group that the process runs in
-// where that allows less.
+// The memory of the machine, or that of the control group that the process runs
+// in where that allows less.
 std::int64_t machine_memory_bytes();
 
-// As the system calls it; "unknown" where it does not say.
+// The name the system gives the processor; "unknown" where it gives none.
 std::string processor_name();
 
 struct InstructionPeak {
   std::string instruction;
   double operations_per_second = 0;  // multiplications and additions
 };
-// What the dot-product instructions of a set (see LoadOptions) do at best, on
-// registers alone and with all threads. Empty for "scalar". Takes about a tenth
-// of a second each. Throws UsageError for a set that this processor lacks.
+// Measures what the dot-product instructions of a set (see LoadOptions) do at
+// best, on registers alone and with all threads. Empty for "scalar". Takes
+// about a tenth of a second each. Throws UsageError for a set that this
+// processor lacks.
 std::vector<InstructionPeak> measure_peaks(ThreadTeam& threads,
                                            std::string_view instruction_set);
 
@@ -40,7 +41,7 @@ struct MatrixSpeed {
   // max_rows.
   std::map<std::int64_t, double> verify;
 };
-// Products with a matrix of `dtype` that is larger than the caches.
+// Times products with a matrix of `dtype` that is larger than the caches.
 MatrixSpeed measure_matrix(ThreadTeam& threads, DType dtype,
                            std::int64_t max_rows);
 
@@ -50,9 +51,8 @@ struct PassSpeed {
   // Time of the target's pass over k rows of each sequence over that with one.
   std::map<std::int64_t, double> verify;
 };
-// Passes of loaded models after workload.context tokens, alternating, so that a
-// machine that is now faster, now slower, falsifies no ratio. `draft` may be
-// null.
+// Times passes of loaded models after workload.context tokens. They alternate,
+// so that a machine whose speed changes distorts no ratio. `draft` may be null.
 PassSpeed measure_passes(Model& target, Model* draft, const Workload& workload,
                          std::int64_t max_window);
 

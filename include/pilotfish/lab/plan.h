@@ -10,8 +10,9 @@
 #include "pilotfish/model_config.h"
 #include "pilotfish/speedup.h"
 
-// What a model would take and how fast it could be on a machine, from its shape
-// alone. bench and measure_passes (machine.h) tell what is.
+// Computes what memory a model would take and how fast it could be on a
+// machine, from its shape alone. bench and measure_passes (machine.h) measure
+// how fast it is.
 namespace pilotfish {
 
 struct PlannedModel {
@@ -24,7 +25,7 @@ struct PlannedModel {
 };
 PlannedModel planned_model(std::string name, const ModelConfig& config,
                            DType dtype);
-// As its files store it.
+// The model as its files store it.
 PlannedModel planned_model(const ModelDescription& description);
 
 struct Workload {
@@ -49,19 +50,20 @@ struct PassTime {
   }
 };
 
-// A pass over `rows` rows of each sequence: reads the weights and every
-// sequence's keys and values once, multiplies all of it with each row.
+// The time of a pass over `rows` rows of each sequence. It reads the weights
+// and every sequence's keys and values once, multiplies all of it with each
+// row.
 PassTime pass_time(const PlannedModel& model, const Workload& workload,
                    const MachineSpeed& machine, std::int64_t rows);
 
-// c and v(1..max_window) of the roofline.
+// The costs c and v(1..max_window) that follow from the roofline.
 SpeculationCosts roofline_costs(const PlannedModel& target,
                                 const PlannedModel& draft,
                                 const Workload& workload,
                                 const MachineSpeed& machine,
                                 std::int64_t max_window);
 
-// In the currency of the price.
+// The cost is in the currency of the price.
 double cost_per_million_tokens(double hourly_price, double tokens_per_second);
 
 }  // namespace pilotfish

@@ -28,7 +28,7 @@ struct SelfcheckPair {
 };
 
 struct SelfcheckOptions {
-  // What texts begin with; at least one, none empty. Tokens of the target.
+  // The prompts, in tokens of the target: at least one, and none empty.
   std::vector<std::vector<Token>> prompts;
   // Each is tested as what it says of itself, lossless() or not. Empty: those
   // of acceptor_names().
@@ -39,7 +39,8 @@ struct SelfcheckOptions {
   std::int64_t trials = 600;  // texts sampled for each statistical test
   // The probability that a right engine fails any of the statistical tests.
   double level = 1e-3;
-  // Of the distance that each of them states.
+  // The probability with which each of them detects the distance that it
+  // states.
   double power = 0.99;
   std::uint64_t seed = 0;
   DType kv_dtype = DType::kF16;
@@ -51,13 +52,13 @@ enum class CheckVerdict {
   kFails,
   kCaught,     // a wrong rule, as it must be
   kNotCaught,  // a wrong rule: the tests have too little power
-  // Of a rule that says it is lossy; no failure either way.
+  // A rule that says it is lossy has one of these; neither is a failure.
   kLossyDetected,
   kLossyUndetected,
 };
 std::string_view verdict_name(CheckVerdict verdict);
 
-// Texts compared token by token with plain decoding's.
+// How texts fared that were compared token by token with plain decoding's.
 struct IdentityResult {
   std::int64_t texts = 0;
   std::int64_t tokens = 0;

@@ -20,8 +20,8 @@ struct Shape {
 // All built-in shapes, family by family, small to large.
 std::span<const Shape> shapes();
 
-// By name, whatever its case and hyphens: "Llama-2-70B" and "llama2-70b" are
-// the same. Null for an unknown name.
+// Finds a shape by name, whatever its case and hyphens: "Llama-2-70B" and
+// "llama2-70b" are the same. Null for an unknown name.
 const Shape* find_shape(std::string_view name);
 
 // Bytes of such a model's weights, with its matrices stored as `dtype` (f16
@@ -29,7 +29,8 @@ const Shape* find_shape(std::string_view name);
 // `dtype` too, or as f32 where that is quantised.
 std::int64_t weight_bytes(const ModelConfig& config, DType dtype);
 
-// Of those, the token embedding; 0 where it serves as output projection too.
+// The bytes of the token embedding among those; 0 where it serves as output
+// projection too.
 std::int64_t lookup_bytes(const ModelConfig& config, DType dtype);
 
 }  // namespace pilotfish

@@ -86,7 +86,8 @@ class Bench {
             .kv_dtype = options_.kv_dtype};
   }
 
-  // In passes over one row, roughly: a row more costs a part of one.
+  // The work in passes over one row, roughly: each further row costs a part of
+  // one.
   double total_steps() const {
     const double repetitions = options_.repetitions + 1;
     const auto passes = static_cast<double>(2 + options_.rows.size() +

@@ -123,8 +123,8 @@ void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
 class Convert : public testing::TestWithParam<Case> {};
 
-// The whole way: the same tensors bit for bit, the same configuration, and a
-// model between that computes the same.
+// A model goes to the other format and back: the same tensors bit for bit, the
+// same configuration, and a model between that computes the same.
 TEST_P(Convert, GoesThereAndBack) {
   const test::TemporaryFolder folder;
   const fs::path from = folder.path() / "from";
@@ -174,7 +174,7 @@ class ConvertFiles : public testing::Test {
   test::TemporaryFolder folder_;
 };
 
-// Four rows of one head: halves 0 1 | 2 3 become pairs 0 2 1 3.
+// The four rows of one head: halves 0 1 | 2 3 become pairs 0 2 1 3.
 TEST_F(ConvertFiles, InterleavesQueryAndKeyRowsOfLlama) {
   test::write_random_model(at("hf"), {.hidden_size = 8,
                                       .n_layers = 1,
@@ -251,7 +251,8 @@ TEST_F(ConvertFiles, GoesWithoutATokenizer) {
   EXPECT_EQ(files_in(at("back")), 3U);
 }
 
-// Compared with the formula of Llama 3.1, not with the code that computes it.
+// The divisors are compared with the formula of Llama 3.1, not with the code
+// that computes it.
 TEST_F(ConvertFiles, WritesLlama3ScalingAsDivisors) {
   test::write_random_model(at("hf"),
                            {.head_dim = 32, .rope_scaling_json = kLlama3Json});
@@ -274,7 +275,7 @@ TEST_F(ConvertFiles, WritesLlama3ScalingAsDivisors) {
 }
 
 TEST_F(ConvertFiles, QuantisesMatricesAlone) {
-  // Rows of 100 are no whole blocks.
+  // Rows of 100 elements are not made of whole blocks.
   test::write_random_model(at("hf"), {.intermediate_size = 100});
   for (const DType dtype :
        {DType::kQ8_0, DType::kQ4_0, DType::kF16, DType::kBF16, DType::kF32}) {

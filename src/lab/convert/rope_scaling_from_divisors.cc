@@ -10,7 +10,8 @@
 namespace pilotfish {
 namespace {
 
-// As exact as a float divisor can be, with room for how its writer computed it.
+// This is as exact as a float divisor can be, with room for how its writer
+// computed it.
 constexpr double kTolerance = 1e-5;
 
 RopeScaling llama3_scaling(double factor, double high, std::int64_t positions) {
@@ -74,8 +75,8 @@ std::optional<RopeScaling> rope_scaling_from_divisors(
   const double factor = *std::max_element(divisors.begin(), divisors.end());
   if (factor == 1) return RopeScaling{};
   const Rope plain(config);
-  // Every Llama 3 so far; a small model's few frequencies may all lie beside
-  // the ramp.
+  // Every Llama 3 so far has this factor; a small model's few frequencies may
+  // all lie beside the ramp.
   const RopeScaling usual = llama3_scaling(factor, 4, 8192);
   if (gives(config, plain.frequencies(), usual, divisors)) return usual;
   const auto fitted = fit(plain.frequencies(), divisors, factor);

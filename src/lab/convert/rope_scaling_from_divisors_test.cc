@@ -86,7 +86,7 @@ TEST(RopeScalingFromDivisors, RefusesOtherDivisors) {
                                        {-1, 1, 1, 1, 1, 1, 1, 1}}) {
     EXPECT_FALSE(rope_scaling_from_divisors(config, divisors));
   }
-  // Changed by a hundredth in one place.
+  // One divisor is changed by a hundredth.
   const ModelConfig large = llama(128, 500000);
   auto divisors = divisors_of(large, llama3(8, 1, 4, 8192));
   divisors[35] *= 1.01F;

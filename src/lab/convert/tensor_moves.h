@@ -19,8 +19,8 @@ namespace pilotfish {
 // turns neighbours, so its converter interleaves the two halves.
 enum class RowOrder { kSame, kInterleave, kSeparate };
 
-// Outermost first; nullopt where the model has no such tensor, and for
-// kRopeFrequencies, which each format says in its own way.
+// The extents, outermost first; nullopt where the model has no such tensor, and
+// for kRopeFrequencies, which each format says in its own way.
 std::optional<std::vector<std::int64_t>> tensor_shape(
     TensorRole role, const ModelConfig& config);
 

@@ -158,7 +158,7 @@ void HuggingFaceExport::plan_tensors() {
        .query_key_order =
            config_.rope_interleaved ? RowOrder::kSeparate : RowOrder::kSame,
        .choose_dtype = [&](const TensorView& t) { return dtype_for(t); }});
-  // So that each is aligned.
+  // Sorted like this, each tensor is aligned.
   std::stable_sort(moves_.begin(), moves_.end(),
                    [](const TensorMove& a, const TensorMove& b) {
                      return block_shape(a.target.dtype).bytes >

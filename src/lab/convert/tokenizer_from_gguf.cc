@@ -114,7 +114,7 @@ Json TokenizerImport::vocabulary() const {
   for (Token id = 0; std::cmp_less(id, tokenizer_.vocab_size()); ++id) {
     const auto place = ids_.find(text(id));
     if (place == ids_.end() || place->second != id) continue;
-    // At the end, without a search for the key among all others.
+    // This appends without a search for the key among all others.
     entries.emplace_back(std::string(text(id)), id);
   }
   return vocabulary;
@@ -216,8 +216,9 @@ std::vector<RankedMerge> TokenizerImport::ranked_merges() const {
   return merges;
 }
 
-// As transformers turns a SentencePiece model into merges: the best scores
-// first, then in the order of the pieces, then of the parts.
+// The merges are in the order in which transformers makes them from a
+// SentencePiece model: the best scores first, then in the order of the pieces,
+// then of the parts.
 Json TokenizerImport::merges_of_scores() const {
   std::vector<RankedMerge> merges = ranked_merges();
   std::stable_sort(merges.begin(), merges.end(),

@@ -1,4 +1,4 @@
-// Tokenizers that went to the other format and back: the same ids.
+// Tokenizers that went to the other format and back give the same ids.
 
 #include "pilotfish/tokenizer.h"
 
@@ -135,7 +135,7 @@ TEST(ConvertTokenizer, RecoversTheScoresOfLlama2) {
     types.push_back(*metadata.integers("tokenizer.ggml.token_type"));
   }
   EXPECT_EQ(types[0], types[1]);
-  // From word to word both fall. Runs of blanks are last of all there; single
+  // Both fall from word to word. Runs of blanks are last of all there; single
   // characters are never made.
   size_t compared = 0;
   std::vector<double> last = {0.5, 0.5};

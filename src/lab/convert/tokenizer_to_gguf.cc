@@ -23,7 +23,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// For pieces that no merge makes: below every score that one does.
+// The score of pieces that no merge makes: below the score of every piece that
+// one does.
 constexpr float kLowestScore = -1e6F;
 
 class TokenizerExport {
@@ -274,7 +275,7 @@ void TokenizerExport::set_ends() {
   const Token bos = tokenizer_.bos().value_or(config_.bos);
   set_special_ids(bos, ends, header_);
 
-  // What surrounds a text that has nothing of its own.
+  // What the tokenizer puts around an empty text.
   const std::vector<Token> frame = tokenizer_.encode("");
   const bool begins = bos >= 0 && !frame.empty() && frame.front() == bos;
   const size_t rest = frame.size() - (begins ? 1 : 0);

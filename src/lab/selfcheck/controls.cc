@@ -11,7 +11,7 @@
 namespace pilotfish {
 namespace {
 
-// The rejection rule, but for one mistake.
+// The rejection rule with one mistake.
 enum class Mistake {
   kNone,
   kDecisionDrawsResidual,  // decision and correction use the same number
@@ -67,7 +67,7 @@ class WrongRejection final : public TokenAcceptor {
   Mistake mistake_;
 };
 
-// Hands on what another drafter proposes, falsified.
+// A drafter that falsifies what another one proposes.
 class FalsifyingDrafter : public Drafter {
  public:
   explicit FalsifyingDrafter(std::unique_ptr<Drafter> inner)
@@ -93,8 +93,8 @@ class FalsifyingDrafter : public Drafter {
   std::unique_ptr<Drafter> inner_;
 };
 
-// The draft's most probable token, said to be drawn from all of q. It cannot be
-// followed by tokens that were drawn after another one.
+// Proposes the draft's most probable token and says that it was drawn from q.
+// It cannot be followed by tokens that were drawn after another one.
 class ArgmaxToldAsDrawn final : public FalsifyingDrafter {
  public:
   using FalsifyingDrafter::FalsifyingDrafter;
@@ -106,7 +106,7 @@ class ArgmaxToldAsDrawn final : public FalsifyingDrafter {
   }
 };
 
-// Drawn at the request's temperature, with q told as at 1.
+// Draws at the request's temperature, and reports q at temperature 1.
 class DraftBeforeTemperature final : public FalsifyingDrafter {
  public:
   using FalsifyingDrafter::FalsifyingDrafter;

@@ -20,7 +20,7 @@ std::string names(const std::vector<DrafterKind>& drafters) {
   return fmt::format("{}", fmt::join(names, ","));
 }
 
-// Different parameters for each request, so that all are on somewhere.
+// Gives each request different parameters, so that every one is on somewhere.
 void vary(std::size_t i, std::span<const Token> likely,
           SamplingParams& sampling) {
   const auto token = [&](std::size_t n) { return likely[n % likely.size()]; };
@@ -35,7 +35,7 @@ void vary(std::size_t i, std::span<const Token> likely,
   if (i % 7 == 6) sampling.banned_tokens = {token(0), token(2)};
 }
 
-// Where two texts part, in words; nullopt: nowhere.
+// Says in words where two texts part; nullopt where they are equal.
 std::optional<std::string> difference(std::span<const Token> expected,
                                       std::span<const Token> found) {
   const auto [a, b] = std::ranges::mismatch(expected, found);
@@ -158,7 +158,7 @@ void IdentityChecks::run(const Variation& variation,
                 options);
   std::vector<RequestId> ids;
   for (Request& request : requests(temperature)) {
-    // What comes, but for a token in its middle.
+    // The text as it came, with one token changed in its middle.
     std::vector<Token> prediction = expected[ids.size()];
     prediction[prediction.size() / 2] = likely_.back();
     request.prediction = std::move(prediction);

@@ -14,9 +14,9 @@
 
 namespace pilotfish {
 
-// Compares texts with plain decoding's, one by one on the first pair, over
-// drafters and windows with threads, batches and prompt chunks in turn. All
-// sampling parameters are on, now these, now those.
+// Compares texts with those of plain decoding, one by one on the first pair,
+// for every drafter and window; threads, batches and prompt chunks change from
+// run to run. Every sampling parameter is on in some of them.
 class IdentityChecks {
  public:
   // `likely`: tokens for parameters that name some. All must outlive this.
@@ -27,10 +27,10 @@ class IdentityChecks {
   std::int64_t runs() const {
     return static_cast<std::int64_t>(variations_.size());
   }
-  // What they differ in.
+  // What the runs differ in.
   std::vector<std::string> description() const;
-  // Plain decoding and all variations with the same acceptor. `on_run` is
-  // called after each.
+  // Runs plain decoding and all variations with the same acceptor. `on_run` is
+  // called after each run.
   IdentityResult compare(const std::shared_ptr<const TokenAcceptor>& acceptor,
                          double temperature,
                          const std::function<void()>& on_run);

@@ -18,8 +18,8 @@ std::vector<Check*> statistical_claims(Selfcheck& selfcheck) {
   return claims;
 }
 
-// The least p-value against level / n, the next against level / (n - 1), ...,
-// until one holds; then all others do.
+// The least p-value is compared with level / n, the next with level / (n - 1),
+// and so on until one holds; then all others hold too.
 void judge_claims(std::vector<Check*> claims, double level) {
   std::ranges::stable_sort(claims, {}, [](const Check* check) {
     return check->distribution->p_value;

@@ -42,7 +42,7 @@ std::vector<CheckVerdict> verdicts(const Selfcheck& selfcheck) {
 using enum CheckKind;
 using enum CheckVerdict;
 
-// Holm's levels for four claims at 0.01: 0.0025, 0.00333, 0.005, 0.01.
+// Holm's levels for four claims at 0.01 are 0.0025, 0.00333, 0.005, 0.01.
 TEST(JudgeTest, ClaimsShareTheLevelByHolmsProcedure) {
   const Selfcheck two_fail =
       judged({sampled(kDistribution, 0.004), sampled(kDistribution, 0.9),

@@ -10,9 +10,9 @@
 
 namespace pilotfish {
 
-// A model with something added to its logits, for each token always the same:
-// a draft that is often wrong, however good the model is. A good draft hides
-// what is wrong with an acceptor.
+// A model with noise on its logits, which is always the same for a token. It
+// makes a draft that is often wrong, however good the model is: a good draft
+// hides what is wrong with an acceptor.
 class NoisyScorer final : public Scorer {
  public:
   // The noise is uniform in [-size, size).

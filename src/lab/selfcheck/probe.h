@@ -11,7 +11,7 @@
 
 namespace pilotfish {
 
-// Where a model is worth sampling, whatever model it is.
+// Finds where a model is worth sampling, whatever model it is.
 
 // `first` and that one of its likely successors, none of `ends`, after which
 // texts of `length` tokens spread most over cells of probability `least` and

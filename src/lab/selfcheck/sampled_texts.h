@@ -14,14 +14,15 @@
 
 namespace pilotfish {
 
-// Takes the place of the drafter: wraps it, or drops it.
+// Makes the drafter that takes the place of another: wraps it, or drops it.
 using WrapDrafter =
     std::function<std::unique_ptr<Drafter>(std::unique_ptr<Drafter>)>;
 
 // How a recipe's texts are decoded.
 struct SampledRun {
   std::shared_ptr<const TokenAcceptor> acceptor;
-  // Empty: the draft model, or the target, made worse (NoisyScorer).
+  // Empty: the draft model drafts, or the target where there is none, made
+  // worse by a NoisyScorer.
   std::vector<DrafterKind> drafters = {};
   std::vector<Token> prediction = {};
   WrapDrafter wrap = nullptr;  // controls alone

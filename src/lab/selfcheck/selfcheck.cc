@@ -23,19 +23,19 @@
 namespace pilotfish {
 namespace {
 
-// A sampled text: the first token comes with the prompt, then a window drafts
-// two, so that accepted, recovered and bonus tokens and a second window all
-// come up. Few tokens, since the prompt is encoded for every text.
+// Sampled texts have this many tokens: the first comes with the prompt, then a
+// window drafts two, so that accepted, recovered and bonus tokens and a second
+// window all come up. Few tokens, since the prompt is encoded for every text.
 constexpr std::int64_t kTextTokens = 4;
 constexpr std::int64_t kPromptTokens = 2;
 constexpr std::string_view kLossyCase = "allowed tokens";
 
-// For the progress: what takes as long as so many rows in a large batch.
-constexpr double kRowsOfAText = 6;
-constexpr double kRowsOfAToken = 4;  // of a text decoded by itself
+// Weights of the progress: how many rows of a large batch take as long.
+constexpr double kRowsPerText = 6;
+constexpr double kRowsPerToken = 4;  // of a text decoded by itself
 
 constexpr double kCellExpects = 20;       // texts, at least
-constexpr std::size_t kRowsOfACase = 64;  // of the target, for its cells
+constexpr std::size_t kRowsPerCase = 64;  // of the target, for its cells
 constexpr std::size_t kLikelyTokens = 8;
 
 using AcceptorPtr = std::shared_ptr<const TokenAcceptor>;
@@ -147,7 +147,7 @@ class Certifier {
                  make_acceptor("rejection"), 1);
   }
 
-  // With a bad draft, whose mistakes show those of a rule.
+  // Plans a case with a bad draft, whose mistakes show those of a rule.
   void plan_case(std::size_t index) {
     for (const AcceptorPtr& acceptor : acceptors_) {
       if (acceptor->lossless()) {
@@ -181,7 +181,7 @@ class Certifier {
     check.settings = fmt::format("temperature {}", temperature);
     const double runs = static_cast<double>(identity_.runs());
     const double work =
-        kRowsOfAToken *
+        kRowsPerToken *
         static_cast<double>(std::ssize(options_.prompts) * options_.max_tokens);
     total_work_ += work * runs;
     steps_.push_back({check, [=, this](Check& result) {
@@ -201,7 +201,7 @@ class Certifier {
           fmt::format("drafter {}", drafter_name(run.drafters.front()));
     }
     if (kind == CheckKind::kDistribution) ++claims_;
-    const double work = kRowsOfAText * static_cast<double>(options_.trials);
+    const double work = kRowsPerText * static_cast<double>(options_.trials);
     total_work_ += work;
     const std::uint64_t first_seed = seed_of(steps_.size());
     steps_.push_back({check, [=, this](Check& result) {
@@ -215,7 +215,7 @@ class Certifier {
     Check check;
     check.kind = CheckKind::kControl;
     check.subject = control.mistake;
-    const double work = kRowsOfAText * static_cast<double>(options_.trials);
+    const double work = kRowsPerText * static_cast<double>(options_.trials);
     total_work_ += work;
     const std::uint64_t first_seed = seed_of(steps_.size());
     steps_.push_back(
@@ -260,7 +260,7 @@ class Certifier {
     if (!cells_ || cells_of_ != index) {
       cells_.emplace(rows_, recipe(index),
                      kCellExpects / static_cast<double>(options_.trials),
-                     kRowsOfACase);
+                     kRowsPerCase);
       cells_of_ = index;
     }
     return *cells_;

@@ -1,5 +1,5 @@
-// The certificate itself: it passes where all is right, and where something is
-// wrong it fails and says what.
+// Tests the certificate itself: it passes where all is right, and where
+// something is wrong it fails and says what.
 
 #include "pilotfish/lab/selfcheck.h"
 

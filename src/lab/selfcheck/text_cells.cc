@@ -21,7 +21,7 @@ bool TextCells::is_whole(std::span<const Token> text) const {
           std::ranges::count(recipe_.stop_tokens, text.back()) > 0);
 }
 
-// The most probable beginnings first.
+// Follows the most probable beginnings first.
 void TextCells::grow(TargetRows& target, std::size_t most_rows) {
   std::priority_queue<std::pair<double, std::size_t>> open;
   open.emplace(1.0, 0);
@@ -30,7 +30,7 @@ void TextCells::grow(TargetRows& target, std::size_t most_rows) {
     open.pop();
     follow(target, node);
     for (const auto& [token, child] : nodes_[node].children) {
-      // Less would be divided into nothing but a rest.
+      // A node with less would be divided into nothing but a rest.
       if (nodes_[child].probability >= 2 * least_ &&
           !is_whole(nodes_[child].text)) {
         open.emplace(nodes_[child].probability, child);

@@ -15,7 +15,7 @@
 
 namespace pilotfish {
 
-// How texts are sampled: all but the seed.
+// How texts are sampled: everything but the seed.
 struct TextRecipe {
   std::vector<Token> prompt;
   SamplingParams sampling;
@@ -25,19 +25,20 @@ struct TextRecipe {
 
 // All texts of a recipe, divided into cells whose probabilities under plain
 // sampling are known exactly: the target's distribution is followed along the
-// most probable beginnings, as long as a cell keeps `least` of probability.
-// Rarer tokens share a cell a beginning, and the rarest of all share one. So
-// this is the joint distribution of all tokens, coarser where it is thin.
+// most probable beginnings, as long as a cell keeps a probability of `least`.
+// Rarer tokens share one cell per beginning, and the rarest of all share one.
+// So this is the joint distribution of all tokens, in larger cells where it is
+// thin.
 class TextCells {
  public:
-  // At most `most_rows` rows of the target.
+  // Computes at most `most_rows` rows of the target.
   TextCells(TargetRows& target, const TextRecipe& recipe, double least,
             std::size_t most_rows);
 
   // [cells]; they sum to 1. Cell 0 is for texts that plain sampling cannot
   // yield, so it has none.
   std::span<const double> probabilities() const { return probabilities_; }
-  // Of a whole text.
+  // The cell of a whole text.
   std::size_t cell_of(std::span<const Token> text) const;
 
  private:

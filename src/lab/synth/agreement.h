@@ -18,7 +18,7 @@ using Text = std::vector<Token>;
 std::vector<Text> random_texts(std::int64_t count, std::int64_t length,
                                std::int64_t vocab_size, std::uint64_t seed);
 
-// For each text the model's most probable token after each of its own.
+// Returns for each text the model's most probable token after each token of it.
 std::vector<Text> most_probable(Model& model, std::span<const Text> texts);
 
 // The share of places where the two have the same token.

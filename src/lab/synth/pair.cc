@@ -150,7 +150,7 @@ class PairMaker {
                      options, *threads_, target_.file());
   }
 
-  // On texts that the target writes itself.
+  // Measures agreement on texts that the target writes itself.
   void measure(const std::shared_ptr<Model>& draft, PairReport& report) {
     trial_ = kTrials - 1;
     const std::int64_t half = text_length();

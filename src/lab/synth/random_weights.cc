@@ -13,13 +13,15 @@
 namespace pilotfish {
 namespace {
 
-// Of the logits. Normal logits of deviation s over n tokens give, at
-// temperature T, two draws that are equal with probability 1 - T sqrt(2 ln n) /
-// s (the random energy model, Derrida 1981): 0.43 for T = 1 and 32,000 tokens.
+// The standard deviation of the logits. Normal logits of deviation s over n
+// tokens give, at temperature T, two draws that are equal with probability 1 -
+// T sqrt(2 ln n) / s (the random energy model, Derrida 1981): 0.43 for T = 1
+// and 32,000 tokens.
 constexpr double kLogitDeviation = 8;
-// Of the attention scores: few positions get nearly all the weight. With less,
-// attention over a long context is the same average everywhere, the next token
-// follows from the last one alone, and greedy text soon repeats itself.
+// The standard deviation of the attention scores: few positions get nearly all
+// the weight. With less, attention over a long context is the same average
+// everywhere, the next token follows from the last one alone, and greedy text
+// soon repeats itself.
 constexpr double kScoreDeviation = 3;
 constexpr double kNormDeviation = 0.1;
 constexpr double kBiasDeviation = 0.1;

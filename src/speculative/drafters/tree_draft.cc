@@ -13,7 +13,7 @@ namespace {
 constexpr double kPatience = 0.5;
 
 // A row of the target's pass is not spent on a token that is less likely.
-constexpr double kWorthARow = 0.02;
+constexpr double kWorthPerRow = 0.02;
 
 // Where siblings are drawn, a sibling is taken to have this share of what the
 // earlier ones leave.
@@ -177,7 +177,7 @@ std::vector<TreePlace> TreeDraft::places() const {
 // where no token is worth a row.
 TreeDraft::Branching* TreeDraft::most_likely() {
   Branching* best = nullptr;
-  double most = kWorthARow;
+  double most = kWorthPerRow;
   for (Branching& branching : branchings_) {
     const double likely = likelihood(branching);
     if (likely <= most) continue;

@@ -30,7 +30,7 @@ constexpr std::int64_t kLooksEvery = 8;
 // Passes of the target that a drafting pass takes before it has been seen.
 constexpr double kDraftUnknown = 0.1;
 // Rows of context that a drafter encodes in the time of a drafting pass, about.
-constexpr double kRowsEncodedAPass = 4;
+constexpr double kRowsEncodedPerPass = 4;
 // More than so many times the expected is the machine's fault.
 constexpr double kOutlier = 2;
 // What a window counts for in a source's rows a place.
@@ -45,7 +45,7 @@ struct Best {
 // The best of the windows that draft `most` tokens at the most. Each row of one
 // is a part of a place.
 Best best_window(const SpeculationCosts& costs,
-                 const AcceptanceEstimate& acceptance, double rows_a_place,
+                 const AcceptanceEstimate& acceptance, double rows_per_place,
                  std::int64_t most) {
   Best best;
   double survival = acceptance.at(0);
@@ -53,12 +53,12 @@ Best best_window(const SpeculationCosts& costs,
   std::int64_t place = 0;
   double rows = 0;  // of that place
   for (std::int64_t k = 2; k <= std::min(costs.max_window(), most + 1); ++k) {
-    if (rows >= rows_a_place) {
+    if (rows >= rows_per_place) {
       survival *= acceptance.at(++place);
-      rows -= rows_a_place;
+      rows -= rows_per_place;
     }
     rows += 1;
-    tokens += survival / rows_a_place;
+    tokens += survival / rows_per_place;
     const double rate = tokens / costs.iteration(k);
     if (rate > best.rate) best = {k, rate};
   }
@@ -71,7 +71,7 @@ double passes_of(const SpeculationCosts& costs, std::int64_t drafted,
   const auto encoded =
       static_cast<double>(std::min(behind, DraftRequest::kShortContext));
   return costs.iteration(drafted + 1) +
-         costs.draft * encoded / kRowsEncodedAPass;
+         costs.draft * encoded / kRowsEncodedPerPass;
 }
 
 }  // namespace
@@ -191,7 +191,7 @@ void AdaptiveWindow::make_offers(Guide& guide, std::int64_t batch) {
     SourceTrial& trial = guide.trials_[i];
     offer.costs = costs(sources_[i], batch);
     const Best best = best_window(offer.costs, trial.acceptance(),
-                                  sources_[i].rows_a_place, sources_[i].most);
+                                  sources_[i].rows_per_place, sources_[i].most);
     switch (trial.next_use(
         best.rate > alternative,
         passes_of(offer.costs, kTryLength, trial.behind()) - 1)) {
@@ -295,10 +295,10 @@ void AdaptiveWindow::note_window(Guide& guide, const WindowOutcome& window,
       sources_[i].most = 2 * sources_[i].most + 1;
     }
     sources_[i].usual.add(window.places, window.accepted, guide.confidences_);
-    sources_[i].rows_a_place +=
+    sources_[i].rows_per_place +=
         kRowsShare * (static_cast<double>(window.drafted) /
                           static_cast<double>(window.places) -
-                      sources_[i].rows_a_place);
+                      sources_[i].rows_per_place);
     const SpeculationCosts& costs = guide.offers_[i].costs;
     if (costs.max_window() > 0) {  // not warming up
       passes = std::min(

@@ -41,8 +41,8 @@ class AdaptiveWindow final : public WindowPolicy {
     // draft where the source copies.
     PassTimes times;
     bool has_drafted = false;
-    bool copies = false;      // and does not say how sure it is
-    double rows_a_place = 1;  // more where it drafts trees
+    bool copies = false;        // and does not say how sure it is
+    double rows_per_place = 1;  // more where it drafts trees
     // Tokens that it may draft: more only once it has guessed some right, so
     // that a hopeless source costs little to find out about.
     std::int64_t most = 7;

@@ -16,8 +16,8 @@ class ExpressionParser {
   explicit ExpressionParser(TokenStream& tokens) : tokens_(tokens) {}
 
   ExpressionPtr parse();
-  // Also "a, b" without parentheses. `stop` is a name that ends it; "if" ends
-  // it where `with_condition` is false.
+  // Parses "a, b" without parentheses too. `stop` is a name that ends it; "if"
+  // ends it where `with_condition` is false.
   ExpressionPtr parse_tuple(bool with_condition = true,
                             std::string_view stop = {});
   // "name" or "name(arguments)" after a bar.

@@ -71,7 +71,7 @@ class Parser {
     return body;
   }
 
-  // After "{%"; leaves the "%}" that closes the statement.
+  // Reads on after "{%" and leaves the "%}" that closes the statement.
   Statement::Node parse_statement() {
     const Token& tag = tokens_.expect(TokenKind::kName, "a tag's name");
     const std::string& name = tag.text;
