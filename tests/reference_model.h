@@ -38,22 +38,36 @@ class ReferenceModel {
     frequencies_ = frequencies();
   }
 
-  // [tokens, vocab_size]
+  struct Output {
+    std::vector<Row> logits;  // [tokens, vocab_size]
+    std::vector<std::vector<Row>>
+        hidden;  // [n_layers + 1, tokens, hidden_size]
+  };
+
   std::vector<Row> logits(std::span<const Token> tokens) const {
+    return run(tokens).logits;
+  }
+
+  Output run(std::span<const Token> tokens) const {
     using enum TensorRole;
+    Output output;
     std::vector<Row> x;
     const Row embedding = matrix(kTokenEmbedding, 0);
     for (const Token token : tokens) {
       const auto begin = embedding.begin() + token * config_.hidden_size;
       x.emplace_back(begin, begin + config_.hidden_size);
     }
+    output.hidden.push_back(x);
     for (int layer = 0; layer < config_.n_layers; ++layer) {
       run_layer(layer, x);
+      output.hidden.push_back(x);
     }
     const Row norm = vector(kOutputNorm, 0);
-    const Row output = config_.tied_embeddings ? embedding : matrix(kOutput, 0);
-    for (Row& row : x) row = multiply(output, {}, normalise(row, norm));
-    return x;
+    const Row head = config_.tied_embeddings ? embedding : matrix(kOutput, 0);
+    for (const Row& row : x) {
+      output.logits.push_back(multiply(head, {}, normalise(row, norm)));
+    }
+    return output;
   }
 
  private:

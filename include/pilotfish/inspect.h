@@ -49,8 +49,8 @@ struct MemoryEstimate {
 
 // Estimates memory for `sequences` of up to `n_positions` (0: the model's own),
 // each asking for one row of logits per pass. `weight_bytes` is
-// Model::weight_bytes or that of a description. Throws UsageError for numbers
-// out of range.
+// Model::weight_bytes or that of a description; the scratch is the default
+// backend's. Throws UsageError for numbers out of range.
 MemoryEstimate memory_needed(const ModelConfig& config,
                              std::int64_t weight_bytes,
                              std::int64_t n_positions, std::int64_t sequences,

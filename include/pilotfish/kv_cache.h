@@ -21,17 +21,15 @@ struct KvCacheOptions {
 };
 
 // The keys and values of many sequences, in a pool of fixed-size blocks that is
-// allocated once; the system hands out its pages as they are first written.
-// Forked sequences share the blocks of their common prefix; a shared block is
-// copied when one of them writes to it. Ids that are not in use throw
-// UsageError, changing nothing. Not thread-safe.
+// allocated once, by the backend of the model that fills it. Forked sequences
+// share the blocks of their common prefix; a shared block is copied when one of
+// them writes to it. Ids that are not in use throw UsageError, changing
+// nothing. Not thread-safe.
 class KvCache {
  public:
   static constexpr std::int64_t kBlockSize = 32;  // positions
 
-  // Throws UsageError for options out of range, Error where the memory is not
-  // to be had.
-  KvCache(const ModelConfig& config, const KvCacheOptions& options);
+  // Model::make_cache makes them.
   ~KvCache();
   KvCache(KvCache&&) noexcept;
   KvCache& operator=(KvCache&&) noexcept;
@@ -39,7 +37,8 @@ class KvCache {
   // Whether it can keep keys and values in this type: f32, f16, bf16, q8_0.
   static bool stores(DType dtype);
 
-  // Bytes the pool of such a cache takes, without making one.
+  // Bytes that the keys and values of such a cache take, without making one.
+  // Throws UsageError for options out of range.
   static std::int64_t bytes_needed(const ModelConfig& config,
                                    const KvCacheOptions& options);
 
@@ -86,9 +85,9 @@ class KvCache {
   std::int64_t blocks() const;
 
  private:
-  friend class KvCacheAccess;  // model/kv_cache_access.h: how Model reads and
-                               // writes rows
+  friend class KvCacheAccess;  // model/kv_cache_access.h: for backends
   struct Impl;
+  explicit KvCache(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -128,7 +128,10 @@ struct LoadOptions {
   std::optional<DType> dtype = std::nullopt;
   // nullptr: a team of its own with one thread a processor.
   std::shared_ptr<ThreadTeam> threads = nullptr;
-  // "scalar", "avx2", ...; empty: the fastest, or what PILOTFISH_ISA says.
+  // What computes: "cpu"; empty: the default, which is that.
+  std::string backend = {};
+  // Of the cpu: "scalar", "avx2", ...; empty: the fastest, or what
+  // PILOTFISH_ISA says.
   std::string instruction_set = {};
   // How many layers to load: the first ones, which the final norm and output
   // follow (a truncated model, for use as a draft); 0: all.
@@ -140,8 +143,9 @@ struct LoadOptions {
   std::function<void(double)> progress = {};
 };
 
-// A Llama-family model: weights and the forward pass. Weights are immutable,
-// but the scratch memory of a pass is the model's own: one forward at a time.
+// A Llama-family model: weights and the forward pass, both on the backend that
+// it was loaded for. Weights are immutable, but the scratch memory of a pass is
+// the model's own: one forward at a time.
 class Model {
  public:
   // Reads a Hugging Face folder or a GGUF file. Throws Error (what tensor or
@@ -155,19 +159,26 @@ class Model {
   const ModelConfig& config() const;
   std::int64_t weight_bytes() const;    // of weights, wherever they lie
   std::int64_t resident_bytes() const;  // of those, copied out of the file
+  std::string_view backend() const;
   std::string_view instruction_set() const;
   const std::filesystem::path& path() const;
   ThreadTeam& threads() const;  // that it computes with
+
+  // A cache for this model's sequences, in memory of its backend. It may
+  // outlive the model. Throws UsageError for options out of range, Error where
+  // the memory is not to be had.
+  KvCache make_cache(const KvCacheOptions& options = {}) const;
 
   // Appends the batch's rows to the cache and returns the logits and hidden
   // rows asked for. The bits of a row depend on its own sequence's tokens
   // alone: not on the batch, the chunks a prompt came in, or the thread count.
   // Throws Error, with cache and model as they were, for a token out of range
-  // or a sequence without room. Requires: the cache was made for this config.
+  // or a sequence without room; UsageError for a cache that a model of another
+  // shape or backend made.
   // `layers`: only the first ones, then the final norm and output; 0: all. The
   // rows' keys and values of the others stay unwritten, so take the rows back
   // (truncate) before a pass through all. Throws UsageError for more layers
-  // than there are.
+  // than there are, and for hidden rows of a layer that does not run.
   ForwardOutput forward(const Batch& batch, KvCache& cache,
                         std::int64_t layers = 0);
 

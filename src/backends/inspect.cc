@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "backends/cpu/forward.h"
+#include "backends/backends.h"
 #include "formats/checkpoint.h"
 #include "model/config.h"
 #include "pilotfish/kv_cache.h"
@@ -52,7 +52,8 @@ MemoryEstimate memory_needed(const ModelConfig& config,
                              DType kv_dtype) {
   const std::int64_t kv_cache =
       KvCache::bytes_needed(config, {n_positions, sequences, kv_dtype});
-  return {weight_bytes, kv_cache, Forward::scratch_bytes(config, sequences)};
+  return {weight_bytes, kv_cache,
+          find_backend({}).scratch_bytes(config, sequences)};
 }
 
 }  // namespace pilotfish

@@ -545,7 +545,7 @@ TEST_F(EngineTest, ScoresLikeAPassOverTheWholeText) {
   for (size_t i = 0; i < tokens.size(); ++i) {
     tokens[i] = static_cast<Token>(i * i * 7 % 128);
   }
-  KvCache cache(target()->config(), {.dtype = DType::kF32});
+  KvCache cache = target()->make_cache({.dtype = DType::kF32});
   Batch batch;
   batch.add(cache.create(), tokens, 70);
   const Logits logits = target()->forward(batch, cache).logits;

@@ -42,8 +42,8 @@ Score score(Model& model, std::span<const Token> tokens,
             const ScoreOptions& options) {
   check(model.config(), tokens, options.n_positions);
   const auto count = static_cast<std::int64_t>(tokens.size());
-  KvCache cache(model.config(),
-                {.n_positions = count, .dtype = options.kv_dtype});
+  KvCache cache =
+      model.make_cache({.n_positions = count, .dtype = options.kv_dtype});
   const SequenceId sequence = cache.create();
   const std::int64_t chunk = chunk_rows(model.config().vocab_size);
 

@@ -3,15 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cassert>
-#include <cstring>
-#include <limits>
 #include <new>
 #include <utility>
 #include <vector>
 
-#include "base/huge_buffer.h"
-#include "formats/extents.h"
 #include "model/kv_cache_access.h"
 #include "pilotfish/error.h"
 #include "tensor/dtype.h"
@@ -19,94 +14,15 @@
 namespace pilotfish {
 namespace {
 
-using BlockIndex = KvCacheAccess::BlockIndex;
-
-constexpr std::int64_t kMaxPositions = std::int64_t{1} << 30;
-constexpr std::int64_t kMaxSequences = std::int64_t{1} << 20;
-
 std::int64_t blocks_for(std::int64_t positions) {
   return (positions + KvCache::kBlockSize - 1) / KvCache::kBlockSize;
-}
-
-// The shape of a pool, all in bytes but the last two.
-struct Layout {
-  std::int64_t row = 0;         // one position of one head
-  std::int64_t head = 0;        // kBlockSize of those
-  std::int64_t layer_half = 0;  // the keys, or the values, of one layer
-  std::int64_t block = 0;
-  std::int64_t pool = 0;
-  std::int64_t blocks = 0;
-  std::int64_t n_positions = 0;
-};
-
-Layout make_layout(const ModelConfig& config, const KvCacheOptions& options) {
-  if (!KvCache::stores(options.dtype)) {
-    throw UsageError(
-        fmt::format("KV cache type {}: must be f32, f16, bf16 or q8_0",
-                    dtype_name(options.dtype)));
-  }
-  if (config.head_dim % block_shape(options.dtype).elements != 0) {
-    throw UsageError(fmt::format(
-        "KV cache type {}: this model's heads have {} elements, no multiple of "
-        "{}; use f16, bf16 or f32",
-        dtype_name(options.dtype), config.head_dim,
-        block_shape(options.dtype).elements));
-  }
-  if (options.n_positions < 0 || options.n_positions > kMaxPositions) {
-    throw UsageError(fmt::format("n_positions {}: must lie between 0 and {}",
-                                 options.n_positions, kMaxPositions));
-  }
-  if (options.max_sequences < 1 || options.max_sequences > kMaxSequences) {
-    throw UsageError(fmt::format("max_sequences {}: must lie between 1 and {}",
-                                 options.max_sequences, kMaxSequences));
-  }
-  Layout layout;
-  layout.n_positions =
-      options.n_positions > 0 ? options.n_positions : config.n_positions;
-  const std::int64_t extents[] = {blocks_for(layout.n_positions),
-                                  options.max_sequences,
-                                  config.n_layers,
-                                  2,
-                                  config.n_kv_heads,
-                                  KvCache::kBlockSize,
-                                  config.head_dim};
-  assert(*std::min_element(std::begin(extents), std::end(extents)) > 0);
-  layout.blocks = extents[0] * extents[1];
-  const auto bytes = checked_bytes(options.dtype, extents);
-  if (!bytes || layout.blocks > std::numeric_limits<BlockIndex>::max()) {
-    throw UsageError(fmt::format(
-        "KV cache of {} sequences with {} positions each is too large; lower "
-        "n_positions or the number of sequences",
-        options.max_sequences, layout.n_positions));
-  }
-  layout.pool = *bytes;
-  layout.block = layout.pool / layout.blocks;
-  layout.layer_half = layout.block / config.n_layers / 2;
-  layout.head = layout.layer_half / config.n_kv_heads;
-  layout.row = layout.head / KvCache::kBlockSize;
-  return layout;
-}
-
-// Memory that the system provides when it is first touched, in huge pages where
-// it can: the blocks of a sequence lie far apart.
-HugeBuffer make_pool(std::int64_t bytes, const KvCacheOptions& options,
-                     std::int64_t n_positions) {
-  try {
-    return HugeBuffer(static_cast<size_t>(bytes));
-  } catch (const std::bad_alloc&) {
-    throw Error(fmt::format(
-        "not enough memory for a KV cache of {:.1f} GiB ({} x {} positions in "
-        "{}); lower n_positions or the number of sequences",
-        static_cast<double>(bytes) / (1 << 30), options.max_sequences,
-        n_positions, dtype_name(options.dtype)));
-  }
 }
 
 }  // namespace
 
 struct KvCache::Impl {
   struct Sequence {
-    std::vector<BlockIndex> blocks;
+    std::vector<KvBlock> blocks;
     std::int64_t length = 0;
     std::vector<std::int32_t> tree;  // the parent of each of its rows
     bool in_use = false;
@@ -118,18 +34,14 @@ struct KvCache::Impl {
     }
   };
 
-  Impl(const ModelConfig& config, const KvCacheOptions& opts)
-      : options(opts),
-        layout(make_layout(config, opts)),
-        n_layers(config.n_layers),
-        n_kv_heads(config.n_kv_heads),
-        head_dim(config.head_dim),
-        pool(make_pool(layout.pool, opts, layout.n_positions)),
+  Impl(KvLayout cache_layout, std::unique_ptr<KvStorage> cache_storage)
+      : layout(std::move(cache_layout)),
+        storage(std::move(cache_storage)),
         references(static_cast<size_t>(layout.blocks), 0),
         free_blocks(static_cast<size_t>(layout.blocks)) {
     // Taken from the back: low blocks first.
     for (size_t i = 0; i < free_blocks.size(); ++i) {
-      free_blocks[i] = static_cast<BlockIndex>(free_blocks.size() - 1 - i);
+      free_blocks[i] = static_cast<KvBlock>(free_blocks.size() - 1 - i);
     }
   }
 
@@ -155,18 +67,18 @@ struct KvCache::Impl {
     return id;
   }
 
-  std::int32_t& references_to(BlockIndex block) {
+  std::int32_t& references_to(KvBlock block) {
     return references[static_cast<size_t>(block)];
   }
 
-  BlockIndex take_block() {
-    const BlockIndex block = free_blocks.back();
+  KvBlock take_block() {
+    const KvBlock block = free_blocks.back();
     free_blocks.pop_back();
     references_to(block) = 1;
     return block;
   }
 
-  void drop_block(BlockIndex block) {
+  void drop_block(KvBlock block) {
     if (--references_to(block) == 0) free_blocks.push_back(block);
   }
 
@@ -226,7 +138,7 @@ struct KvCache::Impl {
       needed += blocks_for(sequence.slots() + rows) -
                 static_cast<std::int64_t>(sequence.blocks.size());
     }
-    for (const BlockIndex block : copies) ++references_to(block);
+    for (const KvBlock block : copies) ++references_to(block);
     copies.clear();
     return needed + copied;
   }
@@ -260,27 +172,17 @@ struct KvCache::Impl {
   }
 
   // Puts a copy that is the sequence's own in place of a shared block.
-  void copy_block(BlockIndex& block) {
-    const BlockIndex copy = take_block();
-    std::memcpy(pool.data() + copy * layout.block,
-                pool.data() + block * layout.block,
-                static_cast<size_t>(layout.block));
+  void copy_block(KvBlock& block) {
+    const KvBlock copy = take_block();
+    storage->copy_block(block, copy);
     drop_block(block);
     block = copy;
   }
 
-  // The keys and values of all layers.
-  void copy_slot(const Sequence& sequence, std::int64_t from, std::int64_t to) {
-    const auto first_head = [&](std::int64_t slot) {
-      const auto block = static_cast<size_t>(slot / kBlockSize);
-      return pool.data() + sequence.blocks[block] * layout.block +
-             slot % kBlockSize * layout.row;
-    };
-    const std::byte* const source = first_head(from);
-    std::byte* const target = first_head(to);
-    for (std::int64_t i = 0; i < layout.block; i += layout.head) {
-      std::memcpy(target + i, source + i, static_cast<size_t>(layout.row));
-    }
+  // Where slot i of a sequence lies.
+  static KvSlot place(const Sequence& sequence, std::int64_t slot) {
+    return {sequence.blocks[static_cast<size_t>(slot / kBlockSize)],
+            slot % kBlockSize};
   }
 
   // Requires: `path` runs down the tree from its root. Parents come before
@@ -292,7 +194,7 @@ struct KvCache::Impl {
     while (i < end && row() == i) ++i;
     // Only the block of the last position can be shared, with a fork that was
     // made while the tree was there.
-    BlockIndex* const tail =
+    KvBlock* const tail =
         sequence.length % kBlockSize == 0
             ? nullptr
             : &sequence
@@ -306,7 +208,8 @@ struct KvCache::Impl {
       copy_block(*tail);
     }
     for (; i < end; ++i) {
-      copy_slot(sequence, sequence.length + row(), sequence.length + i);
+      storage->copy_slot(place(sequence, sequence.length + row()),
+                         place(sequence, sequence.length + i));
     }
     truncate(sequence, sequence.length + end);
   }
@@ -321,22 +224,17 @@ struct KvCache::Impl {
     sequence.tree.clear();
   }
 
-  KvCacheOptions options;
-  Layout layout;
-  std::int64_t n_layers;
-  std::int64_t n_kv_heads;
-  std::int64_t head_dim;
-  HugeBuffer pool;
+  KvLayout layout;
+  std::unique_ptr<KvStorage> storage;
   std::vector<std::int32_t> references;  // to each block
-  std::vector<BlockIndex> free_blocks;
-  std::vector<BlockIndex> copies;  // scratch of blocks_needed
+  std::vector<KvBlock> free_blocks;
+  std::vector<KvBlock> copies;  // scratch of blocks_needed
   std::vector<Sequence> sequences;
   std::vector<SequenceId> free_ids;
   std::int64_t created = 0;  // sequences in use that are no forks
 };
 
-KvCache::KvCache(const ModelConfig& config, const KvCacheOptions& options)
-    : impl_(std::make_unique<Impl>(config, options)) {}
+KvCache::KvCache(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 KvCache::~KvCache() = default;
 KvCache::KvCache(KvCache&&) noexcept = default;
 KvCache& KvCache::operator=(KvCache&&) noexcept = default;
@@ -348,11 +246,11 @@ bool KvCache::stores(DType dtype) {
 
 std::int64_t KvCache::bytes_needed(const ModelConfig& config,
                                    const KvCacheOptions& options) {
-  return make_layout(config, options).pool;
+  return make_kv_layout(config, options).bytes();
 }
 
 SequenceId KvCache::create() {
-  if (impl_->created == impl_->options.max_sequences) {
+  if (impl_->created == impl_->layout.max_sequences) {
     throw Error(fmt::format(
         "KV cache: all {} sequences are in use; release one or make the cache "
         "for more",
@@ -373,7 +271,7 @@ SequenceId KvCache::fork(SequenceId parent, std::int64_t length) {
   child.length = length;
   child.blocks.assign(source.blocks.begin(),
                       source.blocks.begin() + blocks_for(length));
-  for (const BlockIndex block : child.blocks) ++impl_->references_to(block);
+  for (const KvBlock block : child.blocks) ++impl_->references_to(block);
   return id;
 }
 
@@ -445,34 +343,41 @@ void KvCache::keep(SequenceId id, std::span<const std::int32_t> path) {
   impl_->keep(sequence, path);
 }
 
-DType KvCache::dtype() const { return impl_->options.dtype; }
-std::int64_t KvCache::bytes() const { return impl_->layout.pool; }
+DType KvCache::dtype() const { return impl_->layout.dtype; }
+std::int64_t KvCache::bytes() const { return impl_->layout.bytes(); }
 std::int64_t KvCache::blocks() const { return impl_->layout.blocks; }
 std::int64_t KvCache::blocks_in_use() const {
   return impl_->layout.blocks -
          static_cast<std::int64_t>(impl_->free_blocks.size());
 }
 
-KvCacheAccess::KvCacheAccess(KvCache& cache)
-    : impl_(*cache.impl_),
-      pool_(impl_.pool.data()),
-      block_bytes_(impl_.layout.block),
-      layer_half_bytes_(impl_.layout.layer_half),
-      head_bytes_(impl_.layout.head),
-      row_bytes_(impl_.layout.row),
-      dtype_(impl_.options.dtype) {}
-
-bool KvCacheAccess::suits(const ModelConfig& config) const {
-  return impl_.n_layers == config.n_layers &&
-         impl_.n_kv_heads == config.n_kv_heads &&
-         impl_.head_dim == config.head_dim;
+KvCache KvCacheAccess::make(const ModelConfig& config,
+                            const KvCacheOptions& options,
+                            FunctionRef<MakeKvStorage> make_storage) {
+  const KvLayout layout = make_kv_layout(config, options);
+  try {
+    return KvCache(
+        std::make_unique<KvCache::Impl>(layout, make_storage(layout)));
+  } catch (const std::bad_alloc&) {
+    throw Error(fmt::format(
+        "not enough memory for a KV cache of {:.1f} GiB ({} x {} positions in "
+        "{}); lower n_positions or the number of sequences",
+        static_cast<double>(layout.bytes()) / (1 << 30), layout.max_sequences,
+        layout.n_positions, dtype_name(layout.dtype)));
+  }
 }
+
+KvCacheAccess::KvCacheAccess(KvCache& cache) : impl_(*cache.impl_) {}
+
+const KvLayout& KvCacheAccess::layout() const { return impl_.layout; }
+
+KvStorage& KvCacheAccess::storage() const { return *impl_.storage; }
 
 void KvCacheAccess::append(std::span<const Growth> growths) {
   impl_.append(growths);
 }
 
-std::span<const BlockIndex> KvCacheAccess::blocks(SequenceId sequence) const {
+std::span<const KvBlock> KvCacheAccess::blocks(SequenceId sequence) const {
   return impl_.at(sequence).blocks;
 }
 

@@ -7,7 +7,7 @@ namespace pilotfish {
 
 ModelScorer::ModelScorer(std::shared_ptr<Model> model,
                          const KvCacheOptions& options)
-    : model_(std::move(model)), cache_(model_->config(), options) {}
+    : model_(std::move(model)), cache_(model_->make_cache(options)) {}
 
 std::int64_t ModelScorer::vocab_size() const {
   return model_->config().vocab_size;

@@ -3,45 +3,85 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
-#include <cmath>
-#include <cstring>
 #include <new>
 #include <utility>
 
-#include "kernels/linear.h"
 #include "kernels/packed_matrix.h"
 #include "pilotfish/error.h"
 
 namespace pilotfish {
 namespace {
 
-// Rows that one call of the attention kernel takes: few enough for many calls
-// to share among threads, enough to use each key and value again.
-constexpr std::int64_t kAttentionRows = 16;
-
 // Fewer rows than this are not worth waking the team for.
 constexpr std::int64_t kParallelRows = 4;
 
+const Kernels& chosen_kernels(const std::string& name) {
+  return name.empty() ? best_kernels() : kernels_named(name);
+}
+
+// Of the packed inputs of one row. A call packs its input once for each dtype:
+// for three layers at most.
+std::int64_t widest_packed_row(const Weights& weights, const Kernels& kernels) {
+  const auto bytes = [&](const WeightMatrix& matrix) {
+    return activation_bytes(kernels, matrix);
+  };
+  std::int64_t widest = bytes(weights.output());
+  for (const LayerWeights& layer : weights.layers()) {
+    widest = std::max({widest,
+                       bytes(layer.query.weights) + bytes(layer.key.weights) +
+                           bytes(layer.value.weights),
+                       bytes(layer.attention_output.weights),
+                       bytes(layer.gate.weights) + bytes(layer.up.weights),
+                       bytes(layer.down.weights)});
+  }
+  return widest;
+}
+
 }  // namespace
 
-Forward::Forward(const ModelConfig& config, const Weights& weights, Rope rope,
-                 const Kernels& kernels, ThreadTeam& team)
-    : config_(config),
-      weights_(weights),
-      rope_(std::move(rope)),
-      kernels_(kernels),
-      team_(team),
-      q_size_(config.n_heads * config.head_dim),
-      kv_size_(config.n_kv_heads * config.head_dim),
-      tables_(static_cast<size_t>(team.size())) {}
+CpuForward::CpuForward(std::shared_ptr<const Checkpoint> checkpoint,
+                       const ModelConfig& config, const LoadOptions& options)
+    : kernels_(chosen_kernels(options.instruction_set)),
+      team_(options.threads ? options.threads : make_threads()),
+      config_(config),
+      weights_(std::move(checkpoint), config_,
+               {.dtype = options.dtype,
+                .packs_bf16 = kernels_.packed.has_bf16,
+                .progress = options.progress},
+               *team_),
+      rope_(config_, options.n_positions, weights_.rope_divisors()),
+      q_size_(config_.n_heads * config_.head_dim),
+      kv_size_(config_.n_kv_heads * config_.head_dim),
+      packed_row_bytes_(widest_packed_row(weights_, kernels_)),
+      attention_(kernels_, *team_) {}
 
-Logits Forward::run(const Batch& batch, KvCache& cache, std::int64_t layers) {
+std::unique_ptr<ForwardPass> CpuForward::load(
+    std::shared_ptr<const Checkpoint> checkpoint, const ModelConfig& config,
+    const LoadOptions& options) {
+  return std::make_unique<CpuForward>(std::move(checkpoint), config, options);
+}
+
+std::int64_t CpuForward::scratch_bytes(const ModelConfig& config,
+                                       std::int64_t logits_rows) {
+  return Scratch::bytes(config, kTileRows) +
+         logits_rows * config.vocab_size *
+             static_cast<std::int64_t>(sizeof(float));
+}
+
+std::unique_ptr<KvStorage> CpuForward::make_storage(
+    const KvLayout& layout) const {
+  return std::make_unique<CpuKvStorage>(layout);
+}
+
+ForwardOutput CpuForward::run(const Batch& batch, KvCache& cache,
+                              std::int64_t layers) {
   KvCacheAccess access(cache);
-  check(batch, access);
-  reserve(batch, cache, access);
+  check(batch, access, layers);
+  const auto& storage = static_cast<const CpuKvStorage&>(access.storage());
+  reserve(batch, cache, storage);
   append(batch, cache, access);
 
+  wanted_hidden_ = {batch.hidden_layers(), batch.hidden_rows(), /*done=*/0};
   float* logits = logits_.data();
   for (std::int64_t first = 0; first < batch.rows(); first += kTileRows) {
     const std::int64_t rows = std::min(kTileRows, batch.rows() - first);
@@ -49,28 +89,50 @@ Logits Forward::run(const Batch& batch, KvCache& cache, std::int64_t layers) {
     embed(batch.tokens().subspan(static_cast<size_t>(first),
                                  static_cast<size_t>(rows)));
     find_angles();
-    for (std::int64_t i = 0; i < layers; ++i) layer(i, i + 1 == layers, access);
+    run_layers(layers, storage);
     project_logits(logits);
     logits += rows_ * config_.vocab_size;
   }
-  return Logits(logits_.data(), batch.logits_rows(), config_.vocab_size);
+  ForwardOutput output;
+  output.logits =
+      Logits(logits_.data(), batch.logits_rows(), config_.vocab_size);
+  if (!batch.hidden_layers().empty()) {
+    output.hidden =
+        HiddenRows(hidden_.data(), std::ssize(batch.hidden_layers()),
+                   batch.hidden_rows(), config_.hidden_size);
+  }
+  return output;
 }
 
-void Forward::layer(std::int64_t index, bool is_last,
-                    const KvCacheAccess& cache) {
-  const LayerWeights& weights = weights_.layers()[static_cast<size_t>(index)];
-  project_qkv(weights);
-  rotate_and_cache(weights, index, cache);
-  // From here on the last layer serves nothing but the logits.
-  if (is_last) keep_logits_rows();
-  attend(index, cache);
-  add_linear(weights.attention_output, attended_.data());
-  feed_forward(weights);
+void CpuForward::run_layers(std::int64_t layers, const CpuKvStorage& storage) {
+  take_hidden(0);
+  for (std::int64_t i = 0; i < layers; ++i) {
+    const LayerWeights& weights = weights_.layers()[static_cast<size_t>(i)];
+    const CpuKvStorage::Layer cache = storage.layer(i);
+    const bool is_last = i + 1 == layers;
+    project_qkv(weights);
+    rotate_and_cache(weights, cache);
+    // From here on the last layer serves nothing but what is returned.
+    if (is_last) keep_last_rows(/*with_hidden=*/wanted_hidden_.wants(layers));
+    attend(i, cache);
+    add_linear(weights.attention_output, scratch_.attended.data());
+    feed_forward(weights);
+    take_hidden(i + 1);
+  }
+  if (wanted_hidden_.wants(layers)) keep_last_rows(/*with_hidden=*/false);
 }
 
-void Forward::check(const Batch& batch, const KvCacheAccess& cache) {
-  if (!cache.suits(config_)) {
+void CpuForward::check(const Batch& batch, const KvCacheAccess& cache,
+                       std::int64_t layers) {
+  if (dynamic_cast<const CpuKvStorage*>(&cache.storage()) == nullptr ||
+      cache.layout().layers != kv_layer_shapes(config_)) {
     throw UsageError("forward: the KV cache was made for another model");
+  }
+  if (!batch.hidden_layers().empty() && batch.hidden_layers().back() > layers) {
+    throw UsageError(
+        fmt::format("forward: hidden rows of layer {} are wanted, expected 0 "
+                    "to {}, the layers that run",
+                    batch.hidden_layers().back(), layers));
   }
   ids_.clear();
   for (const Batch::Entry& entry : batch.entries()) {
@@ -90,78 +152,29 @@ void Forward::check(const Batch& batch, const KvCacheAccess& cache) {
   }
 }
 
-void Forward::reserve(const Batch& batch, const KvCache& cache,
-                      const KvCacheAccess& access) {
+void CpuForward::reserve(const Batch& batch, const KvCache& cache,
+                         const CpuKvStorage& storage) {
   const std::int64_t rows = std::min(kTileRows, batch.rows());
-  const auto floats = [&](AlignedBuffer<float>& buffer, std::int64_t n,
-                          std::int64_t columns) {
-    buffer.reserve(static_cast<size_t>(n * columns));
-  };
-  const auto packed_bytes = [&](const WeightMatrix& weights) {
-    return activation_bytes(kernels_, weights);
-  };
-  // A call packs its input once for each dtype: for three layers at most.
-  std::int64_t packed = packed_bytes(weights_.output());
-  for (const LayerWeights& layer : weights_.layers()) {
-    packed = std::max(
-        {packed,
-         packed_bytes(layer.query.weights) + packed_bytes(layer.key.weights) +
-             packed_bytes(layer.value.weights),
-         packed_bytes(layer.attention_output.weights),
-         packed_bytes(layer.gate.weights) + packed_bytes(layer.up.weights),
-         packed_bytes(layer.down.weights)});
-  }
+  const std::int64_t hidden_rows =
+      std::ssize(batch.hidden_layers()) * batch.hidden_rows();
   try {
-    floats(x_, rows, config_.hidden_size);
-    floats(normed_, rows, config_.hidden_size);
-    floats(projected_, rows, config_.hidden_size);
-    floats(q_, rows, q_size_);
-    floats(attended_, rows, q_size_);
-    floats(k_, rows, kv_size_);
-    floats(v_, rows, kv_size_);
-    floats(gate_, rows, config_.intermediate_size);
-    floats(up_, rows, config_.intermediate_size);
-    floats(cosines_, rows, config_.rotary_dim / 2);
-    floats(sines_, rows, config_.rotary_dim / 2);
-    floats(logits_, batch.logits_rows(), config_.vocab_size);
-    packed_.reserve(static_cast<size_t>(rows * packed + 3 * 64));
+    scratch_.reserve(config_, rows, packed_row_bytes_);
+    logits_.reserve(
+        static_cast<size_t>(batch.logits_rows() * config_.vocab_size));
+    hidden_.reserve(static_cast<size_t>(hidden_rows * config_.hidden_size));
     segments_.reserve(batch.entries().size());
     places_.reserve(static_cast<size_t>(rows));
-    attention_tiles_.reserve(static_cast<size_t>(rows));
-    reserve_tables(batch, cache, access);
+    attention_.reserve(batch, cache, rows, storage.widest_row_bytes());
   } catch (const std::bad_alloc&) {
     throw Error(fmt::format(
-        "forward: not enough memory for {} rows with {} rows of logits; bring "
-        "fewer at once",
-        batch.rows(), batch.logits_rows()));
+        "forward: not enough memory for {} rows with {} rows of logits and {} "
+        "hidden rows; bring fewer at once",
+        batch.rows(), batch.logits_rows(), hidden_rows));
   }
 }
 
-void Forward::reserve_tables(const Batch& batch, const KvCache& cache,
-                             const KvCacheAccess& access) {
-  std::int64_t slots = 0;      // of the longest sequence
-  std::int64_t tree_rows = 0;  // of the largest tree
-  for (const Batch::Entry& entry : batch.entries()) {
-    const std::int64_t tree =
-        cache.tree_rows(entry.sequence) + (entry.is_tree ? entry.rows : 0);
-    const std::int64_t line = entry.is_tree ? 0 : entry.rows;
-    slots = std::max(slots, cache.length(entry.sequence) + line + tree);
-    tree_rows = std::max(tree_rows, tree);
-  }
-  const auto blocks = static_cast<size_t>(slots / KvCache::kBlockSize + 1);
-  const std::int64_t copies =
-      tree_rows > 0 ? tree_rows / KvCache::kBlockSize + 2 : 0;
-  for (BlockTable& table : tables_) {
-    if (table.keys.size() < blocks) table.keys.resize(2 * blocks);
-    if (table.values.size() < blocks) table.values.resize(2 * blocks);
-    table.path.reserve(static_cast<size_t>(tree_rows));
-    table.copies.reserve(static_cast<size_t>(copies * 2 * KvCache::kBlockSize *
-                                             access.row_bytes()));
-  }
-}
-
-void Forward::append(const Batch& batch, KvCache& cache,
-                     KvCacheAccess& access) {
+void CpuForward::append(const Batch& batch, KvCache& cache,
+                        KvCacheAccess& access) {
   growths_.clear();
   for (const Batch::Entry& entry : batch.entries()) {
     growths_.push_back({entry.sequence, entry.rows, batch.parents(entry)});
@@ -178,38 +191,14 @@ void Forward::append(const Batch& batch, KvCache& cache,
          .rows = entry.rows,
          .first_slot = length + cache.tree_rows(entry.sequence) - entry.rows,
          .logits_rows = entry.logits_rows,
+         .hidden_rows = entry.hidden_rows,
          .tree = tree});
   }
 }
 
-std::int64_t Forward::scratch_bytes(const ModelConfig& config,
-                                    std::int64_t logits_rows) {
-  const std::int64_t q_size = config.n_heads * config.head_dim;
-  const std::int64_t kv_size = config.n_kv_heads * config.head_dim;
-  const std::int64_t packed =
-      std::max({3 * config.hidden_size, config.intermediate_size, q_size});
-  const std::int64_t floats_a_row = 3 * config.hidden_size + 2 * q_size +
-                                    2 * kv_size + 2 * config.intermediate_size +
-                                    config.rotary_dim + packed;
-  const std::int64_t floats =
-      kTileRows * floats_a_row + logits_rows * config.vocab_size;
-  return floats * static_cast<std::int64_t>(sizeof(float));
-}
-
-Forward::Segment Forward::part(const Segment& segment, std::int64_t begin,
-                               std::int64_t end) {
-  const std::int64_t first_logits = segment.rows - segment.logits_rows;
-  return {.blocks = segment.blocks,
-          .first_row = segment.first_row + begin,
-          .rows = end - begin,
-          .first_slot = segment.first_slot + begin,
-          .logits_rows =
-              std::max<std::int64_t>(0, end - std::max(begin, first_logits)),
-          .tree = segment.tree};
-}
-
-void Forward::begin_tile(std::int64_t first_row, std::int64_t rows) {
+void CpuForward::begin_tile(std::int64_t first_row, std::int64_t rows) {
   rows_ = rows;
+  wanted_hidden_.done = 0;
   segments_.clear();
   places_.clear();
   for (const Segment& segment : batch_segments_) {
@@ -217,104 +206,108 @@ void Forward::begin_tile(std::int64_t first_row, std::int64_t rows) {
         std::max<std::int64_t>(0, first_row - segment.first_row);
     const std::int64_t end =
         std::min(segment.rows, first_row + rows - segment.first_row);
+    wanted_hidden_.done +=
+        segment.part(0, std::min(begin, segment.rows)).hidden_rows;
     if (begin >= end) continue;
-    segments_.push_back(part(segment, begin, end));
+    segments_.push_back(segment.part(begin, end));
     segments_.back().first_row -= first_row;
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t slot = segment.first_slot + i;
       const auto block = static_cast<size_t>(slot / KvCache::kBlockSize);
       places_.push_back({segment.tree.position(slot),
-                         slot % KvCache::kBlockSize, segment.blocks[block]});
+                         {segment.blocks[block], slot % KvCache::kBlockSize}});
     }
   }
 }
 
 template <typename Function>
-void Forward::for_each_row(const Function& function) {
+void CpuForward::for_each_row(const Function& function) {
   if (rows_ < kParallelRows) {
     for (std::int64_t row = 0; row < rows_; ++row) function(row);
     return;
   }
-  team_.parallel_for(rows_, 1, [&](std::int64_t begin, std::int64_t end) {
+  team_->parallel_for(rows_, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) function(row);
   });
 }
 
-void Forward::embed(std::span<const Token> tokens) {
+void CpuForward::embed(std::span<const Token> tokens) {
   for_each_row([&](std::int64_t row) {
     dequantise_weights(kernels_, weights_.embedding(),
                        tokens[static_cast<size_t>(row)],
-                       x_.data() + row * config_.hidden_size);
+                       scratch_.x.data() + row * config_.hidden_size);
   });
 }
 
-void Forward::find_angles() {
+void CpuForward::find_angles() {
   const std::int64_t half = config_.rotary_dim / 2;
   for_each_row([&](std::int64_t row) {
     rope_.angles(places_[static_cast<size_t>(row)].position,
-                 cosines_.data() + row * half, sines_.data() + row * half);
+                 scratch_.cosines.data() + row * half,
+                 scratch_.sines.data() + row * half);
   });
 }
 
-// linear_many over the rows of x_, normalised.
-void Forward::project(std::span<const LinearTask> tasks, const float* norm,
-                      FunctionRef<void(std::int64_t, std::int64_t)> after) {
+// linear_many over the rows of scratch_.x, normalised.
+void CpuForward::project(std::span<const LinearTask> tasks, const float* norm,
+                         FunctionRef<void(std::int64_t, std::int64_t)> after) {
   const std::int64_t size = config_.hidden_size;
   const auto normalise = [&](std::int64_t row) {
-    kernels_.rms_norm(x_.data() + row * size, norm,
+    kernels_.rms_norm(scratch_.x.data() + row * size, norm,
                       static_cast<float>(config_.rms_epsilon),
-                      normed_.data() + row * size, size);
+                      scratch_.normed.data() + row * size, size);
   };
-  linear_many(kernels_, team_, tasks, normed_.data(), size, rows_, packed_,
-              {.before = normalise, .after = after});
+  linear_many(kernels_, *team_, tasks, scratch_.normed.data(), size, rows_,
+              scratch_.packed, {.before = normalise, .after = after});
 }
 
-void Forward::project_qkv(const LayerWeights& weights) {
+void CpuForward::project_qkv(const LayerWeights& weights) {
   const LinearTask tasks[] = {
-      {weights.query.weights, q_.data(), q_size_, weights.query.bias},
-      {weights.key.weights, k_.data(), kv_size_, weights.key.bias},
-      {weights.value.weights, v_.data(), kv_size_, weights.value.bias},
+      {weights.query.weights, scratch_.q.data(), q_size_, weights.query.bias},
+      {weights.key.weights, scratch_.k.data(), kv_size_, weights.key.bias},
+      {weights.value.weights, scratch_.v.data(), kv_size_, weights.value.bias},
   };
   project(tasks, weights.attention_norm);
 }
 
 // Normalises a query or key head where the model does, and turns it.
-void Forward::prepare_head(float* head, const float* norm, std::int64_t row) {
+void CpuForward::prepare_head(float* head, const float* norm,
+                              std::int64_t row) {
   if (norm != nullptr) {
     kernels_.rms_norm(head, norm, static_cast<float>(config_.rms_epsilon), head,
                       config_.head_dim);
   }
   const std::int64_t at = row * (config_.rotary_dim / 2);
-  kernels_.rope(head, cosines_.data() + at, sines_.data() + at,
+  kernels_.rope(head, scratch_.cosines.data() + at, scratch_.sines.data() + at,
                 config_.rotary_dim, config_.rope_interleaved);
 }
 
-void Forward::rotate_and_cache(const LayerWeights& weights, std::int64_t layer,
-                               const KvCacheAccess& cache) {
+void CpuForward::rotate_and_cache(const LayerWeights& weights,
+                                  const CpuKvStorage::Layer& cache) {
   const std::int64_t head_dim = config_.head_dim;
   for_each_row([&](std::int64_t row) {
     for (std::int64_t head = 0; head < config_.n_heads; ++head) {
-      prepare_head(q_.data() + row * q_size_ + head * head_dim,
+      prepare_head(scratch_.q.data() + row * q_size_ + head * head_dim,
                    weights.query_norm, row);
     }
-    const RowPlace& place = places_[static_cast<size_t>(row)];
-    const KvCacheAccess::BlockIndex block = place.block;
-    const std::int64_t offset = place.row_in_block * cache.row_bytes();
+    const KvSlot slot = places_[static_cast<size_t>(row)].slot;
+    const std::int64_t offset = slot.row * cache.row_bytes();
     for (std::int64_t head = 0; head < config_.n_kv_heads; ++head) {
-      float* key = k_.data() + row * kv_size_ + head * head_dim;
-      const float* value = v_.data() + row * kv_size_ + head * head_dim;
+      float* key = scratch_.k.data() + row * kv_size_ + head * head_dim;
+      const float* value = scratch_.v.data() + row * kv_size_ + head * head_dim;
       prepare_head(key, weights.key_norm, row);
-      kernels_.store(cache.dtype(), key,
-                     cache.keys(block, layer, head) + offset, head_dim);
+      kernels_.store(cache.dtype(), key, cache.keys(slot.block, head) + offset,
+                     head_dim);
       kernels_.store(cache.dtype(), value,
-                     cache.values(block, layer, head) + offset, head_dim);
+                     cache.values(slot.block, head) + offset, head_dim);
     }
   });
 }
 
-// Moves the rows that return logits to the front of the tile and forgets the
-// others, whose keys and values are all that is still wanted of them.
-void Forward::keep_logits_rows() {
+// Moves the last rows of each segment to the front of the tile and forgets the
+// others, whose keys and values are all that is still wanted of them: keeps
+// rows that return logits and, where asked, those that return hidden rows.
+void CpuForward::keep_last_rows(bool with_hidden) {
   std::int64_t kept = 0;
   const auto move_row = [&](AlignedBuffer<float>& buffer, std::int64_t from,
                             std::int64_t columns) {
@@ -322,182 +315,86 @@ void Forward::keep_logits_rows() {
                 buffer.data() + kept * columns);
   };
   for (Segment& segment : segments_) {
-    segment = part(segment, segment.rows - segment.logits_rows, segment.rows);
+    segment = segment.last(
+        std::max(segment.logits_rows, with_hidden ? segment.hidden_rows : 0));
     const std::int64_t first_row = std::exchange(segment.first_row, kept);
     for (std::int64_t i = 0; i < segment.rows; ++i, ++kept) {
       if (first_row + i == kept) continue;
-      move_row(x_, first_row + i, config_.hidden_size);
-      move_row(q_, first_row + i, q_size_);
+      move_row(scratch_.x, first_row + i, config_.hidden_size);
+      move_row(scratch_.q, first_row + i, q_size_);
     }
   }
   rows_ = kept;
 }
 
-void Forward::attend(std::int64_t layer, const KvCacheAccess& cache) {
-  attention_tiles_.clear();
+bool CpuForward::HiddenProgress::wants(std::int64_t layer) const {
+  return std::ranges::find(layers, layer) != layers.end();
+}
+
+// Copies the rows that are wanted of what this layer leaves: 0 is the
+// embedding.
+void CpuForward::take_hidden(std::int64_t layer) {
+  const auto place = std::ranges::find(wanted_hidden_.layers, layer);
+  if (place == wanted_hidden_.layers.end()) return;
+  const std::int64_t index = place - wanted_hidden_.layers.begin();
+  const std::int64_t size = config_.hidden_size;
+  float* out = hidden_.data() +
+               (index * wanted_hidden_.rows + wanted_hidden_.done) * size;
   for (const Segment& segment : segments_) {
-    for (std::int64_t i = 0; i < segment.rows;) {
-      const std::int64_t end = i + attention_rows(segment, i);
-      attention_tiles_.push_back(part(segment, i, end));
-      i = end;
-    }
-  }
-  // The query heads of one key/value head go together, so that its cache is
-  // read once; with few rows they are split to give every thread some.
-  const auto tiles = static_cast<std::int64_t>(attention_tiles_.size());
-  const std::int64_t group = config_.n_heads / config_.n_kv_heads;
-  std::int64_t heads = group;
-  while (heads % 2 == 0 && tiles * config_.n_heads / heads < team_.size()) {
-    heads /= 2;
-  }
-  const std::int64_t items_a_tile = config_.n_heads / heads;
-  const std::int64_t items = tiles * items_a_tile;
-
-  // Tiles differ in cost: threads take the next one as they finish. Later rows
-  // see more positions, so the costliest come first.
-  std::atomic<std::int64_t> next = 0;
-  const auto work = [&](int rank) {
-    for (std::int64_t i = next++; i < items; i = next++) {
-      const auto tile = static_cast<size_t>(tiles - 1 - i / items_a_tile);
-      attend_tile(attention_tiles_[tile], i % items_a_tile * heads, heads,
-                  layer, cache, tables_[static_cast<size_t>(rank)]);
-    }
-  };
-  if (items <= 1) {
-    work(0);
-  } else {
-    team_.run(work);
+    const Segment wanted = segment.last(segment.hidden_rows);
+    out = std::copy_n(scratch_.x.data() + wanted.first_row * size,
+                      wanted.rows * size, out);
   }
 }
 
-// How many rows from `begin` on go into one call of the kernel: of a tree,
-// those of which each follows the one before.
-std::int64_t Forward::attention_rows(const Segment& segment,
-                                     std::int64_t begin) {
-  const std::int64_t most = std::min(kAttentionRows, segment.rows - begin);
-  std::int64_t rows = 1;
-  while (rows < most &&
-         segment.tree.follows(segment.first_slot + begin + rows)) {
-    ++rows;
-  }
-  return rows;
-}
-
-void Forward::attend_tile(const Segment& rows, std::int64_t first_head,
-                          std::int64_t heads, std::int64_t layer,
-                          const KvCacheAccess& cache, BlockTable& table) {
-  const std::int64_t kv_head =
-      first_head / (config_.n_heads / config_.n_kv_heads);
+void CpuForward::attend(std::int64_t layer, const CpuKvStorage::Layer& cache) {
   const bool slides =
       config_.sliding_window > 0 && layer >= config_.sliding_window_from_layer;
-  const std::int64_t window = slides ? config_.sliding_window : 0;
-  const std::int64_t first_position = rows.tree.position(rows.first_slot);
-  const std::int64_t first_seen =
-      slides ? std::max<std::int64_t>(0, first_position + 1 - window) : 0;
-  const std::int64_t last_seen = first_position + rows.rows - 1;
-  for (std::int64_t b = first_seen / KvCache::kBlockSize;
-       b <= last_seen / KvCache::kBlockSize; ++b) {
-    const auto i = static_cast<size_t>(b);
-    table.keys[i] = cache.keys(rows.blocks[i], layer, kv_head);
-    table.values[i] = cache.values(rows.blocks[i], layer, kv_head);
-  }
-  gather_path(rows, layer, kv_head, cache, table);
-  const std::int64_t offset =
-      rows.first_row * q_size_ + first_head * config_.head_dim;
-  kernels_.attention({
-      .q = q_.data() + offset,
-      .q_stride = q_size_,
-      .out = attended_.data() + offset,
-      .out_stride = q_size_,
-      .m = rows.rows,
-      .group = heads,
-      .head_dim = config_.head_dim,
-      .first_position = first_position,
-      .window = window,
-      .scale = static_cast<float>(
-          1 / std::sqrt(static_cast<double>(config_.head_dim))),
-      .dtype = cache.dtype(),
-      .block_size = KvCache::kBlockSize,
-      .keys = table.keys.data(),
-      .values = table.values.data(),
-  });
-}
-
-// A kernel reads keys and values in order of position. Where the rows on a path
-// through a tree do not lie at their positions, the table gets copies of the
-// blocks in which they would: what the kernel then computes is what it would
-// without a tree, to the bit.
-void Forward::gather_path(const Segment& rows, std::int64_t layer,
-                          std::int64_t kv_head, const KvCacheAccess& cache,
-                          BlockTable& table) {
-  const std::int64_t last_slot = rows.first_slot + rows.rows - 1;
-  rows.tree.find_path(last_slot, table.path);
-  const std::int64_t length = rows.tree.length;
-  const std::int64_t end = length + std::ssize(table.path);
-  std::int64_t moved = length;
-  const auto slot_of = [&](std::int64_t position) {
-    return position < length
-               ? position
-               : table.path[static_cast<size_t>(position - length)];
-  };
-  while (moved < end && slot_of(moved) == moved) ++moved;
-  if (moved == end) return;
-
-  constexpr std::int64_t kSize = KvCache::kBlockSize;
-  const auto row_bytes = static_cast<size_t>(cache.row_bytes());
-  std::byte* keys = table.copies.data();
-  for (std::int64_t first = moved / kSize * kSize; first < end;
-       first += kSize) {
-    std::byte* const values = keys + kSize * cache.row_bytes();
-    for (std::int64_t i = 0; i < std::min(kSize, end - first); ++i) {
-      const std::int64_t slot = slot_of(first + i);
-      const auto block = rows.blocks[static_cast<size_t>(slot / kSize)];
-      const std::int64_t from = slot % kSize * cache.row_bytes();
-      const std::int64_t to = i * cache.row_bytes();
-      std::memcpy(keys + to, cache.keys(block, layer, kv_head) + from,
-                  row_bytes);
-      std::memcpy(values + to, cache.values(block, layer, kv_head) + from,
-                  row_bytes);
-    }
-    table.keys[static_cast<size_t>(first / kSize)] = keys;
-    table.values[static_cast<size_t>(first / kSize)] = values;
-    keys = values + kSize * cache.row_bytes();
-  }
+  attention_.run({.segments = segments_,
+                  .cache = cache,
+                  .n_heads = config_.n_heads,
+                  .n_kv_heads = config_.n_kv_heads,
+                  .head_dim = config_.head_dim,
+                  .window = slides ? config_.sliding_window : 0,
+                  .q = scratch_.q.data(),
+                  .out = scratch_.attended.data()});
 }
 
 // x += linear(in), in [rows, linear.weights.columns]
-void Forward::add_linear(const LinearWeights& linear, const float* in) {
+void CpuForward::add_linear(const LinearWeights& linear, const float* in) {
   const std::int64_t size = config_.hidden_size;
-  const LinearTask task{linear.weights, projected_.data(), size, linear.bias};
+  const LinearTask task{linear.weights, scratch_.projected.data(), size,
+                        linear.bias};
   const auto add = [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = 0; row < rows_; ++row) {
       const std::int64_t at = row * size + begin;
-      kernels_.add(projected_.data() + at, x_.data() + at, end - begin);
+      kernels_.add(scratch_.projected.data() + at, scratch_.x.data() + at,
+                   end - begin);
     }
   };
-  linear_many(kernels_, team_, {&task, 1}, in, linear.weights.columns, rows_,
-              packed_, {.before = {}, .after = add});
+  linear_many(kernels_, *team_, {&task, 1}, in, linear.weights.columns, rows_,
+              scratch_.packed, {.before = {}, .after = add});
 }
 
-void Forward::feed_forward(const LayerWeights& weights) {
+void CpuForward::feed_forward(const LayerWeights& weights) {
   const std::int64_t size = config_.intermediate_size;
   const LinearTask tasks[] = {
-      {weights.gate.weights, gate_.data(), size, weights.gate.bias},
-      {weights.up.weights, up_.data(), size, weights.up.bias},
+      {weights.gate.weights, scratch_.gate.data(), size, weights.gate.bias},
+      {weights.up.weights, scratch_.up.data(), size, weights.up.bias},
   };
   const auto activate = [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = 0; row < rows_; ++row) {
-      float* gate = gate_.data() + row * size + begin;
-      kernels_.silu_multiply(gate, up_.data() + row * size + begin, gate,
-                             end - begin);
+      float* gate = scratch_.gate.data() + row * size + begin;
+      kernels_.silu_multiply(gate, scratch_.up.data() + row * size + begin,
+                             gate, end - begin);
     }
   };
   project(tasks, weights.ffn_norm, activate);
-  add_linear(weights.down, gate_.data());
+  add_linear(weights.down, scratch_.gate.data());
 }
 
-// [rows_, vocab_size], of the rows that keep_logits_rows has left.
-void Forward::project_logits(float* logits) {
+// [rows_, vocab_size], of the rows that keep_last_rows has left.
+void CpuForward::project_logits(float* logits) {
   const LinearTask task{.weights = weights_.output(),
                         .out = logits,
                         .out_stride = config_.vocab_size};

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <ostream>
 #include <random>
 
@@ -166,6 +167,26 @@ std::vector<Case> dtype_cases() {
 
 class ForwardCase : public testing::TestWithParam<Case> {};
 
+// The largest error of any element, in units of the root mean square of what is
+// expected. `row(i)` is a span of floats.
+template <typename Row>
+double relative_error(const std::vector<ReferenceModel::Row>& expected,
+                      const Row& row) {
+  double largest = 0;
+  double squares = 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const std::span<const float> actual = row(static_cast<std::int64_t>(i));
+    if (actual.size() != expected[i].size()) return HUGE_VAL;
+    for (size_t j = 0; j < actual.size(); ++j) {
+      largest = std::max(largest, std::abs(actual[j] - expected[i][j]));
+      squares += expected[i][j] * expected[i][j];
+    }
+  }
+  const auto elements =
+      static_cast<double>(expected.size() * expected.front().size());
+  return largest / std::sqrt(squares / elements);
+}
+
 TEST_P(ForwardCase, AgreesWithFloat64) {
   const Case& it = GetParam();
   const TemporaryFolder folder;
@@ -181,37 +202,37 @@ TEST_P(ForwardCase, AgreesWithFloat64) {
                             .n_positions = it.load.n_positions,
                             .weights = it.load.dtype,
                             .kv = it.kv})
-          .logits(tokens);
+          .run(tokens);
+  std::vector<std::int64_t> layers(expected.hidden.size());
+  std::iota(layers.begin(), layers.end(), 0);
+  const auto rows = static_cast<std::int64_t>(tokens.size());
   for (const Kernels* set : available_kernels()) {
     LoadOptions options = it.load;
     options.instruction_set = set->name;
     options.threads = make_threads(1);
     const auto model = Model::load(path, options);
     EXPECT_EQ(model->instruction_set(), set->name);
-    KvCache cache(model->config(), {128, 1, it.kv});
+    KvCache cache = model->make_cache({128, 1, it.kv});
     Batch batch;
-    batch.add(cache.create(), tokens, static_cast<std::int64_t>(tokens.size()));
-    const Logits logits = model->forward(batch, cache).logits;
-    double largest = 0;
-    double squares = 0;
-    for (size_t i = 0; i < expected.size(); ++i) {
-      const auto row = logits.row(static_cast<std::int64_t>(i));
-      ASSERT_EQ(row.size(), expected[i].size());
-      for (size_t j = 0; j < row.size(); ++j) {
-        largest = std::max(largest, std::abs(row[j] - expected[i][j]));
-        squares += expected[i][j] * expected[i][j];
-      }
-    }
-    const double scale =
-        std::sqrt(squares / static_cast<double>(expected.size() *
-                                                expected.front().size()));
-    EXPECT_GT(scale, 0.1);
+    batch.want_hidden(layers);
+    batch.add(cache.create(), tokens, rows, rows);
+    const ForwardOutput output = model->forward(batch, cache);
     const bool rounds = set->name.starts_with("avx512");
-    EXPECT_LT(largest / scale, rounds
-                                   ? std::max(it.tolerance, it.avx512_tolerance)
-                                   : it.tolerance)
-        << set->name;
-    RecordProperty(std::string(set->name), std::to_string(largest / scale));
+    const double tolerance =
+        rounds ? std::max(it.tolerance, it.avx512_tolerance) : it.tolerance;
+    const double error = relative_error(
+        expected.logits, [&](std::int64_t i) { return output.logits.row(i); });
+    EXPECT_LT(error, tolerance) << set->name;
+    RecordProperty(std::string(set->name), std::to_string(error));
+    ASSERT_EQ(output.hidden.layers(), std::ssize(layers));
+    for (const std::int64_t layer : layers) {
+      EXPECT_LT(relative_error(expected.hidden[static_cast<size_t>(layer)],
+                               [&](std::int64_t i) {
+                                 return output.hidden.row(layer, i);
+                               }),
+                tolerance)
+          << set->name << ", layer " << layer;
+    }
   }
 }
 
@@ -235,7 +256,7 @@ class Forwarding : public testing::Test {
 };
 
 TEST_F(Forwarding, ReturnsLogitsWhereTheyAreAskedFor) {
-  KvCache cache(model_->config(), {64, 3, DType::kF32});
+  KvCache cache = model_->make_cache({64, 3, DType::kF32});
   const auto a = random_tokens(5, 128, 1);
   const auto b = random_tokens(7, 128, 2);
   const auto c = random_tokens(3, 128, 3);
@@ -263,8 +284,101 @@ TEST_F(Forwarding, ReturnsLogitsWhereTheyAreAskedFor) {
   }
 }
 
+using Rows = std::vector<std::vector<float>>;
+
+Rows copied(const Logits& logits) {
+  Rows rows;
+  for (std::int64_t i = 0; i < logits.rows(); ++i) {
+    rows.emplace_back(logits.row(i).begin(), logits.row(i).end());
+  }
+  return rows;
+}
+
+// Of one layer that was asked for.
+Rows copied(const HiddenRows& hidden, std::int64_t layer) {
+  Rows rows;
+  for (std::int64_t i = 0; i < hidden.rows(); ++i) {
+    const auto row = hidden.row(layer, i);
+    rows.emplace_back(row.begin(), row.end());
+  }
+  return rows;
+}
+
+// More and fewer hidden rows than rows of logits, of all layers or of one.
+TEST_F(Forwarding, ReturnsHiddenRowsWhereTheyAreAskedFor) {
+  KvCache cache = model_->make_cache({64, 2, DType::kF32});
+  const auto a = random_tokens(5, 128, 1);
+  const auto b = random_tokens(7, 128, 2);
+  const SequenceId first = cache.create();
+  const SequenceId second = cache.create();
+  const auto run = [&](std::vector<std::int64_t> layers, std::int64_t of_a,
+                       std::int64_t of_b) {
+    cache.truncate(first, 0);
+    cache.truncate(second, 0);
+    Batch batch;
+    batch.want_hidden(layers);
+    batch.add(first, a, 1, of_a);
+    batch.add(second, b, 3, of_b);
+    return model_->forward(batch, cache);
+  };
+  const ForwardOutput plain = run({}, 5, 7);
+  EXPECT_EQ(plain.hidden.layers(), 0);
+  EXPECT_EQ(plain.hidden.rows(), 0);
+  const Rows logits = copied(plain.logits);
+
+  std::vector<Rows> all;
+  const ForwardOutput every = run({0, 1, 2}, 5, 7);
+  EXPECT_EQ(every.hidden.layers(), 3);
+  EXPECT_EQ(every.hidden.rows(), 12);
+  EXPECT_EQ(every.hidden.hidden_size(), 64);
+  EXPECT_EQ(copied(every.logits), logits);
+  for (std::int64_t i = 0; i < 3; ++i) all.push_back(copied(every.hidden, i));
+
+  for (const std::vector<std::int64_t>& layers :
+       {std::vector<std::int64_t>{2}, {0}, {1}, {0, 2}}) {
+    for (const auto& [of_a, of_b] :
+         {std::pair{5, 1}, {0, 7}, {1, 3}, {0, 2}, {0, 0}}) {
+      const ForwardOutput some = run(layers, of_a, of_b);
+      EXPECT_EQ(copied(some.logits), logits);
+      ASSERT_EQ(some.hidden.layers(), std::ssize(layers));
+      for (size_t i = 0; i < layers.size(); ++i) {
+        const Rows& whole = all[static_cast<size_t>(layers[i])];
+        Rows expected(whole.begin() + 5 - of_a, whole.begin() + 5);
+        expected.insert(expected.end(), whole.end() - of_b, whole.end());
+        EXPECT_EQ(copied(some.hidden, static_cast<std::int64_t>(i)), expected)
+            << "layer " << layers[i] << ", " << of_a << " and " << of_b;
+      }
+    }
+  }
+}
+
+// A model that was cut after one layer leaves what the whole one has there.
+TEST_F(Forwarding, GivesHiddenRowsOfTheFirstLayersAlone) {
+  KvCache cache = model_->make_cache();
+  const SequenceId id = cache.create();
+  const auto tokens = random_tokens(6, 128, 1);
+  const auto run = [&](std::vector<std::int64_t> layers, std::int64_t first) {
+    cache.truncate(id, 0);
+    Batch batch;
+    batch.want_hidden(layers);
+    batch.add(id, tokens, 0, 4);
+    return copied(model_->forward(batch, cache, first).hidden, 0);
+  };
+  EXPECT_EQ(run({1}, 1), run({1}, 0));
+  for (const auto& [layer, first] : {std::pair{2, 1}, {3, 0}, {3, 2}}) {
+    EXPECT_THROW(run({layer}, first), UsageError) << layer << " of " << first;
+    EXPECT_EQ(cache.length(id), 0);
+  }
+  EXPECT_THROW(model_->forward(Batch(), cache, 3), UsageError);
+  Batch batch;
+  EXPECT_THROW(batch.want_hidden(std::vector<std::int64_t>{1, 1}), UsageError);
+  EXPECT_THROW(batch.want_hidden(std::vector<std::int64_t>{-1}), UsageError);
+  EXPECT_THROW(batch.add(id, tokens, 0, 7), UsageError);
+  EXPECT_THROW(batch.add(id, tokens, 0, -1), UsageError);
+}
+
 TEST_F(Forwarding, TakesEmptyBatchesAndEntries) {
-  KvCache cache(model_->config(), {64, 1, DType::kF32});
+  KvCache cache = model_->make_cache({64, 1, DType::kF32});
   EXPECT_EQ(model_->forward(Batch(), cache).logits.rows(), 0);
   Batch batch;
   batch.add(cache.create(), {}, 0);
@@ -273,7 +387,7 @@ TEST_F(Forwarding, TakesEmptyBatchesAndEntries) {
 }
 
 TEST_F(Forwarding, ChangesNothingWhenItThrows) {
-  KvCache cache(model_->config(), {40, 2, DType::kF32});
+  KvCache cache = model_->make_cache({40, 2, DType::kF32});
   const SequenceId a = cache.create();
   const SequenceId b = cache.create();
   const auto tokens = random_tokens(30, 128, 4);
@@ -310,9 +424,8 @@ TEST_F(Forwarding, ChangesNothingWhenItThrows) {
   EXPECT_THROW(batch.add(a, tokens, 31), UsageError);
   EXPECT_THROW(batch.add(a, tokens, -1), UsageError);
 
-  ModelConfig other = model_->config();
-  other.n_layers = 1;
-  KvCache wrong(other, {});
+  const auto shorter = Model::load(folder_.path(), {.layers = 1});
+  KvCache wrong = shorter->make_cache();
   Batch fine;
   fine.add(wrong.create(), tokens, 1);
   EXPECT_THROW(model_->forward(fine, wrong), UsageError);

@@ -49,7 +49,7 @@ class Golden : public testing::TestWithParam<std::string> {
           test::read_npy(data_path("models/" + name + "/" + file));
       const auto ids = golden.at("ids").get<std::vector<Token>>();
       const auto best = golden.at("argmax").get<std::vector<Token>>();
-      KvCache cache(model.config(), {0, 1, kv});
+      KvCache cache = model.make_cache({0, 1, kv});
       Batch batch;
       batch.add(cache.create(), ids, static_cast<std::int64_t>(ids.size()));
       const Logits logits = model.forward(batch, cache).logits;
@@ -99,7 +99,7 @@ TEST_P(Golden, GreedyTextOfStories260K) {
   for (const char* key : {"greedy", "greedy_until_bos"}) {
     const auto story = expected("stories260K").at(key);
     const auto ids = story.at("ids").get<std::vector<Token>>();
-    KvCache cache(model->config(), {0, 1, DType::kF32});
+    KvCache cache = model->make_cache({0, 1, DType::kF32});
     const SequenceId sequence = cache.create();
     std::vector<Token> next = {1};
     std::vector<Token> found;

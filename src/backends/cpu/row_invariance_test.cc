@@ -1,10 +1,13 @@
-// The bits of a row depend on its own sequence's tokens alone.
+// The bits of a row, of its logits and of its hidden states, depend on its own
+// sequence's tokens alone.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <numeric>
 #include <ostream>
 #include <random>
 
@@ -59,10 +62,46 @@ class RowInvariance : public testing::TestWithParam<Case> {
     return result;
   }
 
-  // Every row on its own: one sequence, one token at a time.
+  // Each with a chance of one half.
+  std::vector<std::int64_t> some_layers(const Model& model) {
+    std::vector<std::int64_t> layers = every_layer(model);
+    std::erase_if(layers, [&](std::int64_t) { return below(2) == 0; });
+    return layers;
+  }
+  static std::vector<std::int64_t> every_layer(const Model& model) {
+    std::vector<std::int64_t> layers(
+        static_cast<size_t>(model.config().n_layers + 1));
+    std::iota(layers.begin(), layers.end(), 0);
+    return layers;
+  }
+
+  // The hidden rows of every layer, one token at a time: [layers, tokens].
+  static std::vector<Rows> hidden_one_by_one(Model& model, DType kv,
+                                             const std::vector<Token>& tokens) {
+    KvCache cache = model.make_cache({0, 1, kv});
+    const SequenceId sequence = cache.create();
+    std::vector<Rows> hidden(every_layer(model).size());
+    for (const Token token : tokens) {
+      Batch batch;
+      batch.want_hidden(every_layer(model));
+      batch.add(sequence, {&token, 1}, 0, 1);
+      append_rows(model.forward(batch, cache).hidden, hidden);
+    }
+    return hidden;
+  }
+  static void append_rows(const HiddenRows& from, std::vector<Rows>& to) {
+    for (size_t layer = 0; layer < to.size(); ++layer) {
+      for (std::int64_t i = 0; i < from.rows(); ++i) {
+        const auto row = from.row(static_cast<std::int64_t>(layer), i);
+        to[layer].emplace_back(row.begin(), row.end());
+      }
+    }
+  }
+
+  // Every row of logits on its own: one sequence, one token at a time.
   static Rows one_by_one(Model& model, DType kv,
                          const std::vector<Token>& tokens) {
-    KvCache cache(model.config(), {0, 1, kv});
+    KvCache cache = model.make_cache({0, 1, kv});
     const SequenceId sequence = cache.create();
     Rows rows;
     for (const Token token : tokens) {
@@ -91,20 +130,25 @@ TEST_P(RowInvariance, HoldsInRandomBatches) {
   for (const Kernels* set : available_kernels()) {
     std::vector<std::vector<Token>> texts;
     std::vector<Rows> expected;
+    std::vector<std::vector<Rows>> expected_hidden;
     {
       const auto model = load(set->name, 1);
       for (int i = 0; i < kSequences; ++i) {
         texts.push_back(tokens(kLength));
         expected.push_back(one_by_one(*model, GetParam().kv, texts.back()));
+        expected_hidden.push_back(
+            hidden_one_by_one(*model, GetParam().kv, texts.back()));
       }
     }
     for (int threads = 1; threads <= 4; ++threads) {
       const auto model = load(set->name, threads);
-      KvCache cache(model->config(), {kLength, kSequences, GetParam().kv});
+      KvCache cache = model->make_cache({kLength, kSequences, GetParam().kv});
       std::map<SequenceId, size_t> text_of;
       for (size_t i = 0; i < texts.size(); ++i) text_of[cache.create()] = i;
       for (int pass = 0; pass < 10; ++pass) {
         Batch batch;
+        const std::vector<std::int64_t> layers = some_layers(*model);
+        batch.want_hidden(layers);
         for (const auto& [sequence, text] : text_of) {
           if (below(4) == 0) continue;
           const auto cached = static_cast<size_t>(cache.length(sequence));
@@ -115,10 +159,11 @@ TEST_P(RowInvariance, HoldsInRandomBatches) {
           const size_t most = below(3) == 0 ? kLength : 6;
           const size_t rows = below(std::min(most, kLength - length)) + 1;
           batch.add(sequence, std::span(texts[text]).subspan(length, rows),
-                    below(rows + 1));
+                    below(rows + 1), below(rows + 1));
         }
-        const Logits logits = model->forward(batch, cache).logits;
+        const auto [logits, hidden] = model->forward(batch, cache);
         std::int64_t next = 0;
+        std::int64_t next_hidden = 0;
         for (const auto& entry : batch.entries()) {
           const auto end = static_cast<size_t>(cache.length(entry.sequence));
           for (size_t i = end - static_cast<size_t>(entry.logits_rows); i < end;
@@ -127,6 +172,18 @@ TEST_P(RowInvariance, HoldsInRandomBatches) {
                                   expected[text_of[entry.sequence]][i]))
                 << set->name << ", " << threads << " threads, pass " << pass
                 << ", position " << i << " of sequence " << entry.sequence;
+          }
+          const Rows* const of_text =
+              expected_hidden[text_of[entry.sequence]].data();
+          for (size_t i = end - static_cast<size_t>(entry.hidden_rows); i < end;
+               ++i, ++next_hidden) {
+            for (size_t l = 0; l < layers.size(); ++l) {
+              ASSERT_TRUE(same_bits(
+                  hidden.row(static_cast<std::int64_t>(l), next_hidden),
+                  of_text[layers[l]][i]))
+                  << set->name << ", " << threads << " threads, pass " << pass
+                  << ", layer " << layers[l] << ", position " << i;
+            }
           }
         }
         if (below(3) == 0) {  // a fork takes the place of its parent
@@ -150,10 +207,14 @@ TEST_P(RowInvariance, HoldsForEveryPathThroughATree) {
   constexpr std::int64_t kPositions = 110;
   for (const Kernels* set : available_kernels()) {
     const auto model = load(set->name, 2);
-    KvCache cache(model->config(), {kPositions, 2, GetParam().kv});
-    KvCache plain(model->config(), {kPositions, 1, GetParam().kv});
+    KvCache cache = model->make_cache({kPositions, 2, GetParam().kv});
+    KvCache plain = model->make_cache({kPositions, 1, GetParam().kv});
     const SequenceId alone = plain.create();
-    // The row after `text`, whose first tokens may be cached in `plain`.
+    struct Last {
+      std::vector<float> logits;
+      std::vector<Rows> hidden;  // [layers, 1]
+    };
+    // The last row of `text`, whose first tokens may be cached in `plain`.
     std::vector<Token> cached;
     const auto expected = [&](const std::vector<Token>& text) {
       const auto same = std::mismatch(cached.begin(), cached.end(),
@@ -161,10 +222,16 @@ TEST_P(RowInvariance, HoldsForEveryPathThroughATree) {
       const auto length = same.first - cached.begin();
       plain.truncate(alone, length);
       Batch batch;
-      batch.add(alone, std::span(text).subspan(static_cast<size_t>(length)), 1);
+      batch.want_hidden(every_layer(*model));
+      batch.add(alone, std::span(text).subspan(static_cast<size_t>(length)), 1,
+                1);
       cached = text;
-      const auto row = model->forward(batch, plain).logits.row(0);
-      return std::vector<float>(row.begin(), row.end());
+      const ForwardOutput output = model->forward(batch, plain);
+      const auto row = output.logits.row(0);
+      Last last{{row.begin(), row.end()},
+                std::vector<Rows>(every_layer(*model).size())};
+      append_rows(output.hidden, last.hidden);
+      return last;
     };
 
     struct Grown {
@@ -197,6 +264,7 @@ TEST_P(RowInvariance, HoldsForEveryPathThroughATree) {
     }
     for (int pass = 0; pass < 16; ++pass) {
       Batch batch;
+      batch.want_hidden(every_layer(*model));
       for (Grown& it : sequences) {
         const auto room = static_cast<size_t>(cache.room(it.id));
         const size_t rows = 1 + below(std::min<size_t>(room, 12));
@@ -210,25 +278,40 @@ TEST_P(RowInvariance, HoldsForEveryPathThroughATree) {
                                       1);
         }
         const std::vector<Token> fresh = tokens(rows);
-        batch.add_tree(it.id, fresh, parents, below(rows + 1));
+        batch.add_tree(it.id, fresh, parents, below(rows + 1), below(rows + 1));
         it.tree.insert(it.tree.end(), fresh.begin(), fresh.end());
         it.parents.insert(it.parents.end(), parents.begin(), parents.end());
       }
-      const Logits logits = model->forward(batch, cache).logits;
+      const auto [logits, hidden] = model->forward(batch, cache);
       Rows actual;
       for (std::int64_t i = 0; i < logits.rows(); ++i) {
         actual.emplace_back(logits.row(i).begin(), logits.row(i).end());
       }
+      std::vector<Rows> actual_hidden(every_layer(*model).size());
+      append_rows(hidden, actual_hidden);
       size_t next = 0;
+      size_t next_hidden = 0;
       for (size_t s = 0; s < sequences.size(); ++s) {
         Grown& it = sequences[s];
         const auto rows = static_cast<std::int32_t>(it.tree.size());
-        const auto asked =
-            static_cast<std::int32_t>(batch.entries()[s].logits_rows);
-        for (std::int32_t row = rows - asked; row < rows; ++row) {
-          ASSERT_TRUE(same_bits(actual[next++], expected(it.text_to(row))))
-              << set->name << ", pass " << pass << ", row " << row << " of "
-              << rows << " behind " << it.text.size();
+        const Batch::Entry& entry = batch.entries()[s];
+        const std::int64_t asked =
+            std::max(entry.logits_rows, entry.hidden_rows);
+        for (auto row = static_cast<std::int32_t>(rows - asked); row < rows;
+             ++row) {
+          const Last last = expected(it.text_to(row));
+          SCOPED_TRACE(fmt::format("{}, pass {}, row {} of {} behind {}",
+                                   set->name, pass, row, rows, it.text.size()));
+          if (rows - row <= entry.logits_rows) {
+            ASSERT_TRUE(same_bits(actual[next++], last.logits));
+          }
+          if (rows - row > entry.hidden_rows) continue;
+          for (size_t l = 0; l < actual_hidden.size(); ++l) {
+            ASSERT_TRUE(same_bits(actual_hidden[l][next_hidden],
+                                  last.hidden[l].front()))
+                << "layer " << l;
+          }
+          ++next_hidden;
         }
         if (cache.room(it.id) > 0 && below(3) == 0) continue;
         const auto last =
@@ -299,14 +382,22 @@ TEST(LongPrompt, GivesTheSameBitsHoweverItIsCut) {
   std::mt19937 random(3);
   for (Token& token : prompt) token = static_cast<Token>(random() % 128);
 
-  KvCache cache(model->config(), {0, 2, DType::kF16});
+  KvCache cache = model->make_cache({0, 2, DType::kF16});
   const SequenceId alone = cache.create();
+  const std::vector<std::int64_t> layers = {0, 2};
   Batch batch;
-  batch.add(alone, prompt, 1300);
+  batch.want_hidden(layers);
+  batch.add(alone, prompt, 1300, 1300);
   Rows expected;
-  const Logits whole = model->forward(batch, cache).logits;
+  std::vector<Rows> expected_hidden(2);
+  const auto [whole, whole_hidden] = model->forward(batch, cache);
   for (std::int64_t i = 0; i < whole.rows(); ++i) {
     expected.emplace_back(whole.row(i).begin(), whole.row(i).end());
+    for (std::int64_t l = 0; l < 2; ++l) {
+      const auto row = whole_hidden.row(l, i);
+      expected_hidden[static_cast<size_t>(l)].emplace_back(row.begin(),
+                                                           row.end());
+    }
   }
   cache.truncate(alone, 0);
   const SequenceId other = cache.create();
@@ -314,10 +405,21 @@ TEST(LongPrompt, GivesTheSameBitsHoweverItIsCut) {
   size_t done = 0;
   for (const size_t rows : {700u, 1u, 599u}) {
     Batch parts;
-    parts.add(other, tokens.subspan(0, 300), 2);
-    parts.add(alone, tokens.subspan(done, rows), 1);
-    const Logits logits = model->forward(parts, cache).logits;
+    parts.want_hidden(layers);
+    parts.add(other, tokens.subspan(0, 300), 2, 250);
+    parts.add(alone, tokens.subspan(done, rows), 1,
+              static_cast<std::int64_t>(rows));
+    const auto [logits, hidden] = model->forward(parts, cache);
     ASSERT_EQ(logits.rows(), 3);
+    for (size_t i = 0; i < 250 + rows; ++i) {
+      const size_t position = i < 250 ? 50 + i : done + i - 250;
+      for (size_t l = 0; l < 2; ++l) {
+        ASSERT_TRUE(same_bits(hidden.row(static_cast<std::int64_t>(l),
+                                         static_cast<std::int64_t>(i)),
+                              expected_hidden[l][position]))
+            << "layer " << layers[l] << ", position " << position;
+      }
+    }
     done += rows;
     EXPECT_TRUE(same_bits(logits.row(0), expected[298]));
     EXPECT_TRUE(same_bits(logits.row(1), expected[299]));

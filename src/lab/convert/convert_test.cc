@@ -85,7 +85,7 @@ std::vector<float> logits_of(const fs::path& path) {
   options.threads = make_threads(1);
   options.instruction_set = "scalar";
   const auto model = Model::load(path, options);
-  KvCache cache(model->config(), {0, 1, DType::kF32});
+  KvCache cache = model->make_cache({0, 1, DType::kF32});
   const std::vector<Token> tokens = {1, 17, 99, 3, 64};
   Batch batch;
   batch.add(cache.create(), tokens, std::ssize(tokens));

@@ -1,7 +1,5 @@
 #include "lab/plan/timed_model.h"
 
-#include <cstring>
-
 #include "model/kv_cache_access.h"
 
 namespace pilotfish {
@@ -10,9 +8,9 @@ TimedModel::TimedModel(Model& model, const Workload& workload,
                        std::int64_t max_rows)
     : model_(model),
       workload_(workload),
-      cache_(model.config(), {.n_positions = workload.context + max_rows,
-                              .max_sequences = workload.sequences,
-                              .dtype = workload.kv_dtype}) {
+      cache_(model.make_cache({.n_positions = workload.context + max_rows,
+                               .max_sequences = workload.sequences,
+                               .dtype = workload.kv_dtype})) {
   for (std::int64_t i = 0; i < workload.sequences; ++i) {
     sequences_.push_back(cache_.create());
     cache_.append(sequences_.back(), workload.context);
@@ -24,16 +22,9 @@ TimedModel::TimedModel(Model& model, const Workload& workload,
 // and reading them nothing that memory has to do.
 void TimedModel::fill() {
   const KvCacheAccess access(cache_);
-  const auto head_bytes =
-      static_cast<size_t>(KvCache::kBlockSize * access.row_bytes());
   for (const SequenceId sequence : sequences_) {
-    for (const auto block : access.blocks(sequence)) {
-      for (std::int64_t layer = 0; layer < model_.config().n_layers; ++layer) {
-        for (std::int64_t h = 0; h < model_.config().n_kv_heads; ++h) {
-          std::memset(access.keys(block, layer, h), 0, head_bytes);
-          std::memset(access.values(block, layer, h), 0, head_bytes);
-        }
-      }
+    for (const KvBlock block : access.blocks(sequence)) {
+      access.storage().clear_block(block);
     }
   }
 }

@@ -30,7 +30,7 @@ std::vector<Text> random_texts(std::int64_t count, std::int64_t length,
 std::vector<Text> most_probable(Model& model, std::span<const Text> texts) {
   std::vector<Text> result;
   for (const Text& text : texts) {
-    KvCache cache(model.config(), {.n_positions = std::ssize(text)});
+    KvCache cache = model.make_cache({.n_positions = std::ssize(text)});
     Batch batch;
     batch.add(cache.create(), text, std::ssize(text));
     const Logits logits = model.forward(batch, cache).logits;

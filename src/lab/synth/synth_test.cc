@@ -45,7 +45,7 @@ std::string bytes_of(const std::filesystem::path& path) {
 // [text.size(), vocab_size], of the first layers alone where told.
 std::vector<float> all_logits(Model& model, const Text& text,
                               std::int64_t layers = 0) {
-  KvCache cache(model.config(), {.n_positions = std::ssize(text)});
+  KvCache cache = model.make_cache({.n_positions = std::ssize(text)});
   Batch batch;
   batch.add(cache.create(), text, std::ssize(text));
   const Logits logits = model.forward(batch, cache, layers).logits;
@@ -58,7 +58,7 @@ std::vector<float> all_logits(Model& model, const Text& text,
 
 // Token by token, with nothing of the engine's.
 Text greedy_text(Model& model, Text text, std::int64_t length) {
-  KvCache cache(model.config(), {.n_positions = 256});
+  KvCache cache = model.make_cache({.n_positions = 256});
   const SequenceId sequence = cache.create();
   Text next = text;
   Text said;

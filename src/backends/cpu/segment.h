@@ -1,10 +1,13 @@
-#ifndef PILOTFISH_MODEL_TREE_SLOTS_H_
-#define PILOTFISH_MODEL_TREE_SLOTS_H_
+#ifndef PILOTFISH_BACKENDS_CPU_SEGMENT_H_
+#define PILOTFISH_BACKENDS_CPU_SEGMENT_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
+
+#include "model/kv_storage.h"
 
 namespace pilotfish {
 
@@ -43,6 +46,33 @@ struct TreeSlots {
   }
 };
 
+// Rows of one sequence that lie next to each other, in a batch or in the tile
+// of it that is being computed.
+struct Segment {
+  std::span<const KvBlock> blocks;
+  std::int64_t first_row;
+  std::int64_t rows;
+  std::int64_t first_slot;   // in the cache; outside a tree, its position
+  std::int64_t logits_rows;  // the last ones of `rows`, as are the next
+  std::int64_t hidden_rows;
+  TreeSlots tree;  // none: the rows are positions
+
+  // Rows [begin, end).
+  Segment part(std::int64_t begin, std::int64_t end) const {
+    const auto of_part = [&](std::int64_t last_rows) {
+      return std::max<std::int64_t>(0, end - std::max(begin, rows - last_rows));
+    };
+    return {.blocks = blocks,
+            .first_row = first_row + begin,
+            .rows = end - begin,
+            .first_slot = first_slot + begin,
+            .logits_rows = of_part(logits_rows),
+            .hidden_rows = of_part(hidden_rows),
+            .tree = tree};
+  }
+  Segment last(std::int64_t count) const { return part(rows - count, rows); }
+};
+
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_MODEL_TREE_SLOTS_H_
+#endif  // PILOTFISH_BACKENDS_CPU_SEGMENT_H_

@@ -1,0 +1,173 @@
+#include "backends/cpu/attention.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+
+namespace pilotfish {
+namespace {
+
+// Rows that one call of the attention kernel takes: few enough for many calls
+// to share among threads, enough to use each key and value again.
+constexpr std::int64_t kRowsPerCall = 16;
+
+// How many rows from `begin` on go into one call of the kernel: of a tree,
+// those of which each follows the one before.
+std::int64_t rows_of_call(const Segment& segment, std::int64_t begin) {
+  const std::int64_t most = std::min(kRowsPerCall, segment.rows - begin);
+  std::int64_t rows = 1;
+  while (rows < most &&
+         segment.tree.follows(segment.first_slot + begin + rows)) {
+    ++rows;
+  }
+  return rows;
+}
+
+}  // namespace
+
+Attention::Attention(const Kernels& kernels, ThreadTeam& team)
+    : kernels_(kernels),
+      team_(team),
+      tables_(static_cast<size_t>(team.size())) {}
+
+void Attention::reserve(const Batch& batch, const KvCache& cache,
+                        std::int64_t rows, std::int64_t row_bytes) {
+  std::int64_t slots = 0;      // of the longest sequence
+  std::int64_t tree_rows = 0;  // of the largest tree
+  for (const Batch::Entry& entry : batch.entries()) {
+    const std::int64_t tree =
+        cache.tree_rows(entry.sequence) + (entry.is_tree ? entry.rows : 0);
+    const std::int64_t line = entry.is_tree ? 0 : entry.rows;
+    slots = std::max(slots, cache.length(entry.sequence) + line + tree);
+    tree_rows = std::max(tree_rows, tree);
+  }
+  const auto blocks = static_cast<size_t>(slots / KvCache::kBlockSize + 1);
+  const std::int64_t copies =
+      tree_rows > 0 ? tree_rows / KvCache::kBlockSize + 2 : 0;
+  parts_.reserve(static_cast<size_t>(rows));
+  for (BlockTable& table : tables_) {
+    if (table.keys.size() < blocks) table.keys.resize(2 * blocks);
+    if (table.values.size() < blocks) table.values.resize(2 * blocks);
+    table.path.reserve(static_cast<size_t>(tree_rows));
+    table.copies.reserve(
+        static_cast<size_t>(copies * 2 * KvCache::kBlockSize * row_bytes));
+  }
+}
+
+void Attention::run(const AttentionTask& task) {
+  parts_.clear();
+  for (const Segment& segment : task.segments) {
+    for (std::int64_t i = 0; i < segment.rows;) {
+      const std::int64_t end = i + rows_of_call(segment, i);
+      parts_.push_back(segment.part(i, end));
+      i = end;
+    }
+  }
+  // The query heads of one key/value head go together, so that its cache is
+  // read once; with few rows they are split to give every thread some.
+  const auto parts = static_cast<std::int64_t>(parts_.size());
+  std::int64_t heads = task.n_heads / task.n_kv_heads;
+  while (heads % 2 == 0 && parts * task.n_heads / heads < team_.size()) {
+    heads /= 2;
+  }
+  const std::int64_t items_per_part = task.n_heads / heads;
+  const std::int64_t items = parts * items_per_part;
+
+  // Parts differ in cost: threads take the next one as they finish. Later rows
+  // see more positions, so the costliest come first.
+  std::atomic<std::int64_t> next = 0;
+  const auto work = [&](int rank) {
+    for (std::int64_t i = next++; i < items; i = next++) {
+      const auto part = static_cast<size_t>(parts - 1 - i / items_per_part);
+      attend(task, parts_[part], i % items_per_part * heads, heads,
+             tables_[static_cast<size_t>(rank)]);
+    }
+  };
+  if (items <= 1) {
+    work(0);
+  } else {
+    team_.run(work);
+  }
+}
+
+void Attention::attend(const AttentionTask& task, const Segment& rows,
+                       std::int64_t first_head, std::int64_t heads,
+                       BlockTable& table) {
+  const std::int64_t kv_head = first_head / (task.n_heads / task.n_kv_heads);
+  const std::int64_t first_position = rows.tree.position(rows.first_slot);
+  const std::int64_t first_seen =
+      task.window > 0
+          ? std::max<std::int64_t>(0, first_position + 1 - task.window)
+          : 0;
+  const std::int64_t last_seen = first_position + rows.rows - 1;
+  for (std::int64_t b = first_seen / KvCache::kBlockSize;
+       b <= last_seen / KvCache::kBlockSize; ++b) {
+    const auto i = static_cast<size_t>(b);
+    table.keys[i] = task.cache.keys(rows.blocks[i], kv_head);
+    table.values[i] = task.cache.values(rows.blocks[i], kv_head);
+  }
+  gather_path(task.cache, rows, kv_head, table);
+  const std::int64_t stride = task.n_heads * task.head_dim;
+  const std::int64_t offset =
+      rows.first_row * stride + first_head * task.head_dim;
+  kernels_.attention({
+      .q = task.q + offset,
+      .q_stride = stride,
+      .out = task.out + offset,
+      .out_stride = stride,
+      .m = rows.rows,
+      .group = heads,
+      .head_dim = task.head_dim,
+      .first_position = first_position,
+      .window = task.window,
+      .scale =
+          static_cast<float>(1 / std::sqrt(static_cast<double>(task.head_dim))),
+      .dtype = task.cache.dtype(),
+      .block_size = KvCache::kBlockSize,
+      .keys = table.keys.data(),
+      .values = table.values.data(),
+  });
+}
+
+// A kernel reads keys and values in order of position. Where the rows on a path
+// through a tree do not lie at their positions, the table gets copies of the
+// blocks in which they would: what the kernel then computes is what it would
+// without a tree, to the bit.
+void Attention::gather_path(const CpuKvStorage::Layer& cache,
+                            const Segment& rows, std::int64_t kv_head,
+                            BlockTable& table) {
+  const std::int64_t last_slot = rows.first_slot + rows.rows - 1;
+  rows.tree.find_path(last_slot, table.path);
+  const std::int64_t length = rows.tree.length;
+  const std::int64_t end = length + std::ssize(table.path);
+  std::int64_t moved = length;
+  const auto slot_of = [&](std::int64_t position) {
+    return position < length
+               ? position
+               : table.path[static_cast<size_t>(position - length)];
+  };
+  while (moved < end && slot_of(moved) == moved) ++moved;
+  if (moved == end) return;
+
+  constexpr std::int64_t kSize = KvCache::kBlockSize;
+  const auto row_bytes = static_cast<size_t>(cache.row_bytes());
+  std::byte* keys = table.copies.data();
+  for (std::int64_t first = moved / kSize * kSize; first < end;
+       first += kSize) {
+    std::byte* const values = keys + kSize * cache.row_bytes();
+    for (std::int64_t i = 0; i < std::min(kSize, end - first); ++i) {
+      const std::int64_t slot = slot_of(first + i);
+      const auto block = rows.blocks[static_cast<size_t>(slot / kSize)];
+      const std::int64_t from = slot % kSize * cache.row_bytes();
+      const std::int64_t to = i * cache.row_bytes();
+      std::memcpy(keys + to, cache.keys(block, kv_head) + from, row_bytes);
+      std::memcpy(values + to, cache.values(block, kv_head) + from, row_bytes);
+    }
+    table.keys[static_cast<size_t>(first / kSize)] = keys;
+    table.values[static_cast<size_t>(first / kSize)] = values;
+    keys = values + kSize * cache.row_bytes();
+  }
+}
+
+}  // namespace pilotfish
