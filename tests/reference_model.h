@@ -19,10 +19,11 @@
 namespace pilotfish::test {
 
 struct ReferenceOptions {
-  std::int64_t layers = 0;       // 0: all
-  std::int64_t n_positions = 0;  // for dynamic rope scaling
-  std::optional<DType> weights;  // matrices rounded through this
-  DType kv = DType::kF32;        // keys and values rounded to this
+  std::int64_t layers = 0;                 // 0: all
+  std::int64_t n_positions = 0;            // for dynamic rope scaling
+  std::optional<DType> weights = {};       // matrices rounded through this
+  DType kv = DType::kF32;                  // keys and values rounded to this
+  std::optional<ModelConfig> config = {};  // nullopt: what the files say
 };
 
 class ReferenceModel {
@@ -31,11 +32,16 @@ class ReferenceModel {
 
   explicit ReferenceModel(const std::filesystem::path& path,
                           const ReferenceOptions& options = {})
+      : ReferenceModel(Checkpoint::open(path), options) {}
+  ReferenceModel(std::shared_ptr<const Checkpoint> checkpoint,
+                 const ReferenceOptions& options)
       : options_(options),
-        checkpoint_(Checkpoint::open(path)),
-        config_(read_config(*checkpoint_)) {
-    if (options.layers > 0) config_.n_layers = options.layers;
-    frequencies_ = frequencies();
+        checkpoint_(std::move(checkpoint)),
+        config_(options.config ? *options.config : read_config(*checkpoint_)) {
+    if (options.layers > 0) config_.keep_layers(options.layers);
+    for (const LayerConfig& layer : config_.layers) {
+      turns_.push_back(turns_of(layer.attention.rope));
+    }
   }
 
   struct Output {
@@ -58,21 +64,34 @@ class ReferenceModel {
       x.emplace_back(begin, begin + config_.hidden_size);
     }
     output.hidden.push_back(x);
-    for (int layer = 0; layer < config_.n_layers; ++layer) {
+    for (int layer = 0; layer < config_.n_layers(); ++layer) {
       run_layer(layer, x);
       output.hidden.push_back(x);
     }
     const Row norm = vector(kOutputNorm, 0);
     const Row head = config_.tied_embeddings ? embedding : matrix(kOutput, 0);
     for (const Row& row : x) {
-      output.logits.push_back(multiply(head, {}, normalise(row, norm)));
+      output.logits.push_back(
+          multiply(head, {}, normalise(row, norm, config_.rms_epsilon)));
     }
     return output;
   }
 
  private:
+  // How the heads of a layer turn.
+  struct Turns {
+    std::vector<double> frequencies;
+    double magnitude = 1;
+  };
+
+  const AttentionConfig& attention_of(int layer) const {
+    return config_.layers[static_cast<size_t>(layer)].attention;
+  }
+
   void run_layer(int layer, std::vector<Row>& x) const {
     using enum TensorRole;
+    const double epsilon =
+        config_.layers[static_cast<size_t>(layer)].rms_epsilon;
     const auto linear = [&](TensorRole role, TensorRole bias_role) {
       return [weights = matrix(role, layer), bias = vector(bias_role, layer)](
                  const Row& in) { return multiply(weights, bias, in); };
@@ -87,9 +106,9 @@ class ReferenceModel {
 
     std::vector<Row> queries, keys, values;
     for (size_t i = 0; i < x.size(); ++i) {
-      const Row in = normalise(x[i], attention_norm);
-      queries.push_back(heads(query(in), query_norm, i));
-      keys.push_back(rounded(heads(key(in), key_norm, i)));
+      const Row in = normalise(x[i], attention_norm, epsilon);
+      queries.push_back(heads(layer, query(in), query_norm, i));
+      keys.push_back(rounded(heads(layer, key(in), key_norm, i)));
       values.push_back(rounded(value(in)));
     }
     for (size_t i = 0; i < x.size(); ++i) {
@@ -101,7 +120,7 @@ class ReferenceModel {
     const auto down = linear(kFfnDown, kFfnDownBias);
     const Row ffn_norm = vector(kFfnNorm, layer);
     for (Row& row : x) {
-      const Row in = normalise(row, ffn_norm);
+      const Row in = normalise(row, ffn_norm, epsilon);
       Row inner = gate(in);
       const Row factor = up(in);
       for (size_t i = 0; i < inner.size(); ++i) {
@@ -113,12 +132,12 @@ class ReferenceModel {
 
   Row attend(int layer, const Row& query, const std::vector<Row>& keys,
              const std::vector<Row>& values, size_t position) const {
-    const auto dim = static_cast<size_t>(config_.head_dim);
+    const AttentionConfig& attention = attention_of(layer);
+    const auto dim = static_cast<size_t>(attention.head_dim);
     const auto group =
-        static_cast<size_t>(config_.n_heads / config_.n_kv_heads);
-    const bool slides = config_.sliding_window > 0 &&
-                        layer >= config_.sliding_window_from_layer;
-    const auto window = static_cast<size_t>(config_.sliding_window);
+        static_cast<size_t>(attention.n_heads / attention.n_kv_heads);
+    const bool slides = attention.sliding_window > 0;
+    const auto window = static_cast<size_t>(attention.sliding_window);
     Row out(query.size());
     for (size_t head = 0; head * dim < query.size(); ++head) {
       const size_t q = head * dim;
@@ -144,19 +163,25 @@ class ReferenceModel {
   }
 
   // Each head normalised, where there is a norm, and turned.
-  Row heads(Row in, const Row& norm, size_t position) const {
-    const auto dim = static_cast<size_t>(config_.head_dim);
-    const auto half = static_cast<size_t>(config_.rotary_dim / 2);
+  Row heads(int layer, Row in, const Row& norm, size_t position) const {
+    const AttentionConfig& attention = attention_of(layer);
+    const Turns& turns = turns_[static_cast<size_t>(layer)];
+    const auto dim = static_cast<size_t>(attention.head_dim);
+    const auto half = turns.frequencies.size();
     for (size_t first = 0; first < in.size(); first += dim) {
       Row head(in.begin() + static_cast<long>(first),
                in.begin() + static_cast<long>(first + dim));
-      if (!norm.empty()) head = normalise(head, norm);
+      if (!norm.empty()) {
+        head = normalise(
+            head, norm, config_.layers[static_cast<size_t>(layer)].rms_epsilon);
+      }
       for (size_t i = 0; i < half; ++i) {
-        const size_t a = config_.rope_interleaved ? 2 * i : i;
-        const size_t b = config_.rope_interleaved ? 2 * i + 1 : i + half;
-        const double angle = static_cast<double>(position) * frequencies_[i];
-        const double cosine = std::cos(angle) * magnitude_;
-        const double sine = std::sin(angle) * magnitude_;
+        const size_t a = attention.rope.interleaved ? 2 * i : i;
+        const size_t b = attention.rope.interleaved ? 2 * i + 1 : i + half;
+        const double angle =
+            static_cast<double>(position) * turns.frequencies[i];
+        const double cosine = std::cos(angle) * turns.magnitude;
+        const double sine = std::sin(angle) * turns.magnitude;
         const double x = head[a];
         const double y = head[b];
         head[a] = x * cosine - y * sine;
@@ -168,13 +193,14 @@ class ReferenceModel {
     return in;
   }
 
-  // The frequencies as modeling_rope_utils.py of transformers computes them.
-  std::vector<double> frequencies() {
+  // The rotation as modeling_rope_utils.py of transformers computes it.
+  Turns turns_of(const RopeConfig& rope) const {
     using enum RopeScaling::Kind;
-    const RopeScaling& s = config_.rope_scaling;
-    const auto dim = static_cast<double>(config_.rotary_dim);
+    Turns turns;
+    const RopeScaling& s = rope.scaling;
+    const auto dim = static_cast<double>(rope.rotary_dim);
     const auto original = static_cast<double>(s.original_positions);
-    double base = config_.rope_theta;
+    double base = rope.theta;
     if (s.kind == kDynamic) {
       const double length =
           std::max(original, static_cast<double>(options_.n_positions > 0
@@ -184,14 +210,13 @@ class ReferenceModel {
                        dim / (dim - 2));
     }
     if (s.kind == kYarn) {
-      magnitude_ = s.attention_factor > 0 ? s.attention_factor
-                                          : 0.1 * std::log(s.factor) + 1;
+      turns.magnitude = s.attention_factor > 0 ? s.attention_factor
+                                               : 0.1 * std::log(s.factor) + 1;
     }
     const TensorView* divisors = checkpoint_->kind() == Checkpoint::Kind::kGguf
                                      ? checkpoint_->find("rope_freqs.weight")
                                      : nullptr;
-    std::vector<double> result;
-    for (int i = 0; i < config_.rotary_dim / 2; ++i) {
+    for (int i = 0; i < rope.rotary_dim / 2; ++i) {
       double frequency = 1 / std::pow(base, 2 * i / dim);
       const double wavelength = 2 * std::numbers::pi / frequency;
       if (s.kind == kLinear) frequency /= s.factor;
@@ -222,9 +247,9 @@ class ReferenceModel {
         dequantise_row(divisors->dtype, divisors->data + 4 * i, &divisor, 1);
         frequency /= divisor;
       }
-      result.push_back(frequency);
+      turns.frequencies.push_back(frequency);
     }
-    return result;
+    return turns;
   }
 
   // weights [out.size(), in.size()]
@@ -240,12 +265,11 @@ class ReferenceModel {
     return out;
   }
 
-  Row normalise(const Row& x, const Row& weight) const {
+  static Row normalise(const Row& x, const Row& weight, double epsilon) {
     double squares = 0;
     for (const double value : x) squares += value * value;
     const double factor =
-        1 / std::sqrt(squares / static_cast<double>(x.size()) +
-                      config_.rms_epsilon);
+        1 / std::sqrt(squares / static_cast<double>(x.size()) + epsilon);
     Row out(x.size());
     for (size_t i = 0; i < x.size(); ++i) out[i] = x[i] * factor * weight[i];
     return out;
@@ -291,8 +315,7 @@ class ReferenceModel {
   ReferenceOptions options_;
   std::shared_ptr<const Checkpoint> checkpoint_;
   ModelConfig config_;
-  std::vector<double> frequencies_;
-  double magnitude_ = 1;
+  std::vector<Turns> turns_;  // [n_layers]
 };
 
 }  // namespace pilotfish::test

@@ -18,7 +18,7 @@ struct Backend {
   std::string_view name;  // LoadOptions::backend
 
   // Takes the weights of the layers that `config` has, which may be fewer than
-  // the checkpoint's. Throws as Model::load does.
+  // the checkpoint's. Requires: options.threads. Throws as Model::load does.
   std::unique_ptr<ForwardPass> (*load)(
       std::shared_ptr<const Checkpoint> checkpoint, const ModelConfig& config,
       const LoadOptions& options);

@@ -16,15 +16,15 @@ namespace pilotfish {
 namespace {
 
 std::int64_t layer_count(const ModelConfig& config, std::int64_t layers) {
-  if (layers < 0 || layers > config.n_layers) {
+  if (layers < 0 || layers > config.n_layers()) {
     throw UsageError(fmt::format("layers {}: must lie between 0 (all) and {}",
-                                 layers, config.n_layers));
+                                 layers, config.n_layers()));
   }
-  return layers == 0 ? config.n_layers : layers;
+  return layers == 0 ? config.n_layers() : layers;
 }
 
 ModelConfig first_layers(ModelConfig config, std::int64_t layers) {
-  config.n_layers = layer_count(config, layers);
+  config.keep_layers(layer_count(config, layers));
   return config;
 }
 
@@ -34,6 +34,7 @@ struct Model::Impl {
   std::filesystem::path path;
   std::string_view backend;
   ModelConfig config;
+  std::shared_ptr<ThreadTeam> team;
   std::unique_ptr<ForwardPass> pass;
 };
 
@@ -46,9 +47,12 @@ std::shared_ptr<Model> Model::load(const std::filesystem::path& path,
   const Backend& backend = find_backend(options.backend);
   auto checkpoint = Checkpoint::open(path);
   auto config = first_layers(read_config(*checkpoint), options.layers);
-  auto pass = backend.load(std::move(checkpoint), config, options);
+  LoadOptions chosen = options;
+  if (!chosen.threads) chosen.threads = make_threads();
+  auto pass = backend.load(std::move(checkpoint), config, chosen);
   return std::shared_ptr<Model>(new Model(std::make_unique<Impl>(
-      Impl{path, backend.name, std::move(config), std::move(pass)})));
+      Impl{path, backend.name, std::move(config), std::move(chosen.threads),
+           std::move(pass)})));
 }
 
 Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -59,14 +59,15 @@ std::string scaling_text(const RopeScaling& scaling) {
 std::vector<std::string> extras(const ModelConfig& config) {
   std::vector<std::string> extras;
   if (config.tied_embeddings) extras.emplace_back("tied embeddings");
-  if (config.attention_bias) extras.emplace_back("attention bias");
-  if (config.attention_output_bias) {
+  const LayerConfig& layer = config.layers.front();
+  if (layer.attention.bias) extras.emplace_back("attention bias");
+  if (layer.attention.output_bias) {
     extras.emplace_back("attention output bias");
   }
-  if (config.mlp_bias) extras.emplace_back("MLP bias");
-  if (config.qk_norm) extras.emplace_back("q and k norm");
-  if (config.sliding_window > 0) {
-    extras.push_back(fmt::format("sliding window {}", config.sliding_window));
+  if (std::get<DenseFfn>(layer.ffn).bias) extras.emplace_back("MLP bias");
+  if (layer.attention.qk_norm) extras.emplace_back("q and k norm");
+  if (config.sliding_window() > 0) {
+    extras.push_back(fmt::format("sliding window {}", config.sliding_window()));
   }
   return extras;
 }
@@ -77,14 +78,17 @@ void line(std::string_view name, const std::string& value) {
 
 void print_config(const ModelDescription& model) {
   const ModelConfig& config = model.config;
+  const LayerConfig& layer = config.layers.front();
+  const AttentionConfig& attention = layer.attention;
   line("model", fmt::format("{} ({})", model.path.string(), model.format));
   line("architecture", config.architecture);
   line("parameters", fmt::format("{}", model.parameters));
-  line("layers", fmt::format("{} of {} -> {}", config.n_layers,
-                             config.hidden_size, config.intermediate_size));
-  line("heads",
-       fmt::format("{} for queries, {} for keys and values, of {}",
-                   config.n_heads, config.n_kv_heads, config.head_dim));
+  line("layers",
+       fmt::format("{} of {} -> {}", config.n_layers(), config.hidden_size,
+                   std::get<DenseFfn>(layer.ffn).intermediate_size));
+  line("heads", fmt::format("{} for queries, {} for keys and values, of {}",
+                            attention.n_heads, attention.n_kv_heads,
+                            attention.head_dim));
   line("vocabulary",
        fmt::format("{}, BOS {}, EOS {}", config.vocab_size,
                    config.bos < 0 ? "none" : fmt::format("{}", config.bos),
@@ -92,8 +96,8 @@ void print_config(const ModelDescription& model) {
                        ? "none"
                        : fmt::format("{}", fmt::join(config.eos, " "))));
   line("positions", fmt::format("{}", config.n_positions));
-  line("rope", fmt::format("theta {}, scaling {}", config.rope_theta,
-                           scaling_text(config.rope_scaling)));
+  line("rope", fmt::format("theta {}, scaling {}", attention.rope.theta,
+                           scaling_text(attention.rope.scaling)));
   const auto more = extras(config);
   if (!more.empty()) line("also", fmt::format("{}", fmt::join(more, ", ")));
 }
@@ -134,22 +138,25 @@ void print_tensors(const ModelDescription& model, bool all) {
 }
 
 Json config_json(const ModelConfig& config) {
+  const LayerConfig& layer = config.layers.front();
+  const AttentionConfig& attention = layer.attention;
+  const DenseFfn& ffn = std::get<DenseFfn>(layer.ffn);
   return {{"vocab_size", config.vocab_size},
           {"hidden_size", config.hidden_size},
-          {"intermediate_size", config.intermediate_size},
-          {"n_layers", config.n_layers},
-          {"n_heads", config.n_heads},
-          {"n_kv_heads", config.n_kv_heads},
-          {"head_dim", config.head_dim},
+          {"intermediate_size", ffn.intermediate_size},
+          {"n_layers", config.n_layers()},
+          {"n_heads", attention.n_heads},
+          {"n_kv_heads", attention.n_kv_heads},
+          {"head_dim", attention.head_dim},
           {"n_positions", config.n_positions},
-          {"sliding_window", config.sliding_window},
+          {"sliding_window", config.sliding_window()},
           {"rms_epsilon", config.rms_epsilon},
-          {"rope_theta", config.rope_theta},
-          {"rope_scaling", scaling_text(config.rope_scaling)},
+          {"rope_theta", attention.rope.theta},
+          {"rope_scaling", scaling_text(attention.rope.scaling)},
           {"tied_embeddings", config.tied_embeddings},
-          {"attention_bias", config.attention_bias},
-          {"mlp_bias", config.mlp_bias},
-          {"qk_norm", config.qk_norm},
+          {"attention_bias", attention.bias},
+          {"mlp_bias", ffn.bias},
+          {"qk_norm", attention.qk_norm},
           {"bos", config.bos},
           {"eos", config.eos}};
 }

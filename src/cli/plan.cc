@@ -28,7 +28,7 @@ void print_shapes() {
     const ModelConfig& config = shape.config;
     write_out(fmt::format(
         "{:<18}{:>8.2f} B {:>7} {:>7} {:>11} {:>11}\n", shape.name,
-        static_cast<double>(config.parameters()) / 1e9, config.n_layers,
+        static_cast<double>(config.parameters()) / 1e9, config.n_layers(),
         config.hidden_size, config.vocab_size, config.n_positions));
   }
 }

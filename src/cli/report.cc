@@ -23,7 +23,7 @@ Json model_json(const Model& model) {
   return {{"path", model.path().string()},
           {"architecture", config.architecture},
           {"parameters", config.parameters()},
-          {"n_layers", config.n_layers},
+          {"n_layers", config.n_layers()},
           {"vocab_size", config.vocab_size},
           {"weight_bytes", model.weight_bytes()},
           {"resident_bytes", model.resident_bytes()},

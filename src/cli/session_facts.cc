@@ -19,7 +19,7 @@ std::string model_text(const Model& model) {
   return fmt::format(
       "{}: {} {:.3g} million parameters, {} layers, {} of weights",
       model.path().string(), config.architecture,
-      static_cast<double>(config.parameters()) / 1e6, config.n_layers,
+      static_cast<double>(config.parameters()) / 1e6, config.n_layers(),
       format_bytes(model.weight_bytes()));
 }
 

@@ -39,11 +39,11 @@ Shape shape_of(const Options& options) {
         options.shape));
   }
   Shape shape = *known;
-  if (options.layers < 0 || options.layers > shape.config.n_layers) {
+  if (options.layers < 0 || options.layers > shape.config.n_layers()) {
     throw UsageError(fmt::format("--layers: found {}, expected 1 to {}",
-                                 options.layers, shape.config.n_layers));
+                                 options.layers, shape.config.n_layers()));
   }
-  if (options.layers > 0) shape.config.n_layers = options.layers;
+  if (options.layers > 0) shape.config.keep_layers(options.layers);
   return shape;
 }
 
@@ -73,7 +73,7 @@ void check(const Options& options, bool pair_flags) {
 void print_file(const std::string& path) {
   const ModelDescription model = inspect_model(path);
   write_out(fmt::format("{:<14}{} ({} layers, {} parameters, {} of {})\n",
-                        "wrote", path, model.config.n_layers,
+                        "wrote", path, model.config.n_layers(),
                         parameters_text(model.parameters),
                         format_bytes(model.weight_bytes),
                         dtype_name(model.totals.front().dtype)));

@@ -62,7 +62,7 @@ std::unique_ptr<Drafter> make_one(DrafterKind kind,
     case DrafterKind::kPrediction:
       return std::make_unique<PredictionDrafter>();
     case DrafterKind::kSkip: {
-      const std::int64_t half = (target.model().config().n_layers + 1) / 2;
+      const std::int64_t half = (target.model().config().n_layers() + 1) / 2;
       return std::make_unique<ModelDrafter>(
           std::make_unique<FirstLayers>(
               target, options.skip_layers == 0 ? half : options.skip_layers),

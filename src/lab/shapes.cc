@@ -4,6 +4,7 @@
 #include <cctype>
 #include <vector>
 
+#include "model/tensor_shapes.h"
 #include "tensor/dtype.h"
 
 namespace pilotfish {
@@ -11,115 +12,123 @@ namespace {
 
 // What the models of a family have in common, taken from their config.json
 // files.
-ModelConfig llama_2() {
+// Their layers are all alike.
+struct Family {
   ModelConfig config;
-  config.architecture = "llama";
-  config.vocab_size = 32000;
-  config.n_positions = 4096;
-  config.bos = 1;
-  config.eos = {2};
-  return config;
+  LayerConfig layer;
+};
+
+Family llama_2() {
+  Family family;
+  family.config.architecture = "llama";
+  family.config.vocab_size = 32000;
+  family.config.n_positions = 4096;
+  family.config.bos = 1;
+  family.config.eos = {2};
+  return family;
 }
 
-ModelConfig llama_1_small() {  // TinyLlama and the drafts of SpecInfer
-  ModelConfig config = llama_2();
-  config.n_positions = 2048;
-  return config;
+Family llama_1_small() {  // TinyLlama and the drafts of SpecInfer
+  Family family = llama_2();
+  family.config.n_positions = 2048;
+  return family;
 }
 
-ModelConfig stories(std::int64_t n_positions) {  // Karpathy's tinyllamas
-  ModelConfig config = llama_2();
-  config.n_positions = n_positions;
-  config.tied_embeddings = true;
-  return config;
+Family stories(std::int64_t n_positions) {  // Karpathy's tinyllamas
+  Family family = llama_2();
+  family.config.n_positions = n_positions;
+  family.config.tied_embeddings = true;
+  return family;
 }
 
-ModelConfig stories_260k() {
-  ModelConfig config = stories(512);
-  config.vocab_size = 512;
-  return config;
+Family stories_260k() {
+  Family family = stories(512);
+  family.config.vocab_size = 512;
+  return family;
 }
 
-ModelConfig llama_3() {
-  ModelConfig config;
-  config.architecture = "llama";
-  config.vocab_size = 128256;
-  config.n_positions = 8192;
-  config.rope_theta = 500000;
-  config.bos = 128000;
-  config.eos = {128001, 128009};
-  return config;
+Family llama_3() {
+  Family family;
+  family.config.architecture = "llama";
+  family.config.vocab_size = 128256;
+  family.config.n_positions = 8192;
+  family.layer.attention.rope.theta = 500000;
+  family.config.bos = 128000;
+  family.config.eos = {128001, 128009};
+  return family;
 }
 
-ModelConfig llama_3_1(double factor = 8) {
-  ModelConfig config = llama_3();
-  config.n_positions = 131072;
-  config.rope_scaling = {.kind = RopeScaling::Kind::kLlama3,
-                         .factor = factor,
-                         .original_positions = 8192,
-                         .low_frequency_factor = 1,
-                         .high_frequency_factor = 4};
-  return config;
+Family llama_3_1(double factor = 8) {
+  Family family = llama_3();
+  family.config.n_positions = 131072;
+  family.layer.attention.rope.scaling = {.kind = RopeScaling::Kind::kLlama3,
+                                         .factor = factor,
+                                         .original_positions = 8192,
+                                         .low_frequency_factor = 1,
+                                         .high_frequency_factor = 4};
+  return family;
 }
 
-ModelConfig llama_3_2() {
-  ModelConfig config = llama_3_1(32);
-  config.tied_embeddings = true;
-  return config;
+Family llama_3_2() {
+  Family family = llama_3_1(32);
+  family.config.tied_embeddings = true;
+  return family;
 }
 
-ModelConfig mistral_0_1() {
-  ModelConfig config = llama_2();
-  config.architecture = "mistral";
-  config.n_positions = 32768;
-  config.sliding_window = 4096;
-  return config;
+Family mistral_0_1() {
+  Family family = llama_2();
+  family.config.architecture = "mistral";
+  family.config.n_positions = 32768;
+  family.layer.attention.sliding_window = 4096;
+  return family;
 }
 
-ModelConfig mistral_0_3() {
-  ModelConfig config = mistral_0_1();
-  config.vocab_size = 32768;
-  config.sliding_window = 0;
-  config.rope_theta = 1e6;
-  return config;
+Family mistral_0_3() {
+  Family family = mistral_0_1();
+  family.config.vocab_size = 32768;
+  family.layer.attention.sliding_window = 0;
+  family.layer.attention.rope.theta = 1e6;
+  return family;
 }
 
-ModelConfig qwen_2_5() {
-  ModelConfig config;
-  config.architecture = "qwen2";
-  config.vocab_size = 152064;
-  config.n_positions = 32768;
-  config.rms_epsilon = 1e-6;
-  config.rope_theta = 1e6;
-  config.attention_bias = true;
-  config.eos = {151645, 151643};
-  return config;
+Family qwen_2_5() {
+  Family family;
+  family.config.architecture = "qwen2";
+  family.config.vocab_size = 152064;
+  family.config.n_positions = 32768;
+  family.config.rms_epsilon = 1e-6;
+  family.layer.rms_epsilon = 1e-6;
+  family.layer.attention.rope.theta = 1e6;
+  family.layer.attention.bias = true;
+  family.config.eos = {151645, 151643};
+  return family;
 }
 
-ModelConfig qwen_2_5_small() {
-  ModelConfig config = qwen_2_5();
-  config.vocab_size = 151936;
-  config.tied_embeddings = true;
-  return config;
+Family qwen_2_5_small() {
+  Family family = qwen_2_5();
+  family.config.vocab_size = 151936;
+  family.config.tied_embeddings = true;
+  return family;
 }
 
-ModelConfig qwen_3() {
-  ModelConfig config = qwen_2_5();
-  config.architecture = "qwen3";
-  config.vocab_size = 151936;
-  config.n_positions = 40960;
-  config.attention_bias = false;
-  config.qk_norm = true;
-  return config;
+Family qwen_3() {
+  Family family = qwen_2_5();
+  family.config.architecture = "qwen3";
+  family.config.vocab_size = 151936;
+  family.config.n_positions = 40960;
+  family.layer.attention.bias = false;
+  family.layer.attention.qk_norm = true;
+  return family;
 }
 
-ModelConfig qwen_3_small() {
-  ModelConfig config = qwen_3();
-  config.tied_embeddings = true;
-  return config;
+Family qwen_3_small() {
+  Family family = qwen_3();
+  family.config.tied_embeddings = true;
+  return family;
 }
 
-struct Extents {
+// What tells the models of a family apart.
+struct Size {
   std::int64_t hidden_size;
   std::int64_t intermediate_size;
   std::int64_t n_layers;
@@ -128,15 +137,16 @@ struct Extents {
   std::int64_t head_dim;
 };
 
-Shape shape(const char* name, ModelConfig config, const Extents& extents) {
-  config.hidden_size = extents.hidden_size;
-  config.intermediate_size = extents.intermediate_size;
-  config.n_layers = extents.n_layers;
-  config.n_heads = extents.n_heads;
-  config.n_kv_heads = extents.n_kv_heads;
-  config.head_dim = extents.head_dim;
-  config.rotary_dim = extents.head_dim;
-  return {name, std::move(config)};
+Shape shape(const char* name, Family family, const Size& size) {
+  family.config.hidden_size = size.hidden_size;
+  family.layer.ffn = DenseFfn{.intermediate_size = size.intermediate_size};
+  AttentionConfig& attention = family.layer.attention;
+  attention.n_heads = size.n_heads;
+  attention.n_kv_heads = size.n_kv_heads;
+  attention.head_dim = size.head_dim;
+  attention.rope.rotary_dim = size.head_dim;
+  family.config.set_layers(size.n_layers, family.layer);
+  return {name, std::move(family.config)};
 }
 
 const std::vector<Shape>& table() {
@@ -200,11 +210,10 @@ constexpr Alias kAliases[] = {
     {"mistral7b", "mistral-7b-v0.3"},
 };
 
-// Rows of `columns` elements as weights are stored.
-std::int64_t matrix_bytes(std::int64_t rows, std::int64_t columns,
-                          DType dtype) {
-  const bool whole = columns % block_shape(dtype).elements == 0;
-  return rows * row_bytes(whole ? dtype : DType::kF16, columns);
+// Of a matrix as weights are stored.
+std::int64_t matrix_bytes(const TensorShape& matrix, DType dtype) {
+  const bool whole = matrix.columns % block_shape(dtype).elements == 0;
+  return *matrix.rows * row_bytes(whole ? dtype : DType::kF16, matrix.columns);
 }
 
 }  // namespace
@@ -223,32 +232,24 @@ const Shape* find_shape(std::string_view name) {
 }
 
 std::int64_t weight_bytes(const ModelConfig& config, DType dtype) {
-  const std::int64_t hidden = config.hidden_size;
-  const std::int64_t q_size = config.n_heads * config.head_dim;
-  const std::int64_t kv_size = config.n_kv_heads * config.head_dim;
-  const std::int64_t intermediate = config.intermediate_size;
-  const std::int64_t inner_columns[] = {hidden, q_size, intermediate};
-  const std::int64_t inner_rows[] = {q_size + 2 * kv_size + 2 * intermediate,
-                                     hidden, hidden};
-  std::int64_t layer_bytes = 0;
-  std::int64_t layer_elements = 0;
-  for (size_t i = 0; i < std::size(inner_rows); ++i) {
-    layer_bytes += matrix_bytes(inner_rows[i], inner_columns[i], dtype);
-    layer_elements += inner_rows[i] * inner_columns[i];
-  }
-  const std::int64_t embeddings = config.tied_embeddings ? 1 : 2;
-  const std::int64_t matrix_elements = embeddings * config.vocab_size * hidden +
-                                       config.n_layers * layer_elements;
   const DType vector_dtype = is_quantised(dtype) ? DType::kF32 : dtype;
-  return embeddings * matrix_bytes(config.vocab_size, hidden, dtype) +
-         config.n_layers * layer_bytes +
-         row_bytes(vector_dtype, config.parameters() - matrix_elements);
+  std::int64_t bytes = 0;
+  for (const TensorShape& tensor : tensor_shapes(config)) {
+    bytes += tensor.is_matrix() ? matrix_bytes(tensor, dtype)
+                                : row_bytes(vector_dtype, tensor.columns);
+  }
+  return bytes;
+}
+
+std::int64_t lookup_elements(const ModelConfig& config) {
+  if (config.tied_embeddings) return 0;
+  return tensor_shape(config, TensorRole::kTokenEmbedding)->elements();
 }
 
 std::int64_t lookup_bytes(const ModelConfig& config, DType dtype) {
-  return config.tied_embeddings
-             ? 0
-             : matrix_bytes(config.vocab_size, config.hidden_size, dtype);
+  if (config.tied_embeddings) return 0;
+  return matrix_bytes(*tensor_shape(config, TensorRole::kTokenEmbedding),
+                      dtype);
 }
 
 }  // namespace pilotfish

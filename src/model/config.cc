@@ -6,6 +6,7 @@
 #include <cassert>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <variant>
 
 #include "pilotfish/error.h"
 
@@ -82,19 +83,18 @@ constexpr Architecture kArchitectures[] = {
 // Wide enough for any model to come, and small enough that the elements of a
 // whole model fit 63 bits.
 constexpr ExtentField kExtentFields[] = {
-    {&ModelConfig::vocab_size, "vocab_size", "vocab_size", 1 << 24},
-    {&ModelConfig::hidden_size, "hidden_size", "embedding_length", 1 << 20},
-    {&ModelConfig::intermediate_size, "intermediate_size",
-     "feed_forward_length", 1 << 22},
-    {&ModelConfig::n_layers, "num_hidden_layers", "block_count", 1 << 12},
-    {&ModelConfig::n_heads, "num_attention_heads", "attention.head_count",
+    {&Extents::vocab_size, "vocab_size", "vocab_size", 1 << 24},
+    {&Extents::hidden_size, "hidden_size", "embedding_length", 1 << 20},
+    {&Extents::intermediate_size, "intermediate_size", "feed_forward_length",
+     1 << 22},
+    {&Extents::n_layers, "num_hidden_layers", "block_count", 1 << 12},
+    {&Extents::n_heads, "num_attention_heads", "attention.head_count", 1 << 14},
+    {&Extents::n_kv_heads, "num_key_value_heads", "attention.head_count_kv",
      1 << 14},
-    {&ModelConfig::n_kv_heads, "num_key_value_heads", "attention.head_count_kv",
-     1 << 14},
-    {&ModelConfig::head_dim, "head_dim", "attention.key_length", 1 << 12},
-    {&ModelConfig::n_positions, "max_position_embeddings", "context_length",
+    {&Extents::head_dim, "head_dim", "attention.key_length", 1 << 12},
+    {&Extents::n_positions, "max_position_embeddings", "context_length",
      1 << 30},
-    {&ModelConfig::rotary_dim, "partial_rotary_factor", "rope.dimension_count",
+    {&Extents::rotary_dim, "partial_rotary_factor", "rope.dimension_count",
      1 << 12},
 };
 
@@ -103,7 +103,7 @@ constexpr ExtentField kExtentFields[] = {
 std::span<const Architecture> architectures() { return kArchitectures; }
 std::span<const ExtentField> extent_fields() { return kExtentFields; }
 
-const ExtentField& extent_field(std::int64_t ModelConfig::*member) {
+const ExtentField& extent_field(std::int64_t Extents::*member) {
   const auto field =
       std::find_if(std::begin(kExtentFields), std::end(kExtentFields),
                    [&](const ExtentField& f) { return f.member == member; });
@@ -111,44 +111,96 @@ const ExtentField& extent_field(std::int64_t ModelConfig::*member) {
   return *field;
 }
 
-void check_config(const ModelConfig& config, Checkpoint::Kind kind,
-                  std::string_view file) {
-  const auto key = [&](std::int64_t ModelConfig::*member) {
+const LayerConfig& common_layer(const ModelConfig& config) {
+  assert(!config.layers.empty());
+  assert(std::all_of(
+      config.layers.begin(), config.layers.end(), [&](LayerConfig layer) {
+        const LayerConfig& first = config.layers.front();
+        layer.attention.sliding_window = first.attention.sliding_window;
+        return layer == first;
+      }));
+  return config.layers.front();
+}
+
+Extents extents_of(const ModelConfig& config, const LayerConfig& layer) {
+  const AttentionConfig& attention = layer.attention;
+  return {.vocab_size = config.vocab_size,
+          .hidden_size = config.hidden_size,
+          .intermediate_size = std::get<DenseFfn>(layer.ffn).intermediate_size,
+          .n_layers = config.n_layers(),
+          .n_heads = attention.n_heads,
+          .n_kv_heads = attention.n_kv_heads,
+          .head_dim = attention.head_dim,
+          .n_positions = config.n_positions,
+          .rotary_dim = attention.rope.rotary_dim};
+}
+
+void set_extents(const Extents& extents, ModelConfig& config,
+                 LayerConfig& layer) {
+  config.vocab_size = extents.vocab_size;
+  config.hidden_size = extents.hidden_size;
+  config.n_positions = extents.n_positions;
+  layer.ffn = DenseFfn{.intermediate_size = extents.intermediate_size};
+  layer.attention.n_heads = extents.n_heads;
+  layer.attention.n_kv_heads = extents.n_kv_heads;
+  layer.attention.head_dim = extents.head_dim;
+  layer.attention.rope.rotary_dim = extents.rotary_dim;
+}
+
+namespace {
+
+void check_layer(const ModelConfig& config, const LayerConfig& layer,
+                 Checkpoint::Kind kind, std::string_view file) {
+  const Extents extents = extents_of(config, layer);
+  const auto key = [&](std::int64_t Extents::*member) {
     const ExtentField& field = extent_field(member);
     return kind == Checkpoint::Kind::kGguf ? field.gguf : field.hugging_face;
   };
-  const auto fail = [&](std::int64_t ModelConfig::*member,
+  const auto fail = [&](std::int64_t Extents::*member,
                         const std::string& expected) {
     throw Error(fmt::format("{}: {}: found {}, expected {}", file, key(member),
-                            config.*member, expected));
+                            extents.*member, expected));
   };
   for (const ExtentField& field : kExtentFields) {
-    const std::int64_t value = config.*field.member;
+    const std::int64_t value = extents.*field.member;
     if (value < 1 || value > field.max) {
       fail(field.member, fmt::format("1 to {}", field.max));
     }
   }
-  if (config.n_heads % config.n_kv_heads != 0) {
-    fail(&ModelConfig::n_kv_heads,
-         fmt::format("a divisor of {} ({})", key(&ModelConfig::n_heads),
-                     config.n_heads));
+  if (extents.n_heads % extents.n_kv_heads != 0) {
+    fail(&Extents::n_kv_heads,
+         fmt::format("a divisor of {} ({})", key(&Extents::n_heads),
+                     extents.n_heads));
   }
-  if (config.head_dim % 2 != 0) {
-    fail(&ModelConfig::head_dim, "an even number");
+  if (extents.head_dim % 2 != 0) fail(&Extents::head_dim, "an even number");
+  constexpr std::int64_t kMaxQuerySize = 1 << 22;
+  if (layer.attention.q_size() > kMaxQuerySize) {
+    fail(&Extents::head_dim,
+         fmt::format("at most {} with {} heads",
+                     kMaxQuerySize / extents.n_heads, extents.n_heads));
   }
-  if (config.n_heads * config.head_dim > 1 << 22) {
-    fail(&ModelConfig::head_dim,
-         fmt::format("at most {} with {} heads", (1 << 22) / config.n_heads,
-                     config.n_heads));
-  }
-  const bool dynamic = config.rope_scaling.kind == RopeScaling::Kind::kDynamic;
+  const bool dynamic =
+      layer.attention.rope.scaling.kind == RopeScaling::Kind::kDynamic;
   const std::int64_t least = dynamic ? 4 : 2;
-  if (config.rotary_dim % 2 != 0 || config.rotary_dim < least ||
-      config.rotary_dim > config.head_dim) {
-    fail(&ModelConfig::rotary_dim,
+  if (extents.rotary_dim % 2 != 0 || extents.rotary_dim < least ||
+      extents.rotary_dim > extents.head_dim) {
+    fail(&Extents::rotary_dim,
          fmt::format("an even number of turning elements, from {} to the {} of "
                      "a head",
-                     least, config.head_dim));
+                     least, extents.head_dim));
+  }
+}
+
+}  // namespace
+
+void check_config(const ModelConfig& config, Checkpoint::Kind kind,
+                  std::string_view file) {
+  if (config.layers.empty()) check_layer(config, {}, kind, file);
+  const LayerConfig* checked = nullptr;
+  for (const LayerConfig& layer : config.layers) {
+    if (checked != nullptr && layer == *checked) continue;
+    check_layer(config, layer, kind, file);
+    checked = &layer;
   }
 }
 
@@ -160,18 +212,12 @@ ModelConfig read_config(const Checkpoint& checkpoint) {
                           (checkpoint.path() / "config.json").string());
 }
 
-std::int64_t ModelConfig::parameters() const {
-  const std::int64_t q_size = n_heads * head_dim;
-  const std::int64_t kv_size = n_kv_heads * head_dim;
-  std::int64_t layer = 2 * hidden_size;           // norms
-  layer += 2 * hidden_size * (q_size + kv_size);  // q, o, k, v
-  layer += 3 * hidden_size * intermediate_size;   // MLP
-  if (attention_bias) layer += q_size + 2 * kv_size;
-  if (attention_output_bias) layer += hidden_size;
-  if (mlp_bias) layer += 2 * intermediate_size + hidden_size;
-  if (qk_norm) layer += 2 * head_dim;
-  const std::int64_t embeddings = tied_embeddings ? 1 : 2;
-  return embeddings * vocab_size * hidden_size + n_layers * layer + hidden_size;
+std::int64_t ModelConfig::sliding_window() const {
+  std::int64_t longest = 0;
+  for (const LayerConfig& layer : layers) {
+    longest = std::max(longest, layer.attention.sliding_window);
+  }
+  return longest;
 }
 
 }  // namespace pilotfish

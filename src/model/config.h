@@ -59,19 +59,41 @@ struct Architecture {
 
 std::span<const Architecture> architectures();
 
-// One extent of a model: where it goes, what either format calls it (in GGUF
-// after the architecture's name and a dot) and its range.
+// What all layers have in common but for their windows, which is all that
+// either format can say. Requires: they have.
+const LayerConfig& common_layer(const ModelConfig& config);
+
+// The extents of a model, one number each as the formats say them.
+struct Extents {
+  std::int64_t vocab_size = 0;
+  std::int64_t hidden_size = 0;
+  std::int64_t intermediate_size = 0;
+  std::int64_t n_layers = 0;
+  std::int64_t n_heads = 0;
+  std::int64_t n_kv_heads = 0;
+  std::int64_t head_dim = 0;
+  std::int64_t n_positions = 0;
+  std::int64_t rotary_dim = 0;
+};
+
+// Of a model with this layer.
+Extents extents_of(const ModelConfig& config, const LayerConfig& layer);
+// Sets them in a model of equal layers that have nothing else yet.
+void set_extents(const Extents& extents, ModelConfig& config,
+                 LayerConfig& layer);
+
+// One extent: where it goes, what either format calls it (in GGUF after the
+// architecture's name and a dot) and its range.
 struct ExtentField {
-  std::int64_t ModelConfig::*member;
+  std::int64_t Extents::*member;
   std::string_view hugging_face;
   std::string_view gguf;
   std::int64_t max;
 };
 
-// In the order vocab_size, hidden_size, intermediate_size, n_layers, n_heads,
-// n_kv_heads, head_dim, n_positions, rotary_dim.
+// In the order of the members.
 std::span<const ExtentField> extent_fields();
-const ExtentField& extent_field(std::int64_t ModelConfig::*member);
+const ExtentField& extent_field(std::int64_t Extents::*member);
 
 // The checks that need more than one field, and the ranges of those that were
 // derived. `file` is for messages, which use the words of `kind`.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <variant>
 
 #include "formats/in_quotes.h"
 #include "model/config.h"
@@ -128,42 +129,44 @@ std::int64_t vocabulary_size(const GgufMetadata& metadata, const Reader& reader,
   const auto* texts = metadata.strings("tokenizer.ggml.tokens");
   return reader.integer("vocab_size",
                         texts ? static_cast<std::int64_t>(texts->size()) : 0, 1,
-                        extent_field(&ModelConfig::vocab_size).max);
+                        extent_field(&Extents::vocab_size).max);
 }
 
-void read_extents(const Reader& reader, ModelConfig& config) {
-  const auto read = [&](std::int64_t ModelConfig::*member,
-                        std::int64_t absent) {
+Extents read_extents(const Reader& reader, std::int64_t vocab_size) {
+  Extents extents;
+  extents.vocab_size = vocab_size;
+  const auto read = [&](std::int64_t Extents::*member, std::int64_t absent) {
     const ExtentField& field = extent_field(member);
     if (absent == 0) reader.require(field.gguf);
-    config.*member = reader.integer(field.gguf, absent, 1, field.max);
+    extents.*member = reader.integer(field.gguf, absent, 1, field.max);
   };
-  read(&ModelConfig::hidden_size, 0);
-  read(&ModelConfig::intermediate_size, 0);
-  read(&ModelConfig::n_layers, 0);
-  read(&ModelConfig::n_heads, 0);
-  read(&ModelConfig::n_kv_heads, config.n_heads);
+  read(&Extents::hidden_size, 0);
+  read(&Extents::intermediate_size, 0);
+  read(&Extents::n_layers, 0);
+  read(&Extents::n_heads, 0);
+  read(&Extents::n_kv_heads, extents.n_heads);
   if (!reader.has("attention.key_length") &&
-      config.hidden_size % config.n_heads != 0) {
-    reader.fail("embedding_length", std::to_string(config.hidden_size),
+      extents.hidden_size % extents.n_heads != 0) {
+    reader.fail("embedding_length", std::to_string(extents.hidden_size),
                 fmt::format("a multiple of attention.head_count ({}), or "
                             "attention.key_length",
-                            config.n_heads));
+                            extents.n_heads));
   }
   // One at least, so that too many heads for the size are found later.
-  read(&ModelConfig::head_dim,
-       std::max<std::int64_t>(1, config.hidden_size / config.n_heads));
-  read(&ModelConfig::n_positions, 0);
-  read(&ModelConfig::rotary_dim, config.head_dim);
+  read(&Extents::head_dim,
+       std::max<std::int64_t>(1, extents.hidden_size / extents.n_heads));
+  read(&Extents::n_positions, 0);
+  read(&Extents::rotary_dim, extents.head_dim);
+  return extents;
 }
 
 // Refuses what would make the weights mean something else.
-void check_computation(const Reader& reader, const ModelConfig& config) {
+void check_computation(const Reader& reader, const Extents& extents) {
   const std::int64_t value_length =
-      reader.integer("attention.value_length", config.head_dim, 1, 1 << 12);
-  if (value_length != config.head_dim) {
+      reader.integer("attention.value_length", extents.head_dim, 1, 1 << 12);
+  if (value_length != extents.head_dim) {
     reader.fail("attention.value_length", std::to_string(value_length),
-                fmt::format("{}, the length of keys", config.head_dim));
+                fmt::format("{}, the length of keys", extents.head_dim));
   }
   const std::int64_t experts = reader.integer("expert_count", 0, 0, 1 << 20);
   if (experts > 0) {
@@ -236,23 +239,28 @@ ModelConfig config_from_gguf(const GgufMetadata& metadata,
   const Tensors tensors(views);
 
   ModelConfig config;
+  LayerConfig layer;
   config.architecture = architecture.name;
-  config.vocab_size = vocabulary_size(metadata, reader, tensors);
-  read_extents(reader, config);
-  check_computation(reader, config);
-  config.sliding_window =
+  const Extents extents =
+      read_extents(reader, vocabulary_size(metadata, reader, tensors));
+  set_extents(extents, config, layer);
+  check_computation(reader, extents);
+  AttentionConfig& attention = layer.attention;
+  attention.sliding_window =
       reader.integer("attention.sliding_window", 0, 0, 1 << 30);
   reader.require("attention.layer_norm_rms_epsilon");
   config.rms_epsilon =
       reader.number("attention.layer_norm_rms_epsilon", 0, 1e-30, 1);
-  config.rope_theta = reader.number("rope.freq_base", 10000, 2, 1e18);
-  config.rope_scaling = read_scaling(reader, config.n_positions);
-  config.rope_interleaved = architecture.gguf_interleaved;
+  layer.rms_epsilon = config.rms_epsilon;
+  attention.rope.theta = reader.number("rope.freq_base", 10000, 2, 1e18);
+  attention.rope.scaling = read_scaling(reader, extents.n_positions);
+  attention.rope.interleaved = architecture.gguf_interleaved;
   config.tied_embeddings = !tensors.has(TensorRole::kOutput);
-  config.attention_bias = tensors.has(TensorRole::kQueryBias);
-  config.attention_output_bias = tensors.has(TensorRole::kAttentionOutputBias);
-  config.mlp_bias = tensors.has(TensorRole::kFfnUpBias);
-  config.qk_norm = tensors.has(TensorRole::kQueryNorm);
+  attention.bias = tensors.has(TensorRole::kQueryBias);
+  attention.output_bias = tensors.has(TensorRole::kAttentionOutputBias);
+  std::get<DenseFfn>(layer.ffn).bias = tensors.has(TensorRole::kFfnUpBias);
+  attention.qk_norm = tensors.has(TensorRole::kQueryNorm);
+  config.set_layers(extents.n_layers, layer);
   read_special_tokens(metadata, config);
   check_config(config, Checkpoint::Kind::kGguf, metadata.file());
   return config;

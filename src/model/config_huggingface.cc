@@ -7,6 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <variant>
 
 #include "formats/in_quotes.h"
 #include "model/config.h"
@@ -140,69 +141,75 @@ void check_computation(const Reader& reader) {
   }
 }
 
-void read_extents(const Reader& reader, const Architecture& architecture,
-                  ModelConfig& config) {
-  const auto read = [&](std::int64_t ModelConfig::*member,
-                        std::int64_t absent) {
+// All but rotary_dim, which read_rope finds.
+Extents read_extents(const Reader& reader, const Architecture& architecture) {
+  Extents extents;
+  const auto read = [&](std::int64_t Extents::*member, std::int64_t absent) {
     const ExtentField& field = extent_field(member);
-    config.*member =
+    extents.*member =
         reader.integer(std::string(field.hugging_face), absent, 1, field.max);
   };
-  read(&ModelConfig::vocab_size, architecture.vocab_size);
-  read(&ModelConfig::hidden_size, 4096);
-  read(&ModelConfig::intermediate_size, architecture.intermediate_size);
-  read(&ModelConfig::n_layers, 32);
-  read(&ModelConfig::n_heads, 32);
+  read(&Extents::vocab_size, architecture.vocab_size);
+  read(&Extents::hidden_size, 4096);
+  read(&Extents::intermediate_size, architecture.intermediate_size);
+  read(&Extents::n_layers, 32);
+  read(&Extents::n_heads, 32);
   // Null asks for one key/value head a query head, whatever the default is.
-  read(&ModelConfig::n_kv_heads,
+  read(&Extents::n_kv_heads,
        architecture.n_kv_heads > 0 && !reader.has("num_key_value_heads")
            ? architecture.n_kv_heads
-           : config.n_heads);
+           : extents.n_heads);
   if (architecture.head_dim == 0 && !reader.find("head_dim") &&
-      config.hidden_size % config.n_heads != 0) {
-    reader.fail("hidden_size", std::to_string(config.hidden_size),
+      extents.hidden_size % extents.n_heads != 0) {
+    reader.fail("hidden_size", std::to_string(extents.hidden_size),
                 fmt::format("a multiple of num_attention_heads ({}), or "
                             "head_dim",
-                            config.n_heads));
+                            extents.n_heads));
   }
-  read(&ModelConfig::head_dim, architecture.head_dim > 0
-                                   ? architecture.head_dim
-                                   : config.hidden_size / config.n_heads);
-  read(&ModelConfig::n_positions, architecture.n_positions);
+  read(&Extents::head_dim, architecture.head_dim > 0
+                               ? architecture.head_dim
+                               : extents.hidden_size / extents.n_heads);
+  read(&Extents::n_positions, architecture.n_positions);
+  return extents;
 }
 
-void read_window(const Reader& reader, const Architecture& architecture,
-                 ModelConfig& config) {
+// The window of each layer.
+std::vector<std::int64_t> read_windows(const Reader& reader,
+                                       const Architecture& architecture,
+                                       std::int64_t n_layers) {
   constexpr std::int64_t kDefaultWindow = 4096;
   constexpr std::int64_t kDefaultFullLayers = 28;
+  std::vector<std::int64_t> windows(static_cast<size_t>(n_layers), 0);
   const bool by_key = architecture.window == Architecture::Window::kByKey;
   const bool used = architecture.window == Architecture::Window::kIfUsed &&
                     reader.boolean("use_sliding_window", false);
   const bool is_null =
       reader.has("sliding_window") && !reader.find("sliding_window");
-  if ((!by_key && !used) || is_null) return;
-  config.sliding_window =
+  if ((!by_key && !used) || is_null) return windows;
+  const std::int64_t window =
       reader.integer("sliding_window", kDefaultWindow, 1, 1 << 30);
-  if (used) {
-    config.sliding_window_from_layer =
-        reader.integer("max_window_layers", kDefaultFullLayers, 0, 1 << 30);
+  const std::int64_t full_layers =
+      used ? reader.integer("max_window_layers", kDefaultFullLayers, 0, 1 << 30)
+           : 0;
+  if (full_layers < n_layers) {
+    std::fill(windows.begin() + full_layers, windows.end(), window);
   }
+  return windows;
 }
 
 // Newer files list each layer's kind; it must be what the other keys say.
-void check_layer_types(const Reader& reader, const ModelConfig& config) {
+void check_layer_types(const Reader& reader,
+                       const std::vector<std::int64_t>& windows) {
   const json* types = reader.find("layer_types");
   if (!types) return;
-  if (!types->is_array() ||
-      types->size() != static_cast<size_t>(config.n_layers)) {
+  if (!types->is_array() || types->size() != windows.size()) {
     reader.fail("layer_types", Reader::text(*types),
-                fmt::format("a list of {} layers", config.n_layers));
+                fmt::format("a list of {} layers", windows.size()));
   }
-  for (std::int64_t i = 0; i < config.n_layers; ++i) {
-    const bool slides =
-        config.sliding_window > 0 && i >= config.sliding_window_from_layer;
-    const char* expected = slides ? "sliding_attention" : "full_attention";
-    const json& type = (*types)[static_cast<size_t>(i)];
+  for (size_t i = 0; i < windows.size(); ++i) {
+    const char* expected =
+        windows[i] > 0 ? "sliding_attention" : "full_attention";
+    const json& type = (*types)[i];
     if (type != expected) {
       reader.fail(fmt::format("layer_types[{}]", i), Reader::text(type),
                   fmt::format("{}, as sliding_window and max_window_layers say",
@@ -274,25 +281,25 @@ RopeScaling read_scaling(const Reader& reader, std::int64_t n_positions) {
 
 // Older files: rope_theta and rope_scaling side by side; newer ones:
 // rope_parameters with all of it.
-void read_rope(const Reader& reader, ModelConfig& config) {
-  constexpr double kDefaultTheta = 10000;
+RopeConfig read_rope(const Reader& reader, const Extents& extents) {
+  RopeConfig rope;
   const auto read = [&](const Reader& from) {
-    config.rope_theta = from.number("rope_theta", config.rope_theta, 2, 1e18);
+    rope.theta = from.number("rope_theta", rope.theta, 2, 1e18);
     const double fraction = from.number("partial_rotary_factor", 0, 0, 1);
     if (fraction > 0) {
-      config.rotary_dim = static_cast<std::int64_t>(
-          static_cast<double>(config.head_dim) * fraction);
+      rope.rotary_dim = static_cast<std::int64_t>(
+          static_cast<double>(extents.head_dim) * fraction);
     }
   };
-  config.rope_theta = kDefaultTheta;
-  config.rotary_dim = config.head_dim;
+  rope.rotary_dim = extents.head_dim;
   read(reader);
   for (const char* key : {"rope_scaling", "rope_parameters"}) {
     if (!reader.find(key)) continue;
     const Reader inner = reader.inner(key);
     read(inner);
-    config.rope_scaling = read_scaling(inner, config.n_positions);
+    rope.scaling = read_scaling(inner, extents.n_positions);
   }
+  return rope;
 }
 
 // A number, a list of them, or null. Ids that the vocabulary lacks are left
@@ -345,21 +352,28 @@ ModelConfig config_from_json(const json& json_config, const json& generation,
   check_computation(reader);
 
   ModelConfig config;
+  LayerConfig layer;
   config.architecture = architecture.name;
-  read_extents(reader, architecture, config);
-  read_window(reader, architecture, config);
-  check_layer_types(reader, config);
+  const Extents extents = read_extents(reader, architecture);
+  set_extents(extents, config, layer);
+  const auto windows = read_windows(reader, architecture, extents.n_layers);
+  check_layer_types(reader, windows);
   config.rms_epsilon = reader.number("rms_norm_eps", 1e-6, 1e-30, 1);
-  read_rope(reader, config);
+  layer.rms_epsilon = config.rms_epsilon;
+  layer.attention.rope = read_rope(reader, extents);
   config.tied_embeddings = reader.boolean("tie_word_embeddings", false);
   const bool biased = architecture.qkv_bias == Architecture::Bias::kByKey &&
                       reader.boolean("attention_bias", false);
-  config.attention_bias =
+  layer.attention.bias =
       biased || architecture.qkv_bias == Architecture::Bias::kAlways;
-  config.attention_output_bias = biased;
-  config.mlp_bias =
+  layer.attention.output_bias = biased;
+  std::get<DenseFfn>(layer.ffn).bias =
       architecture.mlp_bias_by_key && reader.boolean("mlp_bias", false);
-  config.qk_norm = architecture.qk_norm;
+  layer.attention.qk_norm = architecture.qk_norm;
+  config.set_layers(extents.n_layers, layer);
+  for (size_t i = 0; i < windows.size(); ++i) {
+    config.layers[i].attention.sliding_window = windows[i];
+  }
   read_special_tokens(reader, generation_reader, architecture, config);
   check_config(config, Checkpoint::Kind::kHuggingFace, file);
   return config;

@@ -5,6 +5,8 @@
 
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <variant>
+#include <vector>
 
 #include "formats/checkpoint.h"
 #include "pilotfish/error.h"
@@ -15,11 +17,29 @@ namespace {
 
 using nlohmann::json;
 using testing::AllOf;
+using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
 ModelConfig parse(const json& config, const json& generation = json::object()) {
   return config_from_json(config, generation, "folder/config.json");
+}
+
+// Of a layer; all have the same but for their windows.
+AttentionConfig attention(const ModelConfig& config) {
+  return common_layer(config).attention;
+}
+RopeConfig rope(const ModelConfig& config) { return attention(config).rope; }
+DenseFfn ffn(const ModelConfig& config) {
+  return std::get<DenseFfn>(common_layer(config).ffn);
+}
+
+std::vector<std::int64_t> windows(const ModelConfig& config) {
+  std::vector<std::int64_t> windows;
+  for (const LayerConfig& layer : config.layers) {
+    windows.push_back(layer.attention.sliding_window);
+  }
+  return windows;
 }
 
 template <typename Function>
@@ -60,46 +80,45 @@ TEST(ConfigFromJson, FillsInTheDefaultsOfTransformers) {
   EXPECT_EQ(llama.architecture, "llama");
   EXPECT_EQ(llama.vocab_size, 32000);
   EXPECT_EQ(llama.hidden_size, 4096);
-  EXPECT_EQ(llama.intermediate_size, 11008);
-  EXPECT_EQ(llama.n_layers, 32);
-  EXPECT_EQ(llama.n_heads, 32);
-  EXPECT_EQ(llama.n_kv_heads, 32);
-  EXPECT_EQ(llama.head_dim, 128);
-  EXPECT_EQ(llama.rotary_dim, 128);
+  EXPECT_EQ(ffn(llama).intermediate_size, 11008);
+  EXPECT_EQ(llama.n_layers(), 32);
+  EXPECT_EQ(attention(llama).n_heads, 32);
+  EXPECT_EQ(attention(llama).n_kv_heads, 32);
+  EXPECT_EQ(attention(llama).head_dim, 128);
+  EXPECT_EQ(rope(llama).rotary_dim, 128);
   EXPECT_EQ(llama.n_positions, 2048);
-  EXPECT_EQ(llama.sliding_window, 0);
+  EXPECT_EQ(llama.sliding_window(), 0);
   EXPECT_EQ(llama.rms_epsilon, 1e-6);
-  EXPECT_EQ(llama.rope_theta, 10000);
-  EXPECT_EQ(llama.rope_scaling.kind, RopeScaling::Kind::kNone);
-  EXPECT_FALSE(llama.tied_embeddings || llama.attention_bias ||
-               llama.attention_output_bias || llama.mlp_bias || llama.qk_norm ||
-               llama.rope_interleaved);
+  EXPECT_EQ(rope(llama).theta, 10000);
+  EXPECT_EQ(rope(llama).scaling.kind, RopeScaling::Kind::kNone);
+  EXPECT_FALSE(llama.tied_embeddings || attention(llama).bias ||
+               attention(llama).output_bias || ffn(llama).bias ||
+               attention(llama).qk_norm || rope(llama).interleaved);
   EXPECT_EQ(llama.bos, 1);
   EXPECT_THAT(llama.eos, ElementsAre(2));
   EXPECT_EQ(llama.parameters(), 6738415616);  // Llama 2 7B
 
   const ModelConfig mistral =
       parse({{"architectures", {"MistralForCausalLM"}}});
-  EXPECT_EQ(mistral.n_kv_heads, 8);
-  EXPECT_EQ(mistral.intermediate_size, 14336);
+  EXPECT_EQ(attention(mistral).n_kv_heads, 8);
+  EXPECT_EQ(ffn(mistral).intermediate_size, 14336);
   EXPECT_EQ(mistral.n_positions, 131072);
-  EXPECT_EQ(mistral.sliding_window, 4096);
-  EXPECT_EQ(mistral.sliding_window_from_layer, 0);
+  EXPECT_THAT(windows(mistral), Each(4096));
   EXPECT_EQ(mistral.parameters(), 7241732096);  // Mistral 7B v0.1
 
   const ModelConfig qwen2 = parse({{"architectures", {"Qwen2ForCausalLM"}}});
-  EXPECT_TRUE(qwen2.attention_bias);
-  EXPECT_FALSE(qwen2.attention_output_bias);
+  EXPECT_TRUE(attention(qwen2).bias);
+  EXPECT_FALSE(attention(qwen2).output_bias);
   EXPECT_EQ(qwen2.vocab_size, 151936);
   EXPECT_EQ(qwen2.n_positions, 32768);
-  EXPECT_EQ(qwen2.sliding_window, 0);
+  EXPECT_EQ(qwen2.sliding_window(), 0);
   EXPECT_EQ(qwen2.bos, -1);
   EXPECT_TRUE(qwen2.eos.empty());
 
   const ModelConfig qwen3 = parse({{"architectures", {"Qwen3ForCausalLM"}}});
-  EXPECT_TRUE(qwen3.qk_norm);
-  EXPECT_FALSE(qwen3.attention_bias);
-  EXPECT_EQ(qwen3.head_dim, 128);
+  EXPECT_TRUE(attention(qwen3).qk_norm);
+  EXPECT_FALSE(attention(qwen3).bias);
+  EXPECT_EQ(attention(qwen3).head_dim, 128);
 }
 
 TEST(ConfigFromJson, ReadsLlama32) {
@@ -125,12 +144,12 @@ TEST(ConfigFromJson, ReadsLlama32) {
              {"tie_word_embeddings", true},
              {"vocab_size", 128256}});
   EXPECT_EQ(config.parameters(), 1235814400);  // Llama 3.2 1B
-  EXPECT_EQ(config.rope_theta, 500000);
-  EXPECT_EQ(config.rope_scaling.kind, RopeScaling::Kind::kLlama3);
-  EXPECT_EQ(config.rope_scaling.factor, 32);
-  EXPECT_EQ(config.rope_scaling.low_frequency_factor, 1);
-  EXPECT_EQ(config.rope_scaling.high_frequency_factor, 4);
-  EXPECT_EQ(config.rope_scaling.original_positions, 8192);
+  EXPECT_EQ(rope(config).theta, 500000);
+  EXPECT_EQ(rope(config).scaling.kind, RopeScaling::Kind::kLlama3);
+  EXPECT_EQ(rope(config).scaling.factor, 32);
+  EXPECT_EQ(rope(config).scaling.low_frequency_factor, 1);
+  EXPECT_EQ(rope(config).scaling.high_frequency_factor, 4);
+  EXPECT_EQ(rope(config).scaling.original_positions, 8192);
   EXPECT_EQ(config.bos, 128000);
   EXPECT_THAT(config.eos, ElementsAre(128001, 128008, 128009));
 }
@@ -149,18 +168,18 @@ TEST(ConfigFromJson, ReadsQwen25) {
                                     {"tie_word_embeddings", true},
                                     {"vocab_size", 151936}});
   EXPECT_EQ(config.parameters(), 494032768);  // Qwen2.5 0.5B
-  EXPECT_EQ(config.sliding_window, 0);
+  EXPECT_EQ(config.sliding_window(), 0);
 }
 
 TEST(ConfigFromJson, TellsNullFromAbsent) {
-  EXPECT_EQ(parse({{"architectures", {"MistralForCausalLM"}},
-                   {"num_key_value_heads", nullptr}})
+  EXPECT_EQ(attention(parse({{"architectures", {"MistralForCausalLM"}},
+                             {"num_key_value_heads", nullptr}}))
                 .n_kv_heads,
             32);
   const json mistral = small("MistralForCausalLM");
-  EXPECT_EQ(parse(mistral).sliding_window, 4096);
-  EXPECT_EQ(parse(with(mistral, {{"sliding_window", nullptr}})).sliding_window,
-            0);
+  EXPECT_EQ(parse(mistral).sliding_window(), 4096);
+  EXPECT_EQ(
+      parse(with(mistral, {{"sliding_window", nullptr}})).sliding_window(), 0);
   EXPECT_EQ(parse(with(small(), {{"bos_token_id", nullptr}})).bos, -1);
   EXPECT_TRUE(parse(with(small(), {{"eos_token_id", nullptr}})).eos.empty());
 }
@@ -168,13 +187,15 @@ TEST(ConfigFromJson, TellsNullFromAbsent) {
 TEST(ConfigFromJson, ReadsWindowsOfLaterLayers) {
   const json qwen = with(small("Qwen3ForCausalLM"),
                          {{"sliding_window", 8}, {"max_window_layers", 2}});
-  EXPECT_EQ(parse(qwen).sliding_window, 0);
+  EXPECT_THAT(windows(parse(qwen)), Each(0));
   json used = with(qwen, {{"use_sliding_window", true}});
-  EXPECT_EQ(parse(used).sliding_window, 8);
-  EXPECT_EQ(parse(used).sliding_window_from_layer, 2);
+  EXPECT_THAT(windows(parse(used)), ElementsAre(0, 0, 8));
+  used["max_window_layers"] = 28;  // more than there are
+  EXPECT_THAT(windows(parse(used)), Each(0));
+  used["max_window_layers"] = 2;
   used["layer_types"] = {"full_attention", "full_attention",
                          "sliding_attention"};
-  EXPECT_EQ(parse(used).sliding_window, 8);
+  EXPECT_THAT(windows(parse(used)), ElementsAre(0, 0, 8));
   used["layer_types"][0] = "sliding_attention";
   EXPECT_THAT(error_of(used), HasSubstr("layer_types[0]: found "
                                         "\"sliding_attention\", expected "
@@ -186,13 +207,13 @@ TEST(ConfigFromJson, ReadsWindowsOfLaterLayers) {
 TEST(ConfigFromJson, ReadsBiases) {
   const json biased = {{"attention_bias", true}, {"mlp_bias", true}};
   const ModelConfig llama = parse(with(small(), biased));
-  EXPECT_TRUE(llama.attention_bias && llama.attention_output_bias &&
-              llama.mlp_bias);
+  EXPECT_TRUE(attention(llama).bias && attention(llama).output_bias &&
+              ffn(llama).bias);
   const ModelConfig mistral = parse(with(small("MistralForCausalLM"), biased));
-  EXPECT_FALSE(mistral.attention_bias || mistral.mlp_bias);
+  EXPECT_FALSE(attention(mistral).bias || ffn(mistral).bias);
   const ModelConfig qwen3 = parse(with(small("Qwen3ForCausalLM"), biased));
-  EXPECT_TRUE(qwen3.attention_bias && qwen3.attention_output_bias);
-  EXPECT_FALSE(qwen3.mlp_bias);
+  EXPECT_TRUE(attention(qwen3).bias && attention(qwen3).output_bias);
+  EXPECT_FALSE(ffn(qwen3).bias);
 }
 
 TEST(ConfigFromJson, ReadsEverySpellingOfRopeScaling) {
@@ -201,33 +222,34 @@ TEST(ConfigFromJson, ReadsEverySpellingOfRopeScaling) {
                           const std::string& key = "rope_scaling") {
     return parse(with(small(), {{key, value}, {"rms_norm_eps", 1e-5}}));
   };
-  EXPECT_EQ(scaling(nullptr).rope_scaling.kind, kNone);
-  EXPECT_EQ(scaling({{"rope_type", "default"}}).rope_scaling.kind, kNone);
+  EXPECT_EQ(rope(scaling(nullptr)).scaling.kind, kNone);
+  EXPECT_EQ(rope(scaling({{"rope_type", "default"}})).scaling.kind, kNone);
   for (const char* key : {"type", "rope_type"}) {
     const ModelConfig linear = scaling({{key, "linear"}, {"factor", 4}});
-    EXPECT_EQ(linear.rope_scaling.kind, kLinear);
-    EXPECT_EQ(linear.rope_scaling.factor, 4);
+    EXPECT_EQ(rope(linear).scaling.kind, kLinear);
+    EXPECT_EQ(rope(linear).scaling.factor, 4);
     const ModelConfig dynamic = scaling({{key, "dynamic"}, {"factor", 2.0}});
-    EXPECT_EQ(dynamic.rope_scaling.kind, kDynamic);
-    EXPECT_EQ(dynamic.rope_scaling.original_positions, 2048);
+    EXPECT_EQ(rope(dynamic).scaling.kind, kDynamic);
+    EXPECT_EQ(rope(dynamic).scaling.original_positions, 2048);
   }
-  const RopeScaling yarn = scaling({{"type", "yarn"},
-                                    {"factor", 4.0},
-                                    {"original_max_position_embeddings", 512}})
-                               .rope_scaling;
+  const RopeScaling yarn =
+      rope(scaling({{"type", "yarn"},
+                    {"factor", 4.0},
+                    {"original_max_position_embeddings", 512}}))
+          .scaling;
   EXPECT_EQ(yarn.kind, kYarn);
   EXPECT_EQ(yarn.original_positions, 512);
   EXPECT_EQ(yarn.beta_fast, 32);
   EXPECT_EQ(yarn.beta_slow, 1);
   EXPECT_EQ(yarn.attention_factor, 0);
   EXPECT_TRUE(yarn.truncate);
-  const RopeScaling deep = scaling({{"type", "yarn"},
-                                    {"factor", 40},
-                                    {"beta_fast", 16},
-                                    {"mscale", 1.0},
-                                    {"mscale_all_dim", 0.5},
-                                    {"truncate", false}})
-                               .rope_scaling;
+  const RopeScaling deep = rope(scaling({{"type", "yarn"},
+                                         {"factor", 40},
+                                         {"beta_fast", 16},
+                                         {"mscale", 1.0},
+                                         {"mscale_all_dim", 0.5},
+                                         {"truncate", false}}))
+                               .scaling;
   EXPECT_EQ(deep.beta_fast, 16);
   EXPECT_FALSE(deep.truncate);
   EXPECT_NEAR(deep.attention_factor,
@@ -237,9 +259,9 @@ TEST(ConfigFromJson, ReadsEverySpellingOfRopeScaling) {
                                      {"rope_theta", 5e5},
                                      {"partial_rotary_factor", 0.5}},
                                     "rope_parameters");
-  EXPECT_EQ(newer.rope_scaling.kind, kLinear);
-  EXPECT_EQ(newer.rope_theta, 5e5);
-  EXPECT_EQ(newer.rotary_dim, 8);
+  EXPECT_EQ(rope(newer).scaling.kind, kLinear);
+  EXPECT_EQ(rope(newer).theta, 5e5);
+  EXPECT_EQ(rope(newer).rotary_dim, 8);
 
   EXPECT_THAT(
       error_of(with(small(), {{"rope_scaling", {{"type", "longrope"}}}})),
@@ -376,19 +398,19 @@ TEST(ConfigFromGguf, ReadsLlama) {
   EXPECT_EQ(config.architecture, "llama");
   EXPECT_EQ(config.vocab_size, 100);
   EXPECT_EQ(config.hidden_size, 64);
-  EXPECT_EQ(config.intermediate_size, 96);
-  EXPECT_EQ(config.n_layers, 3);
-  EXPECT_EQ(config.n_heads, 4);
-  EXPECT_EQ(config.n_kv_heads, 4);
-  EXPECT_EQ(config.head_dim, 16);
-  EXPECT_EQ(config.rotary_dim, 16);
+  EXPECT_EQ(ffn(config).intermediate_size, 96);
+  EXPECT_EQ(config.n_layers(), 3);
+  EXPECT_EQ(attention(config).n_heads, 4);
+  EXPECT_EQ(attention(config).n_kv_heads, 4);
+  EXPECT_EQ(attention(config).head_dim, 16);
+  EXPECT_EQ(rope(config).rotary_dim, 16);
   EXPECT_EQ(config.n_positions, 256);
   EXPECT_EQ(config.rms_epsilon, 1e-5);
-  EXPECT_EQ(config.rope_theta, 10000);
-  EXPECT_TRUE(config.rope_interleaved);
+  EXPECT_EQ(rope(config).theta, 10000);
+  EXPECT_TRUE(rope(config).interleaved);
   EXPECT_TRUE(config.tied_embeddings);
-  EXPECT_FALSE(config.attention_bias || config.attention_output_bias ||
-               config.mlp_bias || config.qk_norm);
+  EXPECT_FALSE(attention(config).bias || attention(config).output_bias ||
+               ffn(config).bias || attention(config).qk_norm);
   EXPECT_EQ(config.bos, 1);
   EXPECT_THAT(config.eos, ElementsAre(2, 7));
 }
@@ -402,8 +424,8 @@ TEST(ConfigFromGguf, AsksTheTensorsWhatTheMetadataDoesNotSay) {
        tensor("blk.0.attn_q_norm.weight", {})});
   EXPECT_EQ(config.vocab_size, 128);
   EXPECT_FALSE(config.tied_embeddings);
-  EXPECT_TRUE(config.attention_bias && config.attention_output_bias &&
-              config.mlp_bias && config.qk_norm);
+  EXPECT_TRUE(attention(config).bias && attention(config).output_bias &&
+              ffn(config).bias && attention(config).qk_norm);
   const ModelConfig vocabulary = parse_gguf_config(
       small_gguf(),
       {{"tokenizer.ggml.tokens", std::vector<std::string>(40, "x")}}, {});
@@ -413,7 +435,7 @@ TEST(ConfigFromGguf, AsksTheTensorsWhatTheMetadataDoesNotSay) {
 TEST(ConfigFromGguf, ReadsRopeScaling) {
   using enum RopeScaling::Kind;
   const auto scaling = [](const std::map<std::string, GgufValue>& changes) {
-    return parse_gguf_config(small_gguf(), changes).rope_scaling;
+    return rope(parse_gguf_config(small_gguf(), changes)).scaling;
   };
   EXPECT_EQ(scaling({}).kind, kNone);
   EXPECT_EQ(scaling({{"llama.rope.scale_linear", 4.0}}).kind, kLinear);
@@ -475,8 +497,8 @@ TEST(ReadConfig, ReadsTheFilesAtHand) {
     return read_config(*Checkpoint::open(test::data_path(path)));
   };
   const ModelConfig stories = read("models/stories260K");
-  EXPECT_EQ(stories.n_layers, 5);
-  EXPECT_EQ(stories.head_dim, 8);
+  EXPECT_EQ(stories.n_layers(), 5);
+  EXPECT_EQ(attention(stories).head_dim, 8);
   EXPECT_TRUE(stories.tied_embeddings);
   EXPECT_EQ(stories.bos, 1);
   EXPECT_THAT(stories.eos, ElementsAre(2, 1));
@@ -485,7 +507,7 @@ TEST(ReadConfig, ReadsTheFilesAtHand) {
   EXPECT_FALSE(tiny.tied_embeddings);
   const ModelConfig gguf = read("gguf/llama-2-tiny-random.gguf");
   EXPECT_EQ(gguf.hidden_size, 8);
-  EXPECT_EQ(gguf.n_layers, 1);
+  EXPECT_EQ(gguf.n_layers(), 1);
   EXPECT_EQ(gguf.vocab_size, 32000);
 }
 

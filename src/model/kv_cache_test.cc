@@ -16,9 +16,10 @@ namespace {
 
 ModelConfig small_config() {
   ModelConfig config;
-  config.n_layers = 2;
-  config.n_kv_heads = 3;
-  config.head_dim = 4;
+  LayerConfig layer;
+  layer.attention.n_kv_heads = 3;
+  layer.attention.head_dim = 4;
+  config.set_layers(2, layer);
   config.n_positions = 100;
   return config;
 }
@@ -426,7 +427,7 @@ TEST(KvCache, SaysHowMuchMemoryIsNotToBeHad) {
     throw std::bad_alloc();
   };
   ModelConfig config = small_config();
-  config.n_layers = 1000;
+  config.set_layers(1000, config.layers.front());
   try {
     KvCacheAccess::make(config, {1 << 24, 1, DType::kF16}, exhausted);
     FAIL() << "nothing thrown";

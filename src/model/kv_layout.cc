@@ -44,9 +44,11 @@ void check_heads(const std::vector<KvLayerShape>& layers, DType dtype) {
 }  // namespace
 
 std::vector<KvLayerShape> kv_layer_shapes(const ModelConfig& config) {
-  return std::vector<KvLayerShape>(
-      static_cast<size_t>(config.n_layers),
-      KvLayerShape{config.n_kv_heads, config.head_dim});
+  std::vector<KvLayerShape> shapes;
+  for (const LayerConfig& layer : config.layers) {
+    shapes.push_back({layer.attention.n_kv_heads, layer.attention.head_dim});
+  }
+  return shapes;
 }
 
 std::int64_t KvLayout::block_bytes(const KvLayerShape& layer) const {

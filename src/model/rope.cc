@@ -21,14 +21,14 @@ std::vector<double> plain_frequencies(double theta, std::int64_t rotary_dim) {
 
 // The base for which the longest wave, stretched by `factor`, spans
 // `n_positions`.
-double dynamic_theta(const ModelConfig& config, std::int64_t n_positions) {
-  const RopeScaling& scaling = config.rope_scaling;
+double dynamic_theta(const RopeConfig& config, std::int64_t n_positions) {
+  const RopeScaling& scaling = config.scaling;
   const auto original = static_cast<double>(scaling.original_positions);
   const double length = std::max(static_cast<double>(n_positions), original);
   const auto dim = static_cast<double>(config.rotary_dim);
   const double stretch =
       scaling.factor * length / original - (scaling.factor - 1);
-  return config.rope_theta * std::pow(stretch, dim / (dim - 2));
+  return config.theta * std::pow(stretch, dim / (dim - 2));
 }
 
 // Long waves are stretched, short ones kept, with a linear ramp between.
@@ -46,14 +46,14 @@ void scale_llama3(const RopeScaling& scaling,
 
 // arXiv 2309.00071, section 3.2: as llama3 does, but with a ramp over the
 // indices of frequencies.
-void scale_yarn(const ModelConfig& config, std::vector<double>& frequencies) {
-  const RopeScaling& scaling = config.rope_scaling;
+void scale_yarn(const RopeConfig& config, std::vector<double>& frequencies) {
+  const RopeScaling& scaling = config.scaling;
   const auto dim = static_cast<double>(config.rotary_dim);
   // The index whose wave turns so many times within the context.
   const auto index_of = [&](double turns) {
     const auto original = static_cast<double>(scaling.original_positions);
     return dim * std::log(original / (turns * kTwoPi)) /
-           (2 * std::log(config.rope_theta));
+           (2 * std::log(config.theta));
   };
   double low = index_of(scaling.beta_fast);
   double high = index_of(scaling.beta_slow);
@@ -71,6 +71,18 @@ void scale_yarn(const ModelConfig& config, std::vector<double>& frequencies) {
   }
 }
 
+// Each different rotation of a model, in the order of its first layer.
+std::vector<RopeConfig> different_ropes(const ModelConfig& config) {
+  std::vector<RopeConfig> ropes;
+  for (const LayerConfig& layer : config.layers) {
+    const RopeConfig& rope = layer.attention.rope;
+    if (std::find(ropes.begin(), ropes.end(), rope) == ropes.end()) {
+      ropes.push_back(rope);
+    }
+  }
+  return ropes;
+}
+
 double yarn_magnitude(const RopeScaling& scaling) {
   return scaling.attention_factor > 0 ? scaling.attention_factor
                                       : 0.1 * std::log(scaling.factor) + 1;
@@ -78,15 +90,13 @@ double yarn_magnitude(const RopeScaling& scaling) {
 
 }  // namespace
 
-Rope::Rope(const ModelConfig& config, std::int64_t n_positions,
+Rope::Rope(const RopeConfig& config, std::int64_t n_positions,
            std::span<const float> divisors) {
   using enum RopeScaling::Kind;
-  const RopeScaling& scaling = config.rope_scaling;
-  const double theta =
-      scaling.kind == kDynamic
-          ? dynamic_theta(config,
-                          n_positions > 0 ? n_positions : config.n_positions)
-          : config.rope_theta;
+  const RopeScaling& scaling = config.scaling;
+  const double theta = scaling.kind == kDynamic
+                           ? dynamic_theta(config, n_positions)
+                           : config.theta;
   frequencies_ = plain_frequencies(theta, config.rotary_dim);
   if (scaling.kind == kLinear) {
     for (double& frequency : frequencies_) frequency /= scaling.factor;
@@ -105,6 +115,38 @@ void Rope::angles(std::int64_t position, float* cosines, float* sines) const {
     const double angle = static_cast<double>(position) * frequencies_[i];
     cosines[i] = static_cast<float>(std::cos(angle) * magnitude_);
     sines[i] = static_cast<float>(std::sin(angle) * magnitude_);
+  }
+}
+
+Ropes::Ropes(const ModelConfig& config, std::int64_t n_positions,
+             std::span<const float> divisors) {
+  const std::vector<RopeConfig> different = different_ropes(config);
+  std::vector<std::int64_t> begins;
+  for (const RopeConfig& rope : different) {
+    ropes_.emplace_back(rope, n_positions, divisors);
+    begins.push_back(width_);
+    width_ += rope.rotary_dim / 2;
+  }
+  for (const LayerConfig& layer : config.layers) {
+    const auto rope =
+        std::find(different.begin(), different.end(), layer.attention.rope);
+    first_.push_back(begins[static_cast<size_t>(rope - different.begin())]);
+  }
+}
+
+std::int64_t Ropes::width(const ModelConfig& config) {
+  std::int64_t width = 0;
+  for (const RopeConfig& rope : different_ropes(config)) {
+    width += rope.rotary_dim / 2;
+  }
+  return width;
+}
+
+void Ropes::angles(std::int64_t position, float* cosines, float* sines) const {
+  for (const Rope& rope : ropes_) {
+    rope.angles(position, cosines, sines);
+    cosines += rope.frequencies().size();
+    sines += rope.frequencies().size();
   }
 }
 

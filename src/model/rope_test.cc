@@ -10,15 +10,8 @@ namespace {
 
 using enum RopeScaling::Kind;
 
-ModelConfig config_of(std::int64_t dim, double theta, RopeScaling scaling,
-                      std::int64_t n_positions = 2048) {
-  ModelConfig config;
-  config.head_dim = dim;
-  config.rotary_dim = dim;
-  config.rope_theta = theta;
-  config.rope_scaling = scaling;
-  config.n_positions = n_positions;
-  return config;
+RopeConfig config_of(std::int64_t dim, double theta, RopeScaling scaling) {
+  return {.theta = theta, .rotary_dim = dim, .scaling = scaling};
 }
 
 void expect_near(const Rope& rope, const std::vector<double>& expected) {
@@ -45,7 +38,7 @@ TEST(Rope, DividesByTheFrequencyFactorsOfAFile) {
 TEST(Rope, RaisesTheBaseForAFixedLength) {
   const RopeScaling scaling = {
       .kind = kDynamic, .factor = 2, .original_positions = 2048};
-  const ModelConfig config = config_of(8, 10000, scaling);
+  const RopeConfig config = config_of(8, 10000, scaling);
   const double theta = 10000 * std::pow(7.0, 8.0 / 6.0);
   expect_near(Rope(config, 8192),
               {1, std::pow(theta, -0.25), std::pow(theta, -0.5),

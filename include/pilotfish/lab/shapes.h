@@ -29,9 +29,11 @@ const Shape* find_shape(std::string_view name);
 // `dtype` too, or as f32 where that is quantised.
 std::int64_t weight_bytes(const ModelConfig& config, DType dtype);
 
-// The bytes of the token embedding among those; 0 where it serves as output
-// projection too.
+// The bytes, and the elements, of the token embedding among those, which is
+// looked up and not read by every pass; 0 where it serves as output projection
+// too.
 std::int64_t lookup_bytes(const ModelConfig& config, DType dtype);
+std::int64_t lookup_elements(const ModelConfig& config);
 
 }  // namespace pilotfish
 

@@ -67,11 +67,11 @@ void Attention::run(const AttentionTask& task) {
   // The query heads of one key/value head go together, so that its cache is
   // read once; with few rows they are split to give every thread some.
   const auto parts = static_cast<std::int64_t>(parts_.size());
-  std::int64_t heads = task.n_heads / task.n_kv_heads;
-  while (heads % 2 == 0 && parts * task.n_heads / heads < team_.size()) {
+  std::int64_t heads = task.config.n_heads / task.config.n_kv_heads;
+  while (heads % 2 == 0 && parts * task.config.n_heads / heads < team_.size()) {
     heads /= 2;
   }
-  const std::int64_t items_per_part = task.n_heads / heads;
+  const std::int64_t items_per_part = task.config.n_heads / heads;
   const std::int64_t items = parts * items_per_part;
 
   // Parts differ in cost: threads take the next one as they finish. Later rows
@@ -94,11 +94,13 @@ void Attention::run(const AttentionTask& task) {
 void Attention::attend(const AttentionTask& task, const Segment& rows,
                        std::int64_t first_head, std::int64_t heads,
                        BlockTable& table) {
-  const std::int64_t kv_head = first_head / (task.n_heads / task.n_kv_heads);
+  const std::int64_t kv_head =
+      first_head / (task.config.n_heads / task.config.n_kv_heads);
   const std::int64_t first_position = rows.tree.position(rows.first_slot);
   const std::int64_t first_seen =
-      task.window > 0
-          ? std::max<std::int64_t>(0, first_position + 1 - task.window)
+      task.config.sliding_window > 0
+          ? std::max<std::int64_t>(
+                0, first_position + 1 - task.config.sliding_window)
           : 0;
   const std::int64_t last_seen = first_position + rows.rows - 1;
   for (std::int64_t b = first_seen / KvCache::kBlockSize;
@@ -108,9 +110,9 @@ void Attention::attend(const AttentionTask& task, const Segment& rows,
     table.values[i] = task.cache.values(rows.blocks[i], kv_head);
   }
   gather_path(task.cache, rows, kv_head, table);
-  const std::int64_t stride = task.n_heads * task.head_dim;
+  const std::int64_t stride = task.config.q_size();
   const std::int64_t offset =
-      rows.first_row * stride + first_head * task.head_dim;
+      rows.first_row * stride + first_head * task.config.head_dim;
   kernels_.attention({
       .q = task.q + offset,
       .q_stride = stride,
@@ -118,11 +120,11 @@ void Attention::attend(const AttentionTask& task, const Segment& rows,
       .out_stride = stride,
       .m = rows.rows,
       .group = heads,
-      .head_dim = task.head_dim,
+      .head_dim = task.config.head_dim,
       .first_position = first_position,
-      .window = task.window,
-      .scale =
-          static_cast<float>(1 / std::sqrt(static_cast<double>(task.head_dim))),
+      .window = task.config.sliding_window,
+      .scale = static_cast<float>(
+          1 / std::sqrt(static_cast<double>(task.config.head_dim))),
       .dtype = task.cache.dtype(),
       .block_size = KvCache::kBlockSize,
       .keys = table.keys.data(),

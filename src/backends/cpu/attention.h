@@ -18,13 +18,10 @@ namespace pilotfish {
 // The attention of one layer, over the rows of a tile.
 struct AttentionTask {
   std::span<const Segment> segments;
+  const AttentionConfig& config;
   CpuKvStorage::Layer cache;
-  std::int64_t n_heads;
-  std::int64_t n_kv_heads;
-  std::int64_t head_dim;
-  std::int64_t window;  // 0: every position is seen
-  const float* q;       // [rows, n_heads * head_dim]
-  float* out;           // as q
+  const float* q;  // [rows, n_heads * head_dim]
+  float* out;      // as q
 };
 
 // Shares the attention of a tile out among the threads of a team, and shows the

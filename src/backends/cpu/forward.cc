@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <new>
 #include <utility>
+#include <variant>
 
 #include "kernels/packed_matrix.h"
 #include "pilotfish/error.h"
@@ -42,17 +43,20 @@ std::int64_t widest_packed_row(const Weights& weights, const Kernels& kernels) {
 CpuForward::CpuForward(std::shared_ptr<const Checkpoint> checkpoint,
                        const ModelConfig& config, const LoadOptions& options)
     : kernels_(chosen_kernels(options.instruction_set)),
-      team_(options.threads ? options.threads : make_threads()),
+      team_(options.threads),
       config_(config),
       weights_(std::move(checkpoint), config_,
                {.dtype = options.dtype,
                 .packs_bf16 = kernels_.packed.has_bf16,
                 .progress = options.progress},
                *team_),
-      rope_(config_, options.n_positions, weights_.rope_divisors()),
-      q_size_(config_.n_heads * config_.head_dim),
-      kv_size_(config_.n_kv_heads * config_.head_dim),
+      ropes_(
+          config_,
+          options.n_positions > 0 ? options.n_positions : config_.n_positions,
+          weights_.rope_divisors()),
       packed_row_bytes_(widest_packed_row(weights_, kernels_)),
+      kv_shapes_(kv_layer_shapes(config_)),
+      scratch_(config_),
       attention_(kernels_, *team_) {}
 
 std::unique_ptr<ForwardPass> CpuForward::load(
@@ -105,27 +109,36 @@ ForwardOutput CpuForward::run(const Batch& batch, KvCache& cache,
 }
 
 void CpuForward::run_layers(std::int64_t layers, const CpuKvStorage& storage) {
+  const bool last_is_wanted = wanted_hidden_.wants(layers);
   take_hidden(0);
   for (std::int64_t i = 0; i < layers; ++i) {
-    const LayerWeights& weights = weights_.layers()[static_cast<size_t>(i)];
-    const CpuKvStorage::Layer cache = storage.layer(i);
-    const bool is_last = i + 1 == layers;
-    project_qkv(weights);
-    rotate_and_cache(weights, cache);
+    const Layer layer = layer_at(i, storage);
+    project_qkv(layer);
+    rotate_and_cache(layer);
     // From here on the last layer serves nothing but what is returned.
-    if (is_last) keep_last_rows(/*with_hidden=*/wanted_hidden_.wants(layers));
-    attend(i, cache);
-    add_linear(weights.attention_output, scratch_.attended.data());
-    feed_forward(weights);
+    if (i + 1 == layers) {
+      keep_last_rows(last_is_wanted, layer.config.attention.q_size());
+    }
+    attend(layer);
+    add_linear(layer.weights.attention_output, scratch_.attended.data());
+    std::visit([&](const auto& ffn) { feed_forward(layer, ffn); },
+               layer.config.ffn);
     take_hidden(i + 1);
   }
-  if (wanted_hidden_.wants(layers)) keep_last_rows(/*with_hidden=*/false);
+  if (last_is_wanted) keep_last_rows(/*with_hidden=*/false, /*q_size=*/0);
+}
+
+CpuForward::Layer CpuForward::layer_at(std::int64_t index,
+                                       const CpuKvStorage& storage) const {
+  const auto i = static_cast<size_t>(index);
+  return {config_.layers[i], weights_.layers()[i], storage.layer(index),
+          ropes_.first(index)};
 }
 
 void CpuForward::check(const Batch& batch, const KvCacheAccess& cache,
                        std::int64_t layers) {
   if (dynamic_cast<const CpuKvStorage*>(&cache.storage()) == nullptr ||
-      cache.layout().layers != kv_layer_shapes(config_)) {
+      cache.layout().layers != kv_shapes_) {
     throw UsageError("forward: the KV cache was made for another model");
   }
   if (!batch.hidden_layers().empty() && batch.hidden_layers().back() > layers) {
@@ -158,7 +171,7 @@ void CpuForward::reserve(const Batch& batch, const KvCache& cache,
   const std::int64_t hidden_rows =
       std::ssize(batch.hidden_layers()) * batch.hidden_rows();
   try {
-    scratch_.reserve(config_, rows, packed_row_bytes_);
+    scratch_.reserve(rows, packed_row_bytes_);
     logits_.reserve(
         static_cast<size_t>(batch.logits_rows() * config_.vocab_size));
     hidden_.reserve(static_cast<size_t>(hidden_rows * config_.hidden_size));
@@ -240,65 +253,73 @@ void CpuForward::embed(std::span<const Token> tokens) {
 }
 
 void CpuForward::find_angles() {
-  const std::int64_t half = config_.rotary_dim / 2;
+  const std::int64_t width = ropes_.width();
   for_each_row([&](std::int64_t row) {
-    rope_.angles(places_[static_cast<size_t>(row)].position,
-                 scratch_.cosines.data() + row * half,
-                 scratch_.sines.data() + row * half);
+    ropes_.angles(places_[static_cast<size_t>(row)].position,
+                  scratch_.cosines.data() + row * width,
+                  scratch_.sines.data() + row * width);
   });
 }
 
-// linear_many over the rows of scratch_.x, normalised.
+// linear_many over the rows of x, normalised.
 void CpuForward::project(std::span<const LinearTask> tasks, const float* norm,
+                         double epsilon,
                          FunctionRef<void(std::int64_t, std::int64_t)> after) {
   const std::int64_t size = config_.hidden_size;
   const auto normalise = [&](std::int64_t row) {
     kernels_.rms_norm(scratch_.x.data() + row * size, norm,
-                      static_cast<float>(config_.rms_epsilon),
+                      static_cast<float>(epsilon),
                       scratch_.normed.data() + row * size, size);
   };
   linear_many(kernels_, *team_, tasks, scratch_.normed.data(), size, rows_,
               scratch_.packed, {.before = normalise, .after = after});
 }
 
-void CpuForward::project_qkv(const LayerWeights& weights) {
+void CpuForward::project_qkv(const Layer& layer) {
+  const LayerWeights& weights = layer.weights;
+  const std::int64_t q_size = layer.config.attention.q_size();
+  const std::int64_t kv_size = layer.config.attention.kv_size();
   const LinearTask tasks[] = {
-      {weights.query.weights, scratch_.q.data(), q_size_, weights.query.bias},
-      {weights.key.weights, scratch_.k.data(), kv_size_, weights.key.bias},
-      {weights.value.weights, scratch_.v.data(), kv_size_, weights.value.bias},
+      {weights.query.weights, scratch_.q.data(), q_size, weights.query.bias},
+      {weights.key.weights, scratch_.k.data(), kv_size, weights.key.bias},
+      {weights.value.weights, scratch_.v.data(), kv_size, weights.value.bias},
   };
-  project(tasks, weights.attention_norm);
+  project(tasks, weights.attention_norm, layer.config.rms_epsilon);
 }
 
 // Normalises a query or key head where the model does, and turns it.
-void CpuForward::prepare_head(float* head, const float* norm,
-                              std::int64_t row) {
+void CpuForward::prepare_head(const Layer& layer, float* head,
+                              const float* norm, std::int64_t row) {
+  const AttentionConfig& attention = layer.config.attention;
   if (norm != nullptr) {
-    kernels_.rms_norm(head, norm, static_cast<float>(config_.rms_epsilon), head,
-                      config_.head_dim);
+    kernels_.rms_norm(head, norm, static_cast<float>(layer.config.rms_epsilon),
+                      head, attention.head_dim);
   }
-  const std::int64_t at = row * (config_.rotary_dim / 2);
+  const std::int64_t at = row * ropes_.width() + layer.first_angle;
   kernels_.rope(head, scratch_.cosines.data() + at, scratch_.sines.data() + at,
-                config_.rotary_dim, config_.rope_interleaved);
+                attention.rope.rotary_dim, attention.rope.interleaved);
 }
 
-void CpuForward::rotate_and_cache(const LayerWeights& weights,
-                                  const CpuKvStorage::Layer& cache) {
-  const std::int64_t head_dim = config_.head_dim;
+void CpuForward::rotate_and_cache(const Layer& layer) {
+  const AttentionConfig& attention = layer.config.attention;
+  const CpuKvStorage::Layer& cache = layer.cache;
+  const std::int64_t head_dim = attention.head_dim;
   for_each_row([&](std::int64_t row) {
-    for (std::int64_t head = 0; head < config_.n_heads; ++head) {
-      prepare_head(scratch_.q.data() + row * q_size_ + head * head_dim,
-                   weights.query_norm, row);
+    float* const queries = scratch_.q.data() + row * attention.q_size();
+    for (std::int64_t head = 0; head < attention.n_heads; ++head) {
+      prepare_head(layer, queries + head * head_dim, layer.weights.query_norm,
+                   row);
     }
+    float* const keys = scratch_.k.data() + row * attention.kv_size();
+    const float* const values = scratch_.v.data() + row * attention.kv_size();
     const KvSlot slot = places_[static_cast<size_t>(row)].slot;
     const std::int64_t offset = slot.row * cache.row_bytes();
-    for (std::int64_t head = 0; head < config_.n_kv_heads; ++head) {
-      float* key = scratch_.k.data() + row * kv_size_ + head * head_dim;
-      const float* value = scratch_.v.data() + row * kv_size_ + head * head_dim;
-      prepare_head(key, weights.key_norm, row);
+    for (std::int64_t head = 0; head < attention.n_kv_heads; ++head) {
+      float* const key = keys + head * head_dim;
+      prepare_head(layer, key, layer.weights.key_norm, row);
       kernels_.store(cache.dtype(), key, cache.keys(slot.block, head) + offset,
                      head_dim);
-      kernels_.store(cache.dtype(), value,
+      kernels_.store(cache.dtype(), values + head * head_dim,
                      cache.values(slot.block, head) + offset, head_dim);
     }
   });
@@ -307,7 +328,7 @@ void CpuForward::rotate_and_cache(const LayerWeights& weights,
 // Moves the last rows of each segment to the front of the tile and forgets the
 // others, whose keys and values are all that is still wanted of them: keeps
 // rows that return logits and, where asked, those that return hidden rows.
-void CpuForward::keep_last_rows(bool with_hidden) {
+void CpuForward::keep_last_rows(bool with_hidden, std::int64_t q_size) {
   std::int64_t kept = 0;
   const auto move_row = [&](AlignedBuffer<float>& buffer, std::int64_t from,
                             std::int64_t columns) {
@@ -321,7 +342,7 @@ void CpuForward::keep_last_rows(bool with_hidden) {
     for (std::int64_t i = 0; i < segment.rows; ++i, ++kept) {
       if (first_row + i == kept) continue;
       move_row(scratch_.x, first_row + i, config_.hidden_size);
-      move_row(scratch_.q, first_row + i, q_size_);
+      move_row(scratch_.q, first_row + i, q_size);
     }
   }
   rows_ = kept;
@@ -347,15 +368,10 @@ void CpuForward::take_hidden(std::int64_t layer) {
   }
 }
 
-void CpuForward::attend(std::int64_t layer, const CpuKvStorage::Layer& cache) {
-  const bool slides =
-      config_.sliding_window > 0 && layer >= config_.sliding_window_from_layer;
+void CpuForward::attend(const Layer& layer) {
   attention_.run({.segments = segments_,
-                  .cache = cache,
-                  .n_heads = config_.n_heads,
-                  .n_kv_heads = config_.n_kv_heads,
-                  .head_dim = config_.head_dim,
-                  .window = slides ? config_.sliding_window : 0,
+                  .config = layer.config.attention,
+                  .cache = layer.cache,
                   .q = scratch_.q.data(),
                   .out = scratch_.attended.data()});
 }
@@ -376,8 +392,9 @@ void CpuForward::add_linear(const LinearWeights& linear, const float* in) {
               scratch_.packed, {.before = {}, .after = add});
 }
 
-void CpuForward::feed_forward(const LayerWeights& weights) {
-  const std::int64_t size = config_.intermediate_size;
+void CpuForward::feed_forward(const Layer& layer, const DenseFfn& ffn) {
+  const LayerWeights& weights = layer.weights;
+  const std::int64_t size = ffn.intermediate_size;
   const LinearTask tasks[] = {
       {weights.gate.weights, scratch_.gate.data(), size, weights.gate.bias},
       {weights.up.weights, scratch_.up.data(), size, weights.up.bias},
@@ -389,7 +406,7 @@ void CpuForward::feed_forward(const LayerWeights& weights) {
                              gate, end - begin);
     }
   };
-  project(tasks, weights.ffn_norm, activate);
+  project(tasks, weights.ffn_norm, layer.config.rms_epsilon, activate);
   add_linear(weights.down, scratch_.gate.data());
 }
 
@@ -398,7 +415,7 @@ void CpuForward::project_logits(float* logits) {
   const LinearTask task{.weights = weights_.output(),
                         .out = logits,
                         .out_stride = config_.vocab_size};
-  project({&task, 1}, weights_.output_norm());
+  project({&task, 1}, weights_.output_norm(), config_.rms_epsilon);
 }
 
 }  // namespace pilotfish

@@ -80,16 +80,26 @@ class CpuForward final : public ForwardPass {
   void take_hidden(std::int64_t layer);
   void project_logits(float* logits);
 
-  // The steps of a layer, over the rows of the tile.
-  void project_qkv(const LayerWeights& weights);
-  void rotate_and_cache(const LayerWeights& weights,
-                        const CpuKvStorage::Layer& cache);
-  void keep_last_rows(bool with_hidden);
-  void attend(std::int64_t layer, const CpuKvStorage::Layer& cache);
-  void feed_forward(const LayerWeights& weights);
+  // One layer at work.
+  struct Layer {
+    const LayerConfig& config;
+    const LayerWeights& weights;
+    CpuKvStorage::Layer cache;
+    std::int64_t first_angle;  // of its rotation, in a row of angles
+  };
+  Layer layer_at(std::int64_t index, const CpuKvStorage& storage) const;
 
-  void prepare_head(float* head, const float* norm, std::int64_t row);
+  // The steps of a layer, over the rows of the tile.
+  void project_qkv(const Layer& layer);
+  void rotate_and_cache(const Layer& layer);
+  void keep_last_rows(bool with_hidden, std::int64_t q_size);
+  void attend(const Layer& layer);
+  void feed_forward(const Layer& layer, const DenseFfn& ffn);
+
+  void prepare_head(const Layer& layer, float* head, const float* norm,
+                    std::int64_t row);
   void project(std::span<const LinearTask> tasks, const float* norm,
+               double epsilon,
                FunctionRef<void(std::int64_t, std::int64_t)> after = {});
   void add_linear(const LinearWeights& linear, const float* in);
 
@@ -101,10 +111,9 @@ class CpuForward final : public ForwardPass {
   const std::shared_ptr<ThreadTeam> team_;
   const ModelConfig config_;
   const Weights weights_;
-  const Rope rope_;
-  const std::int64_t q_size_;   // n_heads * head_dim
-  const std::int64_t kv_size_;  // n_kv_heads * head_dim
+  const Ropes ropes_;
   const std::int64_t packed_row_bytes_;
+  const std::vector<KvLayerShape> kv_shapes_;  // of the caches that suit
 
   std::vector<Segment> batch_segments_;  // one an entry; rows of the batch
 

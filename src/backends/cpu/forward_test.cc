@@ -1,5 +1,7 @@
 // The forward pass against a float64 one, one feature of the family at a time.
 
+#include "backends/cpu/forward.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -8,8 +10,11 @@
 #include <ostream>
 #include <random>
 
+#include "formats/safetensors_writer.h"
 #include "kernels/kernels.h"
 #include "kernels/packed_matrix.h"
+#include "model/kv_cache_access.h"
+#include "model/tensor_shapes.h"
 #include "pilotfish/error.h"
 #include "pilotfish/model.h"
 #include "random_model.h"
@@ -241,6 +246,85 @@ INSTANTIATE_TEST_SUITE_P(Features, ForwardCase,
                          testing::ValuesIn(feature_cases()), case_name);
 INSTANTIATE_TEST_SUITE_P(DTypes, ForwardCase, testing::ValuesIn(dtype_cases()),
                          case_name);
+
+// Layers of which none is like another, which no file can say yet.
+ModelConfig uneven_config() {
+  ModelConfig config;
+  config.architecture = "llama";
+  config.vocab_size = 50;
+  config.hidden_size = 32;
+  config.n_positions = 64;
+  LayerConfig layer;
+  layer.attention.n_heads = 4;
+  layer.attention.n_kv_heads = 2;
+  layer.attention.head_dim = 12;
+  layer.attention.rope.rotary_dim = 12;
+  layer.ffn = DenseFfn{.intermediate_size = 40};
+  config.set_layers(4, layer);
+  AttentionConfig& second = config.layers[1].attention;
+  second.n_heads = 6;
+  second.n_kv_heads = 1;
+  second.head_dim = 8;
+  second.sliding_window = 5;
+  second.qk_norm = true;
+  second.rope.theta = 500;
+  second.rope.rotary_dim = 4;
+  second.rope.interleaved = true;
+  config.layers[1].ffn = DenseFfn{.intermediate_size = 24, .bias = true};
+  config.layers[1].rms_epsilon = 0.1;
+  AttentionConfig& third = config.layers[2].attention;
+  third.bias = third.output_bias = true;
+  third.sliding_window = 9;
+  return config;
+}
+
+// Random weights for any configuration.
+void write_weights(const ModelConfig& config,
+                   const std::filesystem::path& folder) {
+  std::vector<test::random_model_internal::RandomTensor> tensors;
+  std::vector<TensorSpec> specs;
+  for (const TensorShape& shape : tensor_shapes(config)) {
+    specs.push_back(
+        {tensor_name(Checkpoint::Kind::kHuggingFace, shape.role, shape.layer),
+         DType::kF32, shape.extents()});
+    const double unit = 1 / std::sqrt(static_cast<double>(shape.columns));
+    tensors.push_back({specs.back(), shape.is_matrix() ? 0.0 : 1.0,
+                       shape.is_matrix() ? unit : 0.1});
+  }
+  test::write_random_model(folder, {});  // for its config.json
+  TensorFileWriter writer =
+      write_safetensors(folder / "model.safetensors", specs);
+  test::random_model_internal::write_tensors(writer, tensors, {});
+  writer.finish();
+}
+
+TEST(UnevenLayers, AgreeWithFloat64) {
+  const TemporaryFolder folder;
+  const ModelConfig config = uneven_config();
+  write_weights(config, folder.path());
+  const auto checkpoint = Checkpoint::open(folder.path());
+  const auto tokens = random_tokens(40, config.vocab_size, 3);
+  const auto expected =
+      ReferenceModel(checkpoint, {.config = config}).run(tokens);
+  CpuForward forward(checkpoint, config, {.threads = make_threads(2)});
+  KvCache cache = KvCacheAccess::make(
+      config, {.dtype = DType::kF32},
+      [&](const KvLayout& layout) { return forward.make_storage(layout); });
+  Batch batch;
+  batch.want_hidden(std::vector<std::int64_t>{0, 1, 2, 3, 4});
+  batch.add(cache.create(), tokens, 40, 40);
+  const auto [logits, hidden] = forward.run(batch, cache, config.n_layers());
+  EXPECT_LT(relative_error(expected.logits,
+                           [&](std::int64_t i) { return logits.row(i); }),
+            2e-5);
+  for (std::int64_t layer = 0; layer <= config.n_layers(); ++layer) {
+    EXPECT_LT(
+        relative_error(expected.hidden[static_cast<size_t>(layer)],
+                       [&](std::int64_t i) { return hidden.row(layer, i); }),
+        2e-5)
+        << "layer " << layer;
+  }
+}
 
 class Forwarding : public testing::Test {
  protected:

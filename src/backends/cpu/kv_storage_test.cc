@@ -118,9 +118,10 @@ INSTANTIATE_TEST_SUITE_P(EveryType, CpuStorage,
 
 TEST(CpuStorageMemory, SaysHowMuchMemoryIsNotToBeHad) {
   ModelConfig config;
-  config.n_layers = 1000;
-  config.n_kv_heads = 64;
-  config.head_dim = 1024;
+  LayerConfig layer;
+  layer.attention.n_kv_heads = 64;
+  layer.attention.head_dim = 1024;
+  config.set_layers(1000, layer);
   try {
     KvCacheAccess::make(config, {1 << 24, 1, DType::kF16},
                         [](const KvLayout& layout) {

@@ -70,7 +70,7 @@ class RowInvariance : public testing::TestWithParam<Case> {
   }
   static std::vector<std::int64_t> every_layer(const Model& model) {
     std::vector<std::int64_t> layers(
-        static_cast<size_t>(model.config().n_layers + 1));
+        static_cast<size_t>(model.config().n_layers() + 1));
     std::iota(layers.begin(), layers.end(), 0);
     return layers;
   }

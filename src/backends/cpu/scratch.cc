@@ -1,47 +1,42 @@
 #include "backends/cpu/scratch.h"
 
 #include <algorithm>
+#include <variant>
+
+#include "model/rope.h"
 
 namespace pilotfish {
 namespace {
 
-struct Widths {
-  explicit Widths(const ModelConfig& config)
-      : hidden(config.hidden_size),
-        q(config.n_heads * config.head_dim),
-        kv(config.n_kv_heads * config.head_dim),
-        ffn(config.intermediate_size),
-        angles(config.rotary_dim / 2) {}
-
-  std::int64_t hidden;
-  std::int64_t q;
-  std::int64_t kv;
-  std::int64_t ffn;
-  std::int64_t angles;
-};
-
 constexpr struct {
   AlignedBuffer<float> Scratch::*buffer;
-  std::int64_t Widths::*width;
+  std::int64_t ScratchWidths::*width;
 } kBuffers[] = {
-    {&Scratch::x, &Widths::hidden},
-    {&Scratch::normed, &Widths::hidden},
-    {&Scratch::q, &Widths::q},
-    {&Scratch::k, &Widths::kv},
-    {&Scratch::v, &Widths::kv},
-    {&Scratch::attended, &Widths::q},
-    {&Scratch::gate, &Widths::ffn},
-    {&Scratch::up, &Widths::ffn},
-    {&Scratch::projected, &Widths::hidden},
-    {&Scratch::cosines, &Widths::angles},
-    {&Scratch::sines, &Widths::angles},
+    {&Scratch::x, &ScratchWidths::hidden},
+    {&Scratch::normed, &ScratchWidths::hidden},
+    {&Scratch::q, &ScratchWidths::q},
+    {&Scratch::k, &ScratchWidths::kv},
+    {&Scratch::v, &ScratchWidths::kv},
+    {&Scratch::attended, &ScratchWidths::q},
+    {&Scratch::gate, &ScratchWidths::ffn},
+    {&Scratch::up, &ScratchWidths::ffn},
+    {&Scratch::projected, &ScratchWidths::hidden},
+    {&Scratch::cosines, &ScratchWidths::angles},
+    {&Scratch::sines, &ScratchWidths::angles},
 };
 
 }  // namespace
 
-void Scratch::reserve(const ModelConfig& config, std::int64_t rows,
-                      std::int64_t packed_bytes) {
-  const Widths widths(config);
+ScratchWidths::ScratchWidths(const ModelConfig& config)
+    : hidden(config.hidden_size), angles(Ropes::width(config)) {
+  for (const LayerConfig& layer : config.layers) {
+    q = std::max(q, layer.attention.q_size());
+    kv = std::max(kv, layer.attention.kv_size());
+    ffn = std::max(ffn, std::get<DenseFfn>(layer.ffn).intermediate_size);
+  }
+}
+
+void Scratch::reserve(std::int64_t rows, std::int64_t packed_bytes) {
   for (const auto& [buffer, width] : kBuffers) {
     (this->*buffer).reserve(static_cast<size_t>(rows * widths.*width));
   }
@@ -50,7 +45,7 @@ void Scratch::reserve(const ModelConfig& config, std::int64_t rows,
 }
 
 std::int64_t Scratch::bytes(const ModelConfig& config, std::int64_t rows) {
-  const Widths widths(config);
+  const ScratchWidths widths(config);
   // Packed inputs: of q, k and v, of the output projection, or of down.
   std::int64_t floats = std::max({3 * widths.hidden, widths.q, widths.ffn});
   for (const auto& [buffer, width] : kBuffers) floats += widths.*width;

@@ -9,28 +9,41 @@
 
 namespace pilotfish {
 
-// What a pass computes in: rows of a tile, each as wide as the comment says in
-// the widest layer. It grows to the largest pass and is used again.
-struct Scratch {
-  AlignedBuffer<float> x;           // hidden_size: the residual stream
-  AlignedBuffer<float> normed;      // hidden_size
-  AlignedBuffer<float> q;           // n_heads * head_dim
-  AlignedBuffer<float> k;           // n_kv_heads * head_dim
-  AlignedBuffer<float> v;           // as k
-  AlignedBuffer<float> attended;    // as q
-  AlignedBuffer<float> gate;        // intermediate_size
-  AlignedBuffer<float> up;          // as gate
-  AlignedBuffer<float> projected;   // hidden_size
-  AlignedBuffer<float> cosines;     // rotary_dim / 2
-  AlignedBuffer<float> sines;       // as cosines
-  AlignedBuffer<std::byte> packed;  // inputs of products, as kernels want them
+// How wide the rows of its buffers are, in the widest layer of a model.
+struct ScratchWidths {
+  explicit ScratchWidths(const ModelConfig& config);
 
-  // `packed_bytes`: of a row. Throws std::bad_alloc.
-  void reserve(const ModelConfig& config, std::int64_t rows,
-               std::int64_t packed_bytes);
+  std::int64_t hidden;   // hidden_size
+  std::int64_t q = 0;    // n_heads * head_dim
+  std::int64_t kv = 0;   // n_kv_heads * head_dim
+  std::int64_t ffn = 0;  // intermediate_size
+  std::int64_t angles;   // Ropes::width
+};
+
+// What a pass computes in: rows of a tile. It grows to the largest pass and is
+// used again.
+struct Scratch {
+  explicit Scratch(const ModelConfig& config) : widths(config) {}
+
+  // Throws std::bad_alloc. `packed_bytes`: of a row.
+  void reserve(std::int64_t rows, std::int64_t packed_bytes);
 
   // About what so many rows take.
   static std::int64_t bytes(const ModelConfig& config, std::int64_t rows);
+
+  const ScratchWidths widths;
+  AlignedBuffer<float> x;           // hidden: the residual stream
+  AlignedBuffer<float> normed;      // hidden
+  AlignedBuffer<float> q;           // q
+  AlignedBuffer<float> k;           // kv
+  AlignedBuffer<float> v;           // kv
+  AlignedBuffer<float> attended;    // q
+  AlignedBuffer<float> gate;        // ffn
+  AlignedBuffer<float> up;          // ffn
+  AlignedBuffer<float> projected;   // hidden
+  AlignedBuffer<float> cosines;     // angles
+  AlignedBuffer<float> sines;       // angles
+  AlignedBuffer<std::byte> packed;  // inputs of products, as kernels want them
 };
 
 }  // namespace pilotfish

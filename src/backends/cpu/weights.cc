@@ -11,7 +11,9 @@
 #include <string>
 
 #include "formats/extents.h"
+#include "model/config.h"
 #include "model/tensor_names.h"
+#include "model/tensor_shapes.h"
 #include "pilotfish/error.h"
 #include "tensor/quantise.h"
 
@@ -47,11 +49,11 @@ class WeightLoader {
   LayerWeights load_layer(int layer);
   const TensorView& find(TensorRole role, int layer,
                          const std::vector<std::int64_t>& shape);
-  WeightMatrix matrix(TensorRole role, Use use, int layer, std::int64_t rows,
-                      std::int64_t columns);
-  LinearWeights linear(TensorRole role, std::optional<TensorRole> bias,
-                       int layer, std::int64_t rows, std::int64_t columns);
-  const float* vector(TensorRole role, int layer, std::int64_t size);
+  WeightMatrix matrix(TensorRole role, Use use, int layer);
+  LinearWeights linear(TensorRole role, TensorRole bias, int layer);
+  // Null where the model has no such tensor.
+  const float* vector(TensorRole role, int layer);
+  const float* floats(const TensorView& tensor);
   void load_rope_divisors();
   void check_nothing_is_left_out();
   std::byte* allocate(std::int64_t bytes);
@@ -86,16 +88,13 @@ void WeightLoader::load() {
   }
   weights_.embedding_ =
       matrix(TensorRole::kTokenEmbedding,
-             config_.tied_embeddings ? Use::kProduct : Use::kLookUp, 0,
-             config_.vocab_size, config_.hidden_size);
-  weights_.output_norm_ =
-      vector(TensorRole::kOutputNorm, 0, config_.hidden_size);
+             config_.tied_embeddings ? Use::kProduct : Use::kLookUp, 0);
+  weights_.output_norm_ = vector(TensorRole::kOutputNorm, 0);
   weights_.output_ = config_.tied_embeddings
                          ? weights_.embedding_
-                         : matrix(TensorRole::kOutput, Use::kProduct, 0,
-                                  config_.vocab_size, config_.hidden_size);
+                         : matrix(TensorRole::kOutput, Use::kProduct, 0);
   load_rope_divisors();
-  for (int layer = 0; layer < config_.n_layers; ++layer) {
+  for (int layer = 0; layer < config_.n_layers(); ++layer) {
     weights_.layers_.push_back(load_layer(layer));
   }
   check_nothing_is_left_out();
@@ -104,40 +103,19 @@ void WeightLoader::load() {
 
 LayerWeights WeightLoader::load_layer(int layer) {
   using enum TensorRole;
-  const std::int64_t hidden = config_.hidden_size;
-  const std::int64_t intermediate = config_.intermediate_size;
-  const std::int64_t q_size = config_.n_heads * config_.head_dim;
-  const std::int64_t kv_size = config_.n_kv_heads * config_.head_dim;
-  const auto bias_if = [](bool present, TensorRole role) {
-    return present ? std::optional(role) : std::nullopt;
-  };
-  const auto qkv_bias = [&](TensorRole role) {
-    return bias_if(config_.attention_bias, role);
-  };
-  const auto mlp_bias = [&](TensorRole role) {
-    return bias_if(config_.mlp_bias, role);
-  };
-
   LayerWeights weights;
-  weights.attention_norm = vector(kAttentionNorm, layer, hidden);
-  weights.query = linear(kQuery, qkv_bias(kQueryBias), layer, q_size, hidden);
-  weights.key = linear(kKey, qkv_bias(kKeyBias), layer, kv_size, hidden);
-  weights.value = linear(kValue, qkv_bias(kValueBias), layer, kv_size, hidden);
+  weights.attention_norm = vector(kAttentionNorm, layer);
+  weights.query = linear(kQuery, kQueryBias, layer);
+  weights.key = linear(kKey, kKeyBias, layer);
+  weights.value = linear(kValue, kValueBias, layer);
   weights.attention_output =
-      linear(kAttentionOutput,
-             bias_if(config_.attention_output_bias, kAttentionOutputBias),
-             layer, hidden, q_size);
-  if (config_.qk_norm) {
-    weights.query_norm = vector(kQueryNorm, layer, config_.head_dim);
-    weights.key_norm = vector(kKeyNorm, layer, config_.head_dim);
-  }
-  weights.ffn_norm = vector(kFfnNorm, layer, hidden);
-  weights.gate =
-      linear(kFfnGate, mlp_bias(kFfnGateBias), layer, intermediate, hidden);
-  weights.up =
-      linear(kFfnUp, mlp_bias(kFfnUpBias), layer, intermediate, hidden);
-  weights.down =
-      linear(kFfnDown, mlp_bias(kFfnDownBias), layer, hidden, intermediate);
+      linear(kAttentionOutput, kAttentionOutputBias, layer);
+  weights.query_norm = vector(kQueryNorm, layer);
+  weights.key_norm = vector(kKeyNorm, layer);
+  weights.ffn_norm = vector(kFfnNorm, layer);
+  weights.gate = linear(kFfnGate, kFfnGateBias, layer);
+  weights.up = linear(kFfnUp, kFfnUpBias, layer);
+  weights.down = linear(kFfnDown, kFfnDownBias, layer);
   return weights;
 }
 
@@ -159,9 +137,11 @@ const TensorView& WeightLoader::find(TensorRole role, int layer,
   return *tensor;
 }
 
-WeightMatrix WeightLoader::matrix(TensorRole role, Use use, int layer,
-                                  std::int64_t rows, std::int64_t columns) {
-  const TensorView& tensor = find(role, layer, {rows, columns});
+WeightMatrix WeightLoader::matrix(TensorRole role, Use use, int layer) {
+  const TensorShape shape = *tensor_shape(config_, role, layer);
+  const std::int64_t rows = *shape.rows;
+  const std::int64_t columns = shape.columns;
+  const TensorView& tensor = find(role, layer, shape.extents());
   const DType dtype = options_.dtype.value_or(tensor.dtype);
   const auto bytes = checked_bytes(dtype, tensor.shape);
   if (!bytes) {
@@ -186,28 +166,31 @@ WeightMatrix WeightLoader::matrix(TensorRole role, Use use, int layer,
   return {dtype, target, rows, columns};
 }
 
-LinearWeights WeightLoader::linear(TensorRole role,
-                                   std::optional<TensorRole> bias, int layer,
-                                   std::int64_t rows, std::int64_t columns) {
-  return {matrix(role, Use::kProduct, layer, rows, columns),
-          bias ? vector(*bias, layer, rows) : nullptr};
+LinearWeights WeightLoader::linear(TensorRole role, TensorRole bias,
+                                   int layer) {
+  const WeightMatrix weights = matrix(role, Use::kProduct, layer);
+  return {weights, vector(bias, layer)};
 }
 
-const float* WeightLoader::vector(TensorRole role, int layer,
-                                  std::int64_t size) {
-  const TensorView& tensor = find(role, layer, {size});
-  auto* floats = reinterpret_cast<float*>(
+const float* WeightLoader::vector(TensorRole role, int layer) {
+  const auto shape = tensor_shape(config_, role, layer);
+  return shape ? floats(find(role, layer, shape->extents())) : nullptr;
+}
+
+const float* WeightLoader::floats(const TensorView& tensor) {
+  const std::int64_t size = tensor.elements();
+  auto* values = reinterpret_cast<float*>(
       allocate(size * static_cast<std::int64_t>(sizeof(float))));
-  dequantise_row(tensor.dtype, tensor.data, floats, size);
-  return floats;
+  dequantise_row(tensor.dtype, tensor.data, values, size);
+  return values;
 }
 
 void WeightLoader::load_rope_divisors() {
   const std::string name =
       tensor_name(checkpoint().kind(), TensorRole::kRopeFrequencies);
   if (name.empty() || !checkpoint().find(name)) return;
-  const std::int64_t size = config_.rotary_dim / 2;
-  const float* divisors = vector(TensorRole::kRopeFrequencies, 0, size);
+  const std::int64_t size = common_layer(config_).attention.rope.rotary_dim / 2;
+  const float* divisors = floats(find(TensorRole::kRopeFrequencies, 0, {size}));
   weights_.rope_divisors_ = {divisors, static_cast<size_t>(size)};
   for (const float divisor : weights_.rope_divisors_) {
     if (!(divisor > 0) || !std::isfinite(divisor)) {
@@ -221,7 +204,7 @@ void WeightLoader::load_rope_divisors() {
 void WeightLoader::check_nothing_is_left_out() {
   for (const TensorView& tensor : checkpoint().tensors()) {
     const auto place = find_tensor_place(checkpoint().kind(), tensor.name);
-    if (place && place->layer < config_.n_layers &&
+    if (place && place->layer < config_.n_layers() &&
         place->role != TensorRole::kOutput && !used_.contains(&tensor)) {
       fail(tensor.name,
            "not expected: by its configuration the model has no such tensor");

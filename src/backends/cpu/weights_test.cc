@@ -168,7 +168,7 @@ TEST_F(WeightsTest, SayWhatIsMissingOrMisshapen) {
   // A copy of the embedding beside tied ones is no harm, nor are layers that
   // config.json leaves out.
   write({}, {{"tie_word_embeddings", true}, {"num_hidden_layers", 1}});
-  EXPECT_EQ(Model::load(path())->config().n_layers, 1);
+  EXPECT_EQ(Model::load(path())->config().n_layers(), 1);
 }
 
 TEST_F(WeightsTest, RefuseConversionsThatCannotBe) {

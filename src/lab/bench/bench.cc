@@ -140,7 +140,7 @@ class Bench {
     report_.bandwidth_share = turns.of_pairs(0, [&](double pass, double read) {
       return bytes / pass / (kBytes / read);
     });
-    const std::int64_t layers = target_->config().n_layers;
+    const std::int64_t layers = target_->config().n_layers();
     if (layers > 1) {
       report_.layer_seconds = turns.of_pairs(1, [&](double all, double one) {
         return (all - one) / static_cast<double>(layers - 1);

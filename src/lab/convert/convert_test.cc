@@ -50,31 +50,38 @@ void expect_same_tensors(const Checkpoint& a, const Checkpoint& b) {
   }
 }
 
+void expect_same_rope(const RopeConfig& a, const RopeConfig& b) {
+  EXPECT_DOUBLE_EQ(a.theta, b.theta);
+  EXPECT_EQ(a.scaling.kind, b.scaling.kind);
+  EXPECT_DOUBLE_EQ(a.scaling.factor, b.scaling.factor);
+  EXPECT_EQ(a.scaling.original_positions, b.scaling.original_positions);
+  EXPECT_EQ(a.scaling.low_frequency_factor, b.scaling.low_frequency_factor);
+  EXPECT_EQ(a.scaling.high_frequency_factor, b.scaling.high_frequency_factor);
+  EXPECT_DOUBLE_EQ(a.scaling.beta_fast, b.scaling.beta_fast);
+  EXPECT_DOUBLE_EQ(a.scaling.beta_slow, b.scaling.beta_slow);
+  EXPECT_DOUBLE_EQ(a.scaling.attention_factor, b.scaling.attention_factor);
+}
+
 void expect_same_config(const ModelConfig& a, const ModelConfig& b) {
   EXPECT_EQ(a.architecture, b.architecture);
+  const LayerConfig& layer = common_layer(a);
+  const LayerConfig& other = common_layer(b);
+  const Extents extents = extents_of(a, layer);
+  const Extents others = extents_of(b, other);
   for (const ExtentField& field : extent_fields()) {
-    EXPECT_EQ(a.*field.member, b.*field.member) << field.hugging_face;
+    EXPECT_EQ(extents.*field.member, others.*field.member)
+        << field.hugging_face;
   }
-  EXPECT_EQ(a.sliding_window, b.sliding_window);
+  EXPECT_EQ(a.sliding_window(), b.sliding_window());
   EXPECT_DOUBLE_EQ(a.rms_epsilon, b.rms_epsilon);
-  EXPECT_DOUBLE_EQ(a.rope_theta, b.rope_theta);
-  EXPECT_EQ(a.rope_scaling.kind, b.rope_scaling.kind);
-  EXPECT_DOUBLE_EQ(a.rope_scaling.factor, b.rope_scaling.factor);
-  EXPECT_EQ(a.rope_scaling.original_positions,
-            b.rope_scaling.original_positions);
-  EXPECT_EQ(a.rope_scaling.low_frequency_factor,
-            b.rope_scaling.low_frequency_factor);
-  EXPECT_EQ(a.rope_scaling.high_frequency_factor,
-            b.rope_scaling.high_frequency_factor);
-  EXPECT_DOUBLE_EQ(a.rope_scaling.beta_fast, b.rope_scaling.beta_fast);
-  EXPECT_DOUBLE_EQ(a.rope_scaling.beta_slow, b.rope_scaling.beta_slow);
-  EXPECT_DOUBLE_EQ(a.rope_scaling.attention_factor,
-                   b.rope_scaling.attention_factor);
+  EXPECT_DOUBLE_EQ(layer.rms_epsilon, other.rms_epsilon);
   EXPECT_EQ(a.tied_embeddings, b.tied_embeddings);
-  EXPECT_EQ(a.attention_bias, b.attention_bias);
-  EXPECT_EQ(a.attention_output_bias, b.attention_output_bias);
-  EXPECT_EQ(a.mlp_bias, b.mlp_bias);
-  EXPECT_EQ(a.qk_norm, b.qk_norm);
+  EXPECT_EQ(layer.attention.bias, other.attention.bias);
+  EXPECT_EQ(layer.attention.output_bias, other.attention.output_bias);
+  EXPECT_EQ(std::get<DenseFfn>(layer.ffn).bias,
+            std::get<DenseFfn>(other.ffn).bias);
+  EXPECT_EQ(layer.attention.qk_norm, other.attention.qk_norm);
+  expect_same_rope(layer.attention.rope, other.attention.rope);
   EXPECT_EQ(a.bos, b.bos);
   EXPECT_EQ(a.eos, b.eos);
 }
@@ -340,7 +347,7 @@ TEST_F(ConvertFiles, RefusesWhatTheOtherFormatCannotSay) {
                             header.set_u32("qwen2.attention.sliding_window", 4);
                           });
   convert(at("q.gguf"), at("qwen"), {});
-  EXPECT_EQ(read_config(*open("qwen")).sliding_window, 4);
+  EXPECT_EQ(read_config(*open("qwen")).sliding_window(), 4);
   test::write_random_gguf(at("r.gguf"), {}, {1, 2, 3, 4, 5, 6, 7, 8});
   EXPECT_THAT(error_of([&] { convert(at("r.gguf"), at("r"), {}); }),
               Optional(HasSubstr("rope_freqs.weight: found factors")));

@@ -47,6 +47,7 @@ class GgufDescription {
   GgufDescription(const ModelConfig& config, std::string_view file,
                   GgufHeader& header)
       : config_(config),
+        layer_(common_layer(config)),
         architecture_(gguf_architecture(config).name),
         file_(file),
         header_(header) {}
@@ -67,6 +68,7 @@ class GgufDescription {
   void describe_yarn();
 
   const ModelConfig& config_;
+  const LayerConfig& layer_;
   const std::string_view architecture_;
   const std::string_view file_;
   GgufHeader& header_;
@@ -79,33 +81,35 @@ void GgufDescription::describe_model(std::string_view name, DType matrices) {
   header_.set_u32("general.file_type", file_type(matrices));
   header_.set_u32("general.quantization_version", 2);
 
+  const Extents extents = extents_of(config_, layer_);
   for (const ExtentField& field : extent_fields()) {
-    set_extent(field.gguf, config_.*field.member);
+    set_extent(field.gguf, extents.*field.member);
   }
-  set_extent("attention.value_length", config_.head_dim);
+  set_extent("attention.value_length", extents.head_dim);
   set_number("attention.layer_norm_rms_epsilon", config_.rms_epsilon);
-  if (config_.sliding_window_from_layer > 0 &&
-      config_.sliding_window_from_layer < config_.n_layers) {
-    fail(file_,
-         fmt::format("max_window_layers: found {} of {} layers; GGUF "
-                     "can only say that all layers slide or none",
-                     config_.sliding_window_from_layer, config_.n_layers));
+  const std::int64_t full = std::count_if(
+      config_.layers.begin(), config_.layers.end(),
+      [](const LayerConfig& l) { return l.attention.sliding_window == 0; });
+  if (full > 0 && full < config_.n_layers()) {
+    fail(file_, fmt::format("max_window_layers: found {} of {} layers; GGUF "
+                            "can only say that all layers slide or none",
+                            full, config_.n_layers()));
   }
-  if (config_.sliding_window > 0 && config_.sliding_window_from_layer == 0) {
-    set_extent("attention.sliding_window", config_.sliding_window);
+  if (full == 0) {
+    set_extent("attention.sliding_window", config_.sliding_window());
   }
 }
 
 void GgufDescription::describe_rope() {
-  set_number("rope.freq_base", config_.rope_theta);
-  switch (config_.rope_scaling.kind) {
+  set_number("rope.freq_base", layer_.attention.rope.theta);
+  switch (layer_.attention.rope.scaling.kind) {
     case Scaling::kNone:
     case Scaling::kDynamic:  // gguf_rope_divisors
     case Scaling::kLlama3:
       return;
     case Scaling::kLinear:
       header_.set_string(key("rope.scaling.type"), "linear");
-      set_number("rope.scaling.factor", config_.rope_scaling.factor);
+      set_number("rope.scaling.factor", layer_.attention.rope.scaling.factor);
       return;
     case Scaling::kYarn:
       return describe_yarn();
@@ -113,7 +117,7 @@ void GgufDescription::describe_rope() {
 }
 
 void GgufDescription::describe_yarn() {
-  const RopeScaling& scaling = config_.rope_scaling;
+  const RopeScaling& scaling = layer_.attention.rope.scaling;
   if (!scaling.truncate) {
     fail(file_, "rope_scaling.truncate: found false, which GGUF cannot say");
   }
@@ -157,12 +161,13 @@ DType gguf_matrix_dtype(DType wanted, std::int64_t columns) {
 
 std::vector<float> gguf_rope_divisors(const ModelConfig& config,
                                       std::string_view file) {
-  const Scaling kind = config.rope_scaling.kind;
+  const RopeConfig& rope = common_layer(config).attention.rope;
+  const Scaling kind = rope.scaling.kind;
   if (kind != Scaling::kDynamic && kind != Scaling::kLlama3) return {};
-  ModelConfig plain = config;
-  plain.rope_scaling = {};
+  RopeConfig plain = rope;
+  plain.scaling = {};
   const Rope before(plain);
-  const Rope after(config);
+  const Rope after(rope, config.n_positions);
   std::vector<float> divisors;
   for (size_t i = 0; i < before.frequencies().size(); ++i) {
     divisors.push_back(

@@ -24,10 +24,10 @@ RopeScaling llama3_scaling(double factor, double high, std::int64_t positions) {
   return scaling;
 }
 
-bool gives(const ModelConfig& config, std::span<const double> plain,
+bool gives(const RopeConfig& config, std::span<const double> plain,
            const RopeScaling& scaling, std::span<const float> divisors) {
-  ModelConfig scaled = config;
-  scaled.rope_scaling = scaling;
+  RopeConfig scaled = config;
+  scaled.scaling = scaling;
   const Rope rope(scaled);
   for (size_t i = 0; i < divisors.size(); ++i) {
     const double divisor = plain[i] / rope.frequencies()[i];
@@ -66,7 +66,7 @@ std::optional<RopeScaling> fit(std::span<const double> plain,
 }  // namespace
 
 std::optional<RopeScaling> rope_scaling_from_divisors(
-    const ModelConfig& config, std::span<const float> divisors) {
+    const RopeConfig& config, std::span<const float> divisors) {
   if (std::any_of(divisors.begin(), divisors.end(), [](float divisor) {
         return !std::isfinite(divisor) || divisor < 1;
       })) {

@@ -12,7 +12,7 @@ namespace pilotfish {
 // by `divisors`, [rotary_dim / 2], which a GGUF file has in its place; nullopt
 // where there is no such.
 std::optional<RopeScaling> rope_scaling_from_divisors(
-    const ModelConfig& config, std::span<const float> divisors);
+    const RopeConfig& config, std::span<const float> divisors);
 
 }  // namespace pilotfish
 

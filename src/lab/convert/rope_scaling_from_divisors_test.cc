@@ -10,18 +10,17 @@
 namespace pilotfish {
 namespace {
 
-ModelConfig llama(std::int64_t head_dim, double theta) {
-  ModelConfig config;
-  config.head_dim = config.rotary_dim = head_dim;
-  config.rope_theta = theta;
-  config.n_positions = 131072;
+RopeConfig llama(std::int64_t head_dim, double theta) {
+  RopeConfig config;
+  config.theta = theta;
+  config.rotary_dim = head_dim;
   return config;
 }
 
-std::vector<float> divisors_of(const ModelConfig& plain,
+std::vector<float> divisors_of(const RopeConfig& plain,
                                const RopeScaling& scaling) {
-  ModelConfig scaled = plain;
-  scaled.rope_scaling = scaling;
+  RopeConfig scaled = plain;
+  scaled.scaling = scaling;
   const Rope a(plain);
   const Rope b(scaled);
   std::vector<float> divisors;
@@ -44,7 +43,7 @@ RopeScaling llama3(double factor, double low, double high,
 }
 
 TEST(RopeScalingFromDivisors, RecoversLlama3) {
-  const ModelConfig config = llama(128, 500000);
+  const RopeConfig config = llama(128, 500000);
   for (const auto& wanted : {llama3(8, 1, 4, 8192), llama3(32, 1, 4, 8192),
                              llama3(4, 1, 2.5, 4096), llama3(16, 1, 8, 2048)}) {
     const auto found =
@@ -60,7 +59,7 @@ TEST(RopeScalingFromDivisors, RecoversLlama3) {
 
 // Only the ratios to the positions count; 2, 8 and 8192 are 1, 4 and 4096.
 TEST(RopeScalingFromDivisors, BringsTheLowFactorToOne) {
-  const ModelConfig config = llama(128, 500000);
+  const RopeConfig config = llama(128, 500000);
   const auto found = rope_scaling_from_divisors(
       config, divisors_of(config, llama3(8, 2, 8, 8192)));
   ASSERT_TRUE(found);
@@ -76,7 +75,7 @@ TEST(RopeScalingFromDivisors, FindsNoneForOnes) {
 }
 
 TEST(RopeScalingFromDivisors, RefusesOtherDivisors) {
-  const ModelConfig config = llama(16, 10000);
+  const RopeConfig config = llama(16, 10000);
   for (const std::vector<float>& divisors :
        std::vector<std::vector<float>>{{1, 2, 3, 4, 5, 6, 7, 8},
                                        {8, 8, 8, 8, 1, 1, 1, 1},
@@ -87,7 +86,7 @@ TEST(RopeScalingFromDivisors, RefusesOtherDivisors) {
     EXPECT_FALSE(rope_scaling_from_divisors(config, divisors));
   }
   // One divisor is changed by a hundredth.
-  const ModelConfig large = llama(128, 500000);
+  const RopeConfig large = llama(128, 500000);
   auto divisors = divisors_of(large, llama3(8, 1, 4, 8192));
   divisors[35] *= 1.01F;
   EXPECT_FALSE(rope_scaling_from_divisors(large, divisors));

@@ -8,20 +8,21 @@
 #include <optional>
 
 #include "formats/extents.h"
+#include "model/config.h"
 #include "model/tensor_names.h"
+#include "model/tensor_shapes.h"
 #include "pilotfish/error.h"
 #include "tensor/quantise.h"
 
 namespace pilotfish {
 namespace {
 
-using Shape = std::vector<std::int64_t>;
-
 // How many heads the rows of a tensor that turns are made of; 0 for others.
 std::int64_t turning_heads(TensorRole role, const ModelConfig& config) {
   using enum TensorRole;
-  if (role == kQuery || role == kQueryBias) return config.n_heads;
-  if (role == kKey || role == kKeyBias) return config.n_kv_heads;
+  const AttentionConfig& attention = common_layer(config).attention;
+  if (role == kQuery || role == kQueryBias) return attention.n_heads;
+  if (role == kKey || role == kKeyBias) return attention.n_kv_heads;
   return 0;
 }
 
@@ -36,7 +37,7 @@ class Planner {
       const auto role = static_cast<TensorRole>(i);
       if (!is_per_layer(role)) add(role, 0);
     }
-    for (int layer = 0; layer < config_.n_layers; ++layer) {
+    for (int layer = 0; layer < config_.n_layers(); ++layer) {
       for (int i = 0; i < kTensorRoleCount; ++i) {
         const auto role = static_cast<TensorRole>(i);
         if (is_per_layer(role)) add(role, layer);
@@ -55,7 +56,7 @@ class Planner {
   void add(TensorRole role, int layer) {
     const std::string name = tensor_name(checkpoint_.kind(), role, layer);
     const TensorView* source = name.empty() ? nullptr : checkpoint_.find(name);
-    const auto shape = tensor_shape(role, config_);
+    const auto shape = tensor_shape(config_, role, layer);
     if (!shape) {
       // An output projection beside tied embeddings is a copy of them.
       if (source && role != TensorRole::kOutput &&
@@ -65,9 +66,10 @@ class Planner {
       return;
     }
     if (!source) fail(name, "missing");
-    if (source->shape != *shape) {
-      fail(name, fmt::format("found shape {}, expected {}",
-                             shape_text(source->shape), shape_text(*shape)));
+    if (source->shape != shape->extents()) {
+      fail(name,
+           fmt::format("found shape {}, expected {}", shape_text(source->shape),
+                       shape_text(shape->extents())));
     }
     add_move(*source, role, layer);
   }
@@ -179,57 +181,6 @@ class RowMover {
 };
 
 }  // namespace
-
-std::optional<Shape> tensor_shape(TensorRole role, const ModelConfig& config) {
-  using enum TensorRole;
-  const std::int64_t hidden = config.hidden_size;
-  const std::int64_t intermediate = config.intermediate_size;
-  const std::int64_t q_size = config.n_heads * config.head_dim;
-  const std::int64_t kv_size = config.n_kv_heads * config.head_dim;
-  const auto only_if = [](bool present, Shape shape) {
-    return present ? std::optional(std::move(shape)) : std::nullopt;
-  };
-  switch (role) {
-    case kTokenEmbedding:
-      return Shape{config.vocab_size, hidden};
-    case kOutput:
-      return only_if(!config.tied_embeddings, {config.vocab_size, hidden});
-    case kRopeFrequencies:  // each format says it in its own way
-      return std::nullopt;
-    case kOutputNorm:
-    case kAttentionNorm:
-    case kFfnNorm:
-      return Shape{hidden};
-    case kQuery:
-      return Shape{q_size, hidden};
-    case kQueryBias:
-      return only_if(config.attention_bias, {q_size});
-    case kKey:
-    case kValue:
-      return Shape{kv_size, hidden};
-    case kKeyBias:
-    case kValueBias:
-      return only_if(config.attention_bias, {kv_size});
-    case kAttentionOutput:
-      return Shape{hidden, q_size};
-    case kAttentionOutputBias:
-      return only_if(config.attention_output_bias, {hidden});
-    case kQueryNorm:
-    case kKeyNorm:
-      return only_if(config.qk_norm, {config.head_dim});
-    case kFfnGate:
-    case kFfnUp:
-      return Shape{intermediate, hidden};
-    case kFfnGateBias:
-    case kFfnUpBias:
-      return only_if(config.mlp_bias, {intermediate});
-    case kFfnDown:
-      return Shape{hidden, intermediate};
-    case kFfnDownBias:
-      return only_if(config.mlp_bias, {hidden});
-  }
-  return std::nullopt;
-}
 
 std::vector<TensorMove> plan_tensor_moves(const Checkpoint& checkpoint,
                                           const ModelConfig& config,

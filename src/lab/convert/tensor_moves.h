@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -18,11 +17,6 @@ namespace pilotfish {
 // row i together with row i + head_dim / 2; llama.cpp's "llama" architecture
 // turns neighbours, so its converter interleaves the two halves.
 enum class RowOrder { kSame, kInterleave, kSeparate };
-
-// The extents, outermost first; nullopt where the model has no such tensor, and
-// for kRopeFrequencies, which each format says in its own way.
-std::optional<std::vector<std::int64_t>> tensor_shape(
-    TensorRole role, const ModelConfig& config);
 
 // One tensor on its way from one file into another.
 struct TensorMove {

@@ -41,7 +41,9 @@ class GgufExport {
   }
 
   void plan_tensors() {
-    if (architecture_.interleaved && config_.rotary_dim != config_.head_dim) {
+    const AttentionConfig& attention = common_layer(config_).attention;
+    if (architecture_.interleaved &&
+        attention.rope.rotary_dim != attention.head_dim) {
       throw Error(
           fmt::format("{}: partial_rotary_factor: llama.cpp's \"llama\" turns "
                       "whole heads",

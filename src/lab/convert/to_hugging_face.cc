@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <variant>
 
 #include "formats/atomic_file.h"
 #include "formats/is_there.h"
@@ -132,31 +133,35 @@ void HuggingFaceExport::read_rope_divisors() {
   const TensorView* tensor = checkpoint_.find(
       tensor_name(Checkpoint::Kind::kGguf, TensorRole::kRopeFrequencies));
   if (!tensor) return;
-  if (tensor->shape != std::vector{config_.rotary_dim / 2} ||
+  const RopeConfig& rope = common_layer(config_).attention.rope;
+  if (tensor->shape != std::vector{rope.rotary_dim / 2} ||
       is_quantised(tensor->dtype)) {
     fail(fmt::format("tensor {}: found shape {} of {}, expected [{}] of f32",
                      tensor->name, shape_text(tensor->shape),
-                     dtype_name(tensor->dtype), config_.rotary_dim / 2));
+                     dtype_name(tensor->dtype), rope.rotary_dim / 2));
   }
   std::vector<float> divisors(static_cast<size_t>(tensor->elements()));
   dequantise_row(tensor->dtype, tensor->data, divisors.data(),
                  tensor->elements());
-  const auto scaling = rope_scaling_from_divisors(config_, divisors);
-  if (!scaling || config_.rope_scaling.kind != RopeScaling::Kind::kNone) {
+  const auto scaling = rope_scaling_from_divisors(rope, divisors);
+  if (!scaling || rope.scaling.kind != RopeScaling::Kind::kNone) {
     fail(
         fmt::format("tensor {}: found factors that are not Llama 3's, the "
                     "only ones a config.json can say",
                     tensor->name));
   }
-  config_.rope_scaling = *scaling;
+  for (LayerConfig& layer : config_.layers) {
+    layer.attention.rope.scaling = *scaling;
+  }
 }
 
 void HuggingFaceExport::plan_tensors() {
   moves_ = plan_tensor_moves(
       checkpoint_, config_,
       {.target = Checkpoint::Kind::kHuggingFace,
-       .query_key_order =
-           config_.rope_interleaved ? RowOrder::kSeparate : RowOrder::kSame,
+       .query_key_order = common_layer(config_).attention.rope.interleaved
+                              ? RowOrder::kSeparate
+                              : RowOrder::kSame,
        .choose_dtype = [&](const TensorView& t) { return dtype_for(t); }});
   // Sorted like this, each tensor is aligned.
   std::stable_sort(moves_.begin(), moves_.end(),
@@ -169,7 +174,7 @@ void HuggingFaceExport::plan_tensors() {
 // llama.cpp calls Mistral "llama" too; its window tells it apart.
 const Architecture& HuggingFaceExport::architecture() const {
   const std::string_view name =
-      config_.architecture == "llama" && config_.sliding_window > 0
+      config_.architecture == "llama" && config_.sliding_window() > 0
           ? "mistral"
           : std::string_view(config_.architecture);
   return *std::find_if(
@@ -189,40 +194,42 @@ Json HuggingFaceExport::describe_config() const {
       {"torch_dtype", kTorchNames[static_cast<size_t>(widest_use->dtype)]},
       {"hidden_act", "silu"},
   };
+  const LayerConfig& layer = common_layer(config_);
+  const Extents extents = extents_of(config_, layer);
   for (const ExtentField& field : extent_fields()) {
-    if (field.member == &ModelConfig::rotary_dim) continue;
-    json[std::string(field.hugging_face)] = config_.*field.member;
+    if (field.member == &Extents::rotary_dim) continue;
+    json[std::string(field.hugging_face)] = extents.*field.member;
   }
-  if (config_.rotary_dim != config_.head_dim) {
-    json["partial_rotary_factor"] = static_cast<double>(config_.rotary_dim) /
-                                    static_cast<double>(config_.head_dim);
+  if (extents.rotary_dim != extents.head_dim) {
+    json["partial_rotary_factor"] = static_cast<double>(extents.rotary_dim) /
+                                    static_cast<double>(extents.head_dim);
   }
   json["rms_norm_eps"] = as_written(config_.rms_epsilon);
-  json["rope_theta"] = as_written(config_.rope_theta);
+  json["rope_theta"] = as_written(layer.attention.rope.theta);
   json["rope_scaling"] = describe_rope_scaling();
   json["tie_word_embeddings"] = config_.tied_embeddings;
-  json["attention_bias"] = config_.attention_bias;
-  json["mlp_bias"] = config_.mlp_bias;
+  json["attention_bias"] = layer.attention.bias;
+  json["mlp_bias"] = std::get<DenseFfn>(layer.ffn).bias;
   json.update(describe_window());
   json.update(describe_generation());
   return json;
 }
 
 Json HuggingFaceExport::describe_window() const {
-  const bool slides = config_.sliding_window > 0;
+  const bool slides = config_.sliding_window() > 0;
   Json json = Json::object();
   if (architecture().window == Architecture::Window::kNever) return json;
   json["sliding_window"] =
-      slides ? Json(config_.sliding_window) : Json(nullptr);
+      slides ? Json(config_.sliding_window()) : Json(nullptr);
   if (architecture().window == Architecture::Window::kIfUsed) {
     json["use_sliding_window"] = slides;
-    json["max_window_layers"] = slides ? 0 : config_.n_layers;
+    json["max_window_layers"] = slides ? 0 : config_.n_layers();
   }
   return json;
 }
 
 Json HuggingFaceExport::describe_rope_scaling() const {
-  const RopeScaling& scaling = config_.rope_scaling;
+  const RopeScaling& scaling = common_layer(config_).attention.rope.scaling;
   const Json factor = as_written(scaling.factor);
   const Json positions = scaling.original_positions;
   switch (scaling.kind) {
@@ -272,13 +279,18 @@ void HuggingFaceExport::check_nothing_is_lost(const Json& config,
     fail(fmt::format("{}: {} cannot have what this file has", part,
                      architecture().hugging_face_class));
   };
-  check("attention biases", read.attention_bias == config_.attention_bias);
+  const LayerConfig& ours = common_layer(config_);
+  const LayerConfig& theirs = common_layer(read);
+  check("attention biases", theirs.attention.bias == ours.attention.bias);
   check("attention output biases",
-        read.attention_output_bias == config_.attention_output_bias);
-  check("MLP biases", read.mlp_bias == config_.mlp_bias);
-  check("query and key norms", read.qk_norm == config_.qk_norm);
-  check("sliding window", read.sliding_window == config_.sliding_window);
-  check("rotary dimensions", read.rotary_dim == config_.rotary_dim);
+        theirs.attention.output_bias == ours.attention.output_bias);
+  check("MLP biases", std::get<DenseFfn>(theirs.ffn).bias ==
+                          std::get<DenseFfn>(ours.ffn).bias);
+  check("query and key norms",
+        theirs.attention.qk_norm == ours.attention.qk_norm);
+  check("sliding window", read.sliding_window() == config_.sliding_window());
+  check("rotary dimensions",
+        theirs.attention.rope.rotary_dim == ours.attention.rope.rotary_dim);
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "pilotfish/lab/plan.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "model/tensor_names.h"
@@ -10,26 +9,29 @@
 namespace pilotfish {
 namespace {
 
-// Positions that a row attends to, summed over the layers.
-double attended(const ModelConfig& config, std::int64_t context) {
-  const std::int64_t full =
-      config.sliding_window == 0
-          ? config.n_layers
-          : std::min(config.sliding_window_from_layer, config.n_layers);
-  const std::int64_t near = std::min(context, config.sliding_window);
-  return static_cast<double>(full * context + (config.n_layers - full) * near);
-}
-
 // A multiplication and an addition for each weight of the linear layers, and
 // for each element of the keys and values that a query head attends to.
 double flops_per_row(const ModelConfig& config, std::int64_t context) {
-  const std::int64_t lookup =
-      config.tied_embeddings ? 0 : config.vocab_size * config.hidden_size;
-  const double weights = static_cast<double>(config.parameters() - lookup);
-  const double attention =
-      2 * attended(config, context) *
-      static_cast<double>(config.n_heads * config.head_dim);
-  return 2 * (weights + attention);
+  const std::int64_t weights = config.parameters() - lookup_elements(config);
+  double attention = 0;
+  for (const LayerConfig& layer : config.layers) {
+    attention += 2 * static_cast<double>(layer.attention.seen(context)) *
+                 static_cast<double>(layer.attention.q_size());
+  }
+  return 2 * (static_cast<double>(weights) + attention);
+}
+
+// Of the keys and values that a row attends to.
+double attended_bytes(const ModelConfig& config, std::int64_t context,
+                      DType dtype) {
+  double bytes = 0;
+  for (const LayerConfig& layer : config.layers) {
+    const AttentionConfig& attention = layer.attention;
+    bytes += 2 * static_cast<double>(attention.seen(context)) *
+             static_cast<double>(attention.n_kv_heads *
+                                 row_bytes(dtype, attention.head_dim));
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -66,9 +68,7 @@ PassTime pass_time(const PlannedModel& model, const Workload& workload,
   const ModelConfig& config = model.config;
   const auto sequences = static_cast<double>(workload.sequences);
   const double kv_bytes =
-      2 * attended(config, workload.context) *
-      static_cast<double>(config.n_kv_heads *
-                          row_bytes(workload.kv_dtype, config.head_dim));
+      attended_bytes(config, workload.context, workload.kv_dtype);
   const double bytes =
       static_cast<double>(model.streamed_bytes) + sequences * kv_bytes;
   const double flops = sequences * static_cast<double>(rows) *

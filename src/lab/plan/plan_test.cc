@@ -84,8 +84,10 @@ TEST(PassTime, SeesNoFurtherThanASlidingWindow) {
   EXPECT_LT(time(mistral, 1000).seconds(), time(mistral, 4096).seconds());
   // Half the layers see everything: half of the growth is left.
   PlannedModel full = mistral;
-  full.config.sliding_window = 0;
-  mistral.config.sliding_window_from_layer = 16;
+  for (size_t i = 0; i < full.config.layers.size(); ++i) {
+    full.config.layers[i].attention.sliding_window = 0;
+    if (i < 16) mistral.config.layers[i].attention.sliding_window = 0;
+  }
   const auto growth = [&](const PlannedModel& planned) {
     return time(planned, 8192).memory_seconds -
            time(planned, 4096).memory_seconds;

@@ -53,7 +53,7 @@ std::optional<std::string> difference(std::span<const Token> expected,
 std::vector<std::vector<DrafterKind>> drafters_for(const SelfcheckPair& pair) {
   std::vector<std::vector<DrafterKind>> drafters;
   if (pair.draft) drafters.push_back({DrafterKind::kModel});
-  if (pair.target->config().n_layers > 1) {
+  if (pair.target->config().n_layers() > 1) {
     drafters.push_back({DrafterKind::kSkip});
   }
   drafters.push_back(

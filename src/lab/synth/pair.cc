@@ -138,7 +138,7 @@ class PairMaker {
     options.progress = {};
     Shape shape = shape_;
     shape.name += fmt::format("-first-{}-layers", pair_.draft_layers);
-    shape.config.n_layers = pair_.draft_layers;
+    shape.config.keep_layers(pair_.draft_layers);
     write_synth_file(shape, {.first = pair_.draft_layers}, options, *threads_,
                      draft_.file());
   }
@@ -189,10 +189,10 @@ void check(const Shape& shape, const fs::path& target, const fs::path& draft,
     throw UsageError(fmt::format("agreement: found {}, expected 0.05 to 0.99",
                                  pair.agreement));
   }
-  if (pair.draft_layers < 1 || pair.draft_layers >= shape.config.n_layers) {
+  if (pair.draft_layers < 1 || pair.draft_layers >= shape.config.n_layers()) {
     throw UsageError(fmt::format(
         "draft layers: found {}, expected 1 to {}, fewer than the target's",
-        pair.draft_layers, shape.config.n_layers - 1));
+        pair.draft_layers, shape.config.n_layers() - 1));
   }
   if (target == draft) {
     throw UsageError(fmt::format("{}: target and draft cannot be the same file",

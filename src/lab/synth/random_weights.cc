@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "lab/convert/gguf_description.h"
-#include "lab/convert/tensor_moves.h"
 #include "model/tensor_names.h"
+#include "model/tensor_shapes.h"
 #include "pilotfish/random.h"
 #include "tensor/quantise.h"
 
@@ -108,31 +108,23 @@ void fill_row(const RandomTensor& tensor, std::uint64_t seed, std::int64_t row,
 std::vector<RandomTensor> random_tensors(const ModelConfig& config, DType dtype,
                                          const LaterLayers& later) {
   std::vector<RandomTensor> tensors;
-  const auto add = [&](TensorRole role, int layer) {
-    const auto shape = tensor_shape(role, config);
-    if (!shape) return;
-    const std::int64_t columns = shape->back();
-    Elements elements = elements_of(role, config, columns);
-    if (is_output_projection(role) && layer >= later.first) {
+  for (const TensorShape& shape : tensor_shapes(config)) {
+    const TensorRole role = shape.role;
+    Elements elements = elements_of(role, config, shape.columns);
+    if (is_output_projection(role) && shape.layer >= later.first) {
       elements.deviation *= later.scale;
     }
-    const DType stored =
-        shape->size() == 1 ? DType::kF32 : gguf_matrix_dtype(dtype, columns);
+    const DType stored = shape.is_matrix()
+                             ? gguf_matrix_dtype(dtype, shape.columns)
+                             : DType::kF32;
     tensors.push_back(
-        {{tensor_name(Checkpoint::Kind::kGguf, role, layer), stored, *shape},
+        {{tensor_name(Checkpoint::Kind::kGguf, role, shape.layer), stored,
+          shape.extents()},
          elements.mean,
          elements.deviation,
-         static_cast<std::uint32_t>(layer * kTensorRoleCount) +
+         static_cast<std::uint32_t>(shape.layer * kTensorRoleCount) +
              static_cast<std::uint32_t>(role)});
-  };
-  const auto add_all = [&](bool per_layer, int layer) {
-    for (int i = 0; i < kTensorRoleCount; ++i) {
-      const auto role = static_cast<TensorRole>(i);
-      if (is_per_layer(role) == per_layer) add(role, layer);
-    }
-  };
-  add_all(false, 0);
-  for (int layer = 0; layer < config.n_layers; ++layer) add_all(true, layer);
+  }
   return tensors;
 }
 

@@ -50,7 +50,7 @@ void synthesise(const Shape& shape, const std::filesystem::path& path,
                 const SynthOptions& options) {
   check_synth_dtype(options.dtype);
   const auto threads = options.threads ? options.threads : make_threads();
-  write_synth_file(shape, {.first = shape.config.n_layers}, options, *threads,
+  write_synth_file(shape, {.first = shape.config.n_layers()}, options, *threads,
                    path);
 }
 

@@ -12,7 +12,7 @@ namespace pilotfish {
 // Throws UsageError for a dtype that weights are not stored as.
 void check_synth_dtype(DType dtype);
 
-// One file of random weights: `shape`'s first config.n_layers, as SynthOptions
+// One file of random weights: `shape`'s layers, as SynthOptions
 // say. The same seed gives the layers that two files share the same elements.
 void write_synth_file(const Shape& shape, const LaterLayers& later,
                       const SynthOptions& options, ThreadTeam& threads,

@@ -20,18 +20,23 @@
 namespace pilotfish {
 namespace {
 
+// A layer of this kind, with small extents.
+LayerConfig tiny_layer(LayerConfig layer) {
+  layer.ffn = DenseFfn{.intermediate_size = 96};
+  layer.attention.n_heads = 4;
+  layer.attention.n_kv_heads = 2;
+  layer.attention.head_dim = 16;
+  layer.attention.rope.rotary_dim = 16;
+  return layer;
+}
+
 Shape tiny(std::int64_t n_layers = 6) {
   Shape shape = *find_shape("llama-68m");
   shape.name = "tiny";
   shape.config.vocab_size = 1024;
   shape.config.hidden_size = 64;
-  shape.config.intermediate_size = 96;
-  shape.config.n_layers = n_layers;
-  shape.config.n_heads = 4;
-  shape.config.n_kv_heads = 2;
-  shape.config.head_dim = 16;
-  shape.config.rotary_dim = 16;
   shape.config.n_positions = 512;
+  shape.config.set_layers(n_layers, tiny_layer(shape.config.layers.front()));
   return shape;
 }
 
@@ -103,14 +108,15 @@ TEST_F(SynthTest, FilesHaveTheShape) {
     EXPECT_EQ(model.parameters, shape.config.parameters());
     EXPECT_EQ(model.config.vocab_size, shape.config.vocab_size);
     EXPECT_EQ(model.config.hidden_size, shape.config.hidden_size);
-    EXPECT_EQ(model.config.n_layers, shape.config.n_layers);
-    EXPECT_EQ(model.config.n_kv_heads, shape.config.n_kv_heads);
+    EXPECT_EQ(model.config.n_layers(), shape.config.n_layers());
+    EXPECT_EQ(model.config.layers.front().attention.n_kv_heads,
+              shape.config.layers.front().attention.n_kv_heads);
     EXPECT_EQ(model.config.n_positions, shape.config.n_positions);
     EXPECT_EQ(model.config.bos, shape.config.bos);
     EXPECT_EQ(model.config.eos, shape.config.eos);
     EXPECT_EQ(model.totals.front().dtype, dtype);
     // Norms are f32 whatever the dtype.
-    const std::int64_t norms = 64 * (2 * shape.config.n_layers + 1);
+    const std::int64_t norms = 64 * (2 * shape.config.n_layers() + 1);
     const bool halves = dtype == DType::kF16 || dtype == DType::kBF16;
     EXPECT_EQ(model.weight_bytes,
               weight_bytes(shape.config, dtype) + (halves ? 2 * norms : 0));
@@ -122,15 +128,9 @@ TEST_F(SynthTest, EveryFamilyLoadsAndIsOfSoundSize) {
   for (const char* name : {"llama-2-7b", "llama-3.2-1b", "mistral-7b-v0.1",
                            "qwen2.5-0.5b", "qwen3-8b"}) {
     Shape shape = tiny(3);
-    const ModelConfig small = shape.config;
     shape.config = find_shape(name)->config;
-    for (const auto member :
-         {&ModelConfig::hidden_size, &ModelConfig::intermediate_size,
-          &ModelConfig::n_layers, &ModelConfig::n_heads,
-          &ModelConfig::n_kv_heads, &ModelConfig::head_dim,
-          &ModelConfig::rotary_dim}) {
-      shape.config.*member = small.*member;
-    }
+    shape.config.hidden_size = 64;
+    shape.config.set_layers(3, tiny_layer(shape.config.layers.front()));
     synthesise(shape, path("m.gguf"), {.threads = threads_});
     const auto model = load("m.gguf");
     EXPECT_EQ(model->config().bos, shape.config.bos) << name;
@@ -186,7 +186,7 @@ TEST_F(SynthTest, TheDraftIsTheTargetsFirstLayers) {
   EXPECT_GT(report.scale, 0);
   const auto target = load("t.gguf");
   const auto draft = load("d.gguf");
-  EXPECT_EQ(draft->config().n_layers, 2);
+  EXPECT_EQ(draft->config().n_layers(), 2);
   const Text text = random_texts(1, 50, 1024, 3).front();
   EXPECT_EQ(all_logits(*draft, text), all_logits(*target, text, 2));
   EXPECT_NE(all_logits(*draft, text), all_logits(*target, text));
