@@ -167,21 +167,21 @@ TEST(PlanTest, BadInputIsRefusedInOneLine) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{}, "--target"},
       {{"-m", "llama-9"}, "--shapes"},
-      {{"-m", "llama-2-7b", "-d", "llama-9"}, "--draft"},
+      {{"-m", "llama-2-7b", "-d", "llama-9"}, "draft: \"llama-9\""},
       {{"-m", "llama-2-7b", "--dtype", "q9"}, "q9"},
       {{"-m", "llama-2-7b", "--kv-dtype", "q4_0"}, "--kv-dtype"},
       {{"-m", "llama-2-7b", "--flops", "3"}, "--bandwidth"},
       {{"-m", "llama-2-7b", "--bandwidth", "0"}, "--bandwidth"},
       {{"-m", "llama-2-7b", "--bandwidth", "nan"}, "--bandwidth"},
       {{"-m", "llama-2-7b", "--memory", "-1"}, "--memory"},
-      {{"-m", "llama-2-7b", "--hourly-price", "-1"}, "--hourly-price"},
-      {{"-m", "llama-2-7b", "--acceptance", "1.5"}, "--acceptance"},
-      {{"-m", "llama-2-7b", "--max-window", "65"}, "--max-window"},
+      {{"-m", "llama-2-7b", "--hourly-price", "-1"}, "hourly_price"},
+      {{"-m", "llama-2-7b", "--acceptance", "1.5"}, "acceptance"},
+      {{"-m", "llama-2-7b", "--max-window", "65"}, "max_window"},
       {{"-m", "llama-2-7b", "--measured-tpot", "20,x"}, "--measured-tpot"},
       {{"-m", "llama-2-7b", "--measured-tpot", "20,3"}, "--measured-tpot"},
       {{"-m", "llama-2-7b", "--n-positions", "-5"}, "n_positions"},
       {{"-m", "llama-2-7b", "--sequences", "0"}, "max_sequences"},
-      {{"-m", "llama-2-7b", "--context", "5000"}, "--context"},
+      {{"-m", "llama-2-7b", "--context", "5000"}, "context"},
   };
   for (const auto& [more, expected] : cases) {
     const ProgramResult result = run_program(arguments(more));

@@ -1,24 +1,190 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/plan_report.h"
-#include "cli/planner.h"
 #include "cli/report.h"
+#include "cli/session.h"
 #include "cli/terminal.h"
+#include "pilotfish/error.h"
+#include "pilotfish/lab/planner.h"
 #include "pilotfish/lab/shapes.h"
 
 namespace pilotfish::cli {
 namespace {
 
-struct Options : PlanOptions {
+// As the flags give them.
+struct Options {
+  std::string target;
+  std::string draft;  // empty or "none": no speculation
+  std::string dtype;
+  std::string draft_dtype;
+  std::string kv_dtype = "f16";
+  std::int64_t n_positions = 0;
+  std::int64_t sequences = 1;
+  std::optional<std::int64_t> context;
+  std::optional<double> memory;     // GB
+  std::optional<double> bandwidth;  // GB/s
+  std::optional<double> flops;      // TFLOP/s
+  std::string measured_tpot;        // "20.6,3.7", in ms
+  std::string verify_cost;          // "2=1.1,4=1.3"
+  std::optional<double> acceptance;
+  std::int64_t max_window = 16;
+  std::optional<double> hourly_price;
+  int threads = 0;
   bool list_shapes = false;
   bool json = false;
 };
+
+constexpr double kGiga = 1e9;
+constexpr double kTera = 1e12;
+
+double parse_number(std::string_view flag, std::string_view text,
+                    std::string_view whole, std::string_view expected) {
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || stop != end || !std::isfinite(value) ||
+      value <= 0) {
+    throw UsageError(
+        fmt::format("{}: found \"{}\", expected {}", flag, whole, expected));
+  }
+  return value;
+}
+
+std::vector<std::string_view> split(std::string_view text) {
+  std::vector<std::string_view> parts;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    parts.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+// The target's time, and the draft's where there is one.
+PassSeconds parse_tpot(const std::string& text, bool has_draft) {
+  constexpr std::string_view kFlag = "--measured-tpot";
+  const std::string_view expected =
+      has_draft ? "the target's and the draft's milliseconds, as in 20.6,3.7"
+                : "the target's milliseconds, as in 20.6";
+  std::vector<double> seconds;
+  for (const std::string_view part : split(text)) {
+    seconds.push_back(parse_number(kFlag, part, text, expected) / 1e3);
+  }
+  if (seconds.size() != (has_draft ? 2 : 1)) {
+    throw UsageError(
+        fmt::format("{}: found \"{}\", expected {}", kFlag, text, expected));
+  }
+  return {seconds.front(), has_draft ? seconds.back() : 0};
+}
+
+std::map<std::int64_t, double> parse_verify_cost(const std::string& text) {
+  constexpr std::string_view kExpected =
+      "windows from 2 with their v(k), as in 2=1.05,4=1.1,8=1.3";
+  constexpr std::string_view kFlag = "--verify-cost";
+  std::map<std::int64_t, double> costs;
+  for (const std::string_view part : split(text)) {
+    const size_t equals = std::min(part.find('='), part.size());
+    const double window =
+        parse_number(kFlag, part.substr(0, equals), text, kExpected);
+    const double cost = parse_number(
+        kFlag, part.substr(std::min(equals + 1, part.size())), text, kExpected);
+    if (window < 2 || window > 1e6 || window != std::floor(window)) {
+      throw UsageError(
+          fmt::format("{}: found \"{}\", expected {}", kFlag, text, kExpected));
+    }
+    costs[static_cast<std::int64_t>(window)] = cost;
+  }
+  return costs;
+}
+
+// `value` in `unit`s of a figure that is above 0.
+double scaled(std::string_view flag, double value, double unit) {
+  constexpr double kHuge = 1e9;
+  if (value > 0 && value <= kHuge) return value * unit;
+  throw UsageError(
+      fmt::format("{}: found {}, expected a number above 0", flag, value));
+}
+
+// What is known of the machine.
+void set_machine(const Options& options, PlanRequest& request) {
+  if (options.memory) {
+    request.memory_bytes =
+        std::llround(scaled("--memory", *options.memory, kGiga));
+  }
+  if (options.bandwidth) {
+    request.machine.emplace().bytes_per_second =
+        scaled("--bandwidth", *options.bandwidth, kGiga);
+  }
+  if (options.flops) {
+    if (!request.machine) {
+      throw UsageError(
+          "--flops needs --bandwidth: a pass takes the longer of reading and "
+          "computing");
+    }
+    request.machine->flops_per_second =
+        scaled("--flops", *options.flops, kTera);
+  }
+  if (!options.measured_tpot.empty()) {
+    request.pass_seconds =
+        parse_tpot(options.measured_tpot, !request.draft.empty());
+  }
+  if (!options.verify_cost.empty()) {
+    request.verify = parse_verify_cost(options.verify_cost);
+  }
+}
+
+PlanRequest request_of(const Options& options) {
+  if (options.target.empty()) {
+    throw UsageError(
+        "--target is missing: a folder, a GGUF file, or a shape "
+        "(pilotfish plan --shapes lists those)");
+  }
+  PlanRequest request;
+  request.target = options.target;
+  if (options.draft != "none") request.draft = options.draft;
+  request.dtype = dtype_of("--dtype", options.dtype);
+  request.draft_dtype = dtype_of("--draft-dtype", options.draft_dtype);
+  request.kv_dtype = kv_dtype_of(options.kv_dtype);
+  request.n_positions = options.n_positions;
+  request.sequences = options.sequences;
+  request.context = options.context;
+  set_machine(options, request);
+  request.acceptance = options.acceptance;
+  request.max_window = options.max_window;
+  request.hourly_price = options.hourly_price;
+  request.threads = options.threads;
+  request.load = [](const std::string& path, std::string_view role,
+                    const LoadOptions& load_options) {
+    return load_model(path, fmt::format("loading the {} model", role),
+                      load_options);
+  };
+  return request;
+}
+
+void warn_of_vocabularies(const Plan& plan) {
+  if (!plan.vocabularies_differ) return;
+  const PlannedModel& target = plan.target.model;
+  const PlannedModel& draft = plan.draft->model;
+  print_note(fmt::format(
+      "note: {} has a vocabulary of {}, {} one of {}; a draft needs the "
+      "target's tokenizer",
+      target.name, target.config.vocab_size, draft.name,
+      draft.config.vocab_size));
+}
 
 void print_shapes() {
   write_out(fmt::format("{:<18}{:>10} {:>7} {:>7} {:>11} {:>11}\n", "shape",
@@ -35,7 +201,8 @@ void print_shapes() {
 
 void run(const Options& options) {
   if (options.list_shapes) return print_shapes();
-  const Plan plan = make_plan(options);
+  const Plan plan = make_plan(request_of(options));
+  warn_of_vocabularies(plan);
   write_out(options.json ? dump(plan_json(plan)) : plan_text(plan));
 }
 

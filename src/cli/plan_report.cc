@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <iterator>
+#include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -64,6 +66,62 @@ std::optional<BreakEven> lowest_break_even(const SpeculationCosts& costs) {
   return lowest;
 }
 
+// Where the times of passes come from, and more of it for a second line.
+struct SpeedText {
+  std::string source;
+  std::string note;
+};
+
+SpeedText speed_text(const Plan& plan) {
+  constexpr double kGiga = 1e9;
+  const std::string context =
+      fmt::format("with {} tokens in the cache", plan.workload.context);
+  const MachineSpeed& machine = plan.machine;
+  switch (plan.speed_source) {
+    case SpeedSource::kRoofline:
+      return {fmt::format("the roofline of {:.6g} GB/s{}",
+                          machine.bytes_per_second / kGiga,
+                          std::isinf(machine.flops_per_second)
+                              ? ", arithmetic taken as free"
+                              : fmt::format(" and {:.6g} TFLOP/s",
+                                            machine.flops_per_second / 1e12)),
+              context};
+    case SpeedSource::kGiven:
+      return {"times a token as given", ""};
+    case SpeedSource::kMeasuredPasses:
+      return {
+          fmt::format("passes measured here and now, {} threads", plan.threads),
+          context};
+    case SpeedSource::kMeasuredMatrix:
+      break;
+  }
+  return {
+      fmt::format(
+          "{:.3g} GB/s through a {} matrix, measured here and now, {} threads",
+          machine.bytes_per_second / kGiga, dtype_name(plan.target.model.dtype),
+          plan.threads),
+      fmt::format("(plain reading {:.3g} GB/s), {}",
+                  plan.read_bytes_per_second / kGiga, context)};
+}
+
+std::string verify_text(const Plan& plan) {
+  switch (plan.verify_source) {
+    case VerifySource::kFree:
+      return "1, verification taken as free (--verify-cost, --flops)";
+    case VerifySource::kRoofline:
+      return "of the roofline";
+    case VerifySource::kGiven:
+      return "given";
+    case VerifySource::kMeasured:
+      break;
+  }
+  if (plan.speed_source == SpeedSource::kMeasuredPasses) {
+    return "measured with the target's passes";
+  }
+  return fmt::format("measured with a {} matrix",
+                     dtype_name(plan.target.model.dtype));
+}
+
 class Writer {
  public:
   explicit Writer(const Plan& plan) : plan_(plan) {}
@@ -117,7 +175,8 @@ class Writer {
     const std::int64_t spare = *plan_.memory_bytes - plan_.memory_needed();
     line(spare >= 0 ? "fits" : "does not fit",
          fmt::format("{} {}, {} {}", decimal_bytes(*plan_.memory_bytes),
-                     plan_.memory_source, decimal_bytes(std::abs(spare)),
+                     plan_.memory_given ? "given" : "in this machine",
+                     decimal_bytes(std::abs(spare)),
                      spare >= 0 ? "to spare" : "too little"));
   }
 
@@ -131,8 +190,9 @@ class Writer {
 
   void speed() {
     text_ += "\n";
-    line("speed", plan_.speed_source);
-    if (!plan_.speed_note.empty()) line("", plan_.speed_note);
+    const SpeedText source = speed_text(plan_);
+    line("speed", source.source);
+    if (!source.note.empty()) line("", source.note);
     line("  target", pass_text(plan_.target));
     if (plan_.draft) line("  draft", pass_text(*plan_.draft));
     line("plain",
@@ -143,7 +203,7 @@ class Writer {
   void speculation() {
     line("c", fmt::format("{:.3f}, a draft pass over a target pass",
                           plan_.costs.draft));
-    line("v(k)", plan_.verify_source);
+    line("v(k)", verify_text(plan_));
     table();
     best();
   }
@@ -269,7 +329,7 @@ Json speculation_json(const Plan& plan, double speedup) {
   const std::int64_t k = best_window(plan.costs, plan.acceptance);
   const auto even = lowest_break_even(plan.costs);
   return {{"c", plan.costs.draft},
-          {"v_source", plan.verify_source},
+          {"v_source", verify_text(plan)},
           {"acceptance", plan.acceptance},
           {"break_even", optional_json(even ? std::optional(even->acceptance)
                                             : std::nullopt)},
@@ -305,7 +365,7 @@ nlohmann::ordered_json plan_json(const Plan& plan) {
     json["memory"]["available_bytes"] = *plan.memory_bytes;
     json["memory"]["fits"] = plan.memory_needed() <= *plan.memory_bytes;
   }
-  json["speed_source"] = plan.speed_source;
+  json["speed_source"] = speed_text(plan).source;
   json["plain"] = {{"tpot_seconds", plan.target.pass_seconds},
                    {"tokens_per_second", plan.tokens_per_second(1)}};
   json["speculation"] =

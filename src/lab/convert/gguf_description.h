@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_ENGINE_CONVERT_GGUF_DESCRIPTION_H_
-#define PILOTFISH_ENGINE_CONVERT_GGUF_DESCRIPTION_H_
+#ifndef PILOTFISH_LAB_CONVERT_GGUF_DESCRIPTION_H_
+#define PILOTFISH_LAB_CONVERT_GGUF_DESCRIPTION_H_
 
 #include <cstdint>
 #include <string_view>
@@ -36,4 +36,4 @@ std::vector<float> gguf_rope_divisors(const ModelConfig& config,
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_ENGINE_CONVERT_GGUF_DESCRIPTION_H_
+#endif  // PILOTFISH_LAB_CONVERT_GGUF_DESCRIPTION_H_

@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_ENGINE_CONVERT_TENSOR_MOVES_H_
-#define PILOTFISH_ENGINE_CONVERT_TENSOR_MOVES_H_
+#ifndef PILOTFISH_LAB_CONVERT_TENSOR_MOVES_H_
+#define PILOTFISH_LAB_CONVERT_TENSOR_MOVES_H_
 
 #include <cstdint>
 #include <functional>
@@ -51,4 +51,4 @@ std::vector<TensorSpec> targets_of(std::span<const TensorMove> moves);
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_ENGINE_CONVERT_TENSOR_MOVES_H_
+#endif  // PILOTFISH_LAB_CONVERT_TENSOR_MOVES_H_

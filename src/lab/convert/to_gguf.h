@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_ENGINE_CONVERT_TO_GGUF_H_
-#define PILOTFISH_ENGINE_CONVERT_TO_GGUF_H_
+#ifndef PILOTFISH_LAB_CONVERT_TO_GGUF_H_
+#define PILOTFISH_LAB_CONVERT_TO_GGUF_H_
 
 #include <filesystem>
 
@@ -15,4 +15,4 @@ void convert_to_gguf(const Checkpoint& checkpoint,
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_ENGINE_CONVERT_TO_GGUF_H_
+#endif  // PILOTFISH_LAB_CONVERT_TO_GGUF_H_

@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_ENGINE_CONVERT_TOKENIZER_TO_GGUF_H_
-#define PILOTFISH_ENGINE_CONVERT_TOKENIZER_TO_GGUF_H_
+#ifndef PILOTFISH_LAB_CONVERT_TOKENIZER_TO_GGUF_H_
+#define PILOTFISH_LAB_CONVERT_TOKENIZER_TO_GGUF_H_
 
 #include <filesystem>
 #include <span>
@@ -23,4 +23,4 @@ void set_special_ids(Token bos, std::span<const Token> ends,
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_ENGINE_CONVERT_TOKENIZER_TO_GGUF_H_
+#endif  // PILOTFISH_LAB_CONVERT_TOKENIZER_TO_GGUF_H_

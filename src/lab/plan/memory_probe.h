@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_ENGINE_PLAN_MEMORY_PROBE_H_
-#define PILOTFISH_ENGINE_PLAN_MEMORY_PROBE_H_
+#ifndef PILOTFISH_LAB_PLAN_MEMORY_PROBE_H_
+#define PILOTFISH_LAB_PLAN_MEMORY_PROBE_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -25,4 +25,4 @@ class MemoryProbe {
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_ENGINE_PLAN_MEMORY_PROBE_H_
+#endif  // PILOTFISH_LAB_PLAN_MEMORY_PROBE_H_

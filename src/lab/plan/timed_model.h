@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_ENGINE_PLAN_TIMED_MODEL_H_
-#define PILOTFISH_ENGINE_PLAN_TIMED_MODEL_H_
+#ifndef PILOTFISH_LAB_PLAN_TIMED_MODEL_H_
+#define PILOTFISH_LAB_PLAN_TIMED_MODEL_H_
 
 #include <cstdint>
 #include <vector>
@@ -34,4 +34,4 @@ class TimedModel {
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_ENGINE_PLAN_TIMED_MODEL_H_
+#endif  // PILOTFISH_LAB_PLAN_TIMED_MODEL_H_

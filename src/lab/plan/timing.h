@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_ENGINE_PLAN_TIMING_H_
-#define PILOTFISH_ENGINE_PLAN_TIMING_H_
+#ifndef PILOTFISH_LAB_PLAN_TIMING_H_
+#define PILOTFISH_LAB_PLAN_TIMING_H_
 
 #include <chrono>
 
@@ -15,4 +15,4 @@ double seconds_of(const Work& work) {
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_ENGINE_PLAN_TIMING_H_
+#endif  // PILOTFISH_LAB_PLAN_TIMING_H_

@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_ENGINE_SELFCHECK_CONTROLS_H_
-#define PILOTFISH_ENGINE_SELFCHECK_CONTROLS_H_
+#ifndef PILOTFISH_LAB_SELFCHECK_CONTROLS_H_
+#define PILOTFISH_LAB_SELFCHECK_CONTROLS_H_
 
 #include <memory>
 #include <string>
@@ -26,4 +26,4 @@ std::vector<Control> controls();
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_ENGINE_SELFCHECK_CONTROLS_H_
+#endif  // PILOTFISH_LAB_SELFCHECK_CONTROLS_H_

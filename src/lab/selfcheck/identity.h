@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_ENGINE_SELFCHECK_IDENTITY_H_
-#define PILOTFISH_ENGINE_SELFCHECK_IDENTITY_H_
+#ifndef PILOTFISH_LAB_SELFCHECK_IDENTITY_H_
+#define PILOTFISH_LAB_SELFCHECK_IDENTITY_H_
 
 #include <cstdint>
 #include <functional>
@@ -67,4 +67,4 @@ std::vector<std::vector<DrafterKind>> drafters_for(const SelfcheckPair& pair);
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_ENGINE_SELFCHECK_IDENTITY_H_
+#endif  // PILOTFISH_LAB_SELFCHECK_IDENTITY_H_

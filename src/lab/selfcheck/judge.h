@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_ENGINE_SELFCHECK_JUDGE_H_
-#define PILOTFISH_ENGINE_SELFCHECK_JUDGE_H_
+#ifndef PILOTFISH_LAB_SELFCHECK_JUDGE_H_
+#define PILOTFISH_LAB_SELFCHECK_JUDGE_H_
 
 #include <cstdint>
 
@@ -20,4 +20,4 @@ void judge(Selfcheck& selfcheck, double level, double power);
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_ENGINE_SELFCHECK_JUDGE_H_
+#endif  // PILOTFISH_LAB_SELFCHECK_JUDGE_H_

@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_ENGINE_SELFCHECK_NOISY_SCORER_H_
-#define PILOTFISH_ENGINE_SELFCHECK_NOISY_SCORER_H_
+#ifndef PILOTFISH_LAB_SELFCHECK_NOISY_SCORER_H_
+#define PILOTFISH_LAB_SELFCHECK_NOISY_SCORER_H_
 
 #include <cstdint>
 #include <memory>
@@ -43,4 +43,4 @@ class NoisyScorer final : public Scorer {
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_ENGINE_SELFCHECK_NOISY_SCORER_H_
+#endif  // PILOTFISH_LAB_SELFCHECK_NOISY_SCORER_H_

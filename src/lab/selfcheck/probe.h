@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_ENGINE_SELFCHECK_PROBE_H_
-#define PILOTFISH_ENGINE_SELFCHECK_PROBE_H_
+#ifndef PILOTFISH_LAB_SELFCHECK_PROBE_H_
+#define PILOTFISH_LAB_SELFCHECK_PROBE_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -35,4 +35,4 @@ std::vector<Token> likely_tokens(TargetRows& target,
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_ENGINE_SELFCHECK_PROBE_H_
+#endif  // PILOTFISH_LAB_SELFCHECK_PROBE_H_

@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_ENGINE_SELFCHECK_SAMPLED_TEXTS_H_
-#define PILOTFISH_ENGINE_SELFCHECK_SAMPLED_TEXTS_H_
+#ifndef PILOTFISH_LAB_SELFCHECK_SAMPLED_TEXTS_H_
+#define PILOTFISH_LAB_SELFCHECK_SAMPLED_TEXTS_H_
 
 #include <cstdint>
 #include <functional>
@@ -38,4 +38,4 @@ DistributionResult test_sampled_texts(const SelfcheckPair& models,
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_ENGINE_SELFCHECK_SAMPLED_TEXTS_H_
+#endif  // PILOTFISH_LAB_SELFCHECK_SAMPLED_TEXTS_H_

@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_ENGINE_SELFCHECK_SAMPLING_CASES_H_
-#define PILOTFISH_ENGINE_SELFCHECK_SAMPLING_CASES_H_
+#ifndef PILOTFISH_LAB_SELFCHECK_SAMPLING_CASES_H_
+#define PILOTFISH_LAB_SELFCHECK_SAMPLING_CASES_H_
 
 #include <span>
 #include <string>
@@ -24,4 +24,4 @@ std::vector<SamplingCase> sampling_cases(std::span<const Token> likely);
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_ENGINE_SELFCHECK_SAMPLING_CASES_H_
+#endif  // PILOTFISH_LAB_SELFCHECK_SAMPLING_CASES_H_

@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_ENGINE_SELFCHECK_TEXT_CELLS_H_
-#define PILOTFISH_ENGINE_SELFCHECK_TEXT_CELLS_H_
+#ifndef PILOTFISH_LAB_SELFCHECK_TEXT_CELLS_H_
+#define PILOTFISH_LAB_SELFCHECK_TEXT_CELLS_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -68,4 +68,4 @@ class TextCells {
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_ENGINE_SELFCHECK_TEXT_CELLS_H_
+#endif  // PILOTFISH_LAB_SELFCHECK_TEXT_CELLS_H_
