@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -10,6 +9,7 @@
 
 #include "cli/bench_report.h"
 #include "cli/commands.h"
+#include "cli/flags.h"
 #include "cli/options.h"
 #include "cli/report.h"
 #include "cli/session.h"
@@ -20,7 +20,7 @@
 namespace pilotfish::cli {
 namespace {
 
-struct Options {
+struct BenchFlags {
   std::string model;
   std::string draft;  // empty or "none": no speculation
   std::string dtype;
@@ -39,11 +39,11 @@ PlannedModel plan_of(const std::string& path, std::optional<DType> dtype) {
                : planned_model(description);
 }
 
-bool has_draft(const Options& options) {
+bool has_draft(const BenchFlags& options) {
   return !options.draft.empty() && options.draft != "none";
 }
 
-void check(const Options& options) {
+void check_bench(const BenchFlags& options) {
   if (options.json + options.csv + options.markdown > 1) {
     throw UsageError("expected one of --json, --csv and --markdown");
   }
@@ -53,7 +53,7 @@ void check(const Options& options) {
 }
 
 // Measures with each number of threads in turn.
-std::vector<BenchReport> measure(const Options& options,
+std::vector<BenchReport> measure(const BenchFlags& options,
                                  BenchSubject& subject) {
   const auto dtype = dtype_of("--dtype", options.dtype);
   const auto draft_dtype = dtype_of("--draft-dtype", options.draft_dtype);
@@ -83,12 +83,12 @@ std::vector<BenchReport> measure(const Options& options,
   return runs;
 }
 
-void run(const Options& options) {
+void run_bench(const BenchFlags& options) {
   BenchSubject subject{.model = options.model, .options = options.bench};
   subject.options.kv_dtype = kv_dtype_of(options.kv_dtype);
   const std::vector<BenchReport> runs = measure(options, subject);
   if (options.json) {
-    write_out(dump(bench_json(subject, runs)));
+    write_out(bench_json(subject, runs));
   } else if (options.csv) {
     write_out(bench_csv(subject, runs));
   } else {
@@ -96,76 +96,72 @@ void run(const Options& options) {
   }
 }
 
-void add_model_options(CLI::App& app, Options& options) {
-  const std::string group = "Model";
-  const auto add = [&](const char* names, auto& value, const char* text,
-                       const std::string& description) {
-    return app.add_option(names, value, description)
-        ->option_text(text)
-        ->group(group);
-  };
-  add("-m,--model", options.model, "MODEL", "Hugging Face folder or GGUF file")
-      ->required();
-  add("-d,--draft,--model-draft", options.draft, "MODEL",
-      "A draft, to measure speculation too");
-  add("--dtype", options.dtype, "TYPE",
-      "Convert the weights on loading: bf16, f16, f32, q8_0 or q4_0");
-  add("--draft-dtype", options.draft_dtype, "TYPE",
-      "As --dtype, for the draft");
-  add("--kv-dtype", options.kv_dtype, "TYPE", kv_dtype_help());
-  add("-t,--threads", options.threads, "N,..",
-      "Threads to compute with, several in turn (default: one a processor)")
-      ->delimiter(',');
+void add_bench_models(Command& command, BenchFlags& options) {
+  const FlagGroup group = command.group("Model");
+  group
+      .add("-m,--model", options.model, "MODEL",
+           "Hugging Face folder or GGUF file")
+      .required();
+  group.add("-d,--draft,--model-draft", options.draft, "MODEL",
+            "A draft, to measure speculation too");
+  group.add("--dtype", options.dtype, "TYPE",
+            "Convert the weights on loading: bf16, f16, f32, q8_0 or q4_0");
+  group.add("--draft-dtype", options.draft_dtype, "TYPE",
+            "As --dtype, for the draft");
+  group.add("--kv-dtype", options.kv_dtype, "TYPE", kv_dtype_help());
+  group
+      .add(
+          "-t,--threads", options.threads, "N,..",
+          "Threads to compute with, several in turn (default: one a processor)")
+      .comma_separated();
 }
 
-void add_measurement_options(CLI::App& app, Options& options) {
+void add_measurement_options(Command& command, BenchFlags& options) {
   BenchOptions& bench = options.bench;
-  const std::string group = "Measurements";
-  const auto add = [&](const char* names, auto& value, const char* text,
-                       const char* description) {
-    return app.add_option(names, value, description)
-        ->option_text(text)
-        ->group(group);
-  };
-  add("-p,--prompt-tokens,--n-prompt", bench.prompt_tokens, "N",
-      "Prefill so many tokens (default 512; 0: no prefill)");
-  add("-n,--generate-tokens,--n-gen", bench.generate_tokens, "N",
-      "Generate so many (default 128; 0: no decoding)");
-  add("--context", bench.context, "N",
+  const FlagGroup group = command.group("Measurements");
+  group.add("-p,--prompt-tokens,--n-prompt", bench.prompt_tokens, "N",
+            "Prefill so many tokens (default 512; 0: no prefill)");
+  group.add("-n,--generate-tokens,--n-gen", bench.generate_tokens, "N",
+            "Generate so many (default 128; 0: no decoding)");
+  group.add(
+      "--context", bench.context, "N",
       "Tokens in the cache when passes are timed and decoding begins (default "
       "64)");
-  add("--rows", bench.rows, "M,..",
-      "Passes over so many rows (default 2 to 16 and 32)")
-      ->delimiter(',');
-  add("--contexts", bench.contexts, "N,..",
-      "Also a pass over one row after so many tokens")
-      ->delimiter(',');
-  add("-k,--windows", bench.windows, "K,..",
-      "Windows to decode with where there is a draft (default 5)")
-      ->delimiter(',');
-  add("--synthetic-acceptance", bench.synthetic_acceptance, "R",
+  group
+      .add("--rows", bench.rows, "M,..",
+           "Passes over so many rows (default 2 to 16 and 32)")
+      .comma_separated();
+  group
+      .add("--contexts", bench.contexts, "N,..",
+           "Also a pass over one row after so many tokens")
+      .comma_separated();
+  group
+      .add("-k,--windows", bench.windows, "K,..",
+           "Windows to decode with where there is a draft (default 5)")
+      .comma_separated();
+  group.add(
+      "--synthetic-acceptance", bench.synthetic_acceptance, "R",
       "Accept drafted tokens with probability R (default: decode greedily)");
-  add("-r,--repetitions", bench.repetitions, "N",
-      "Measurements of each figure (default 5)");
+  group.add("-r,--repetitions", bench.repetitions, "N",
+            "Measurements of each figure (default 5)");
 }
 
 }  // namespace
 
-void add_bench(CLI::App& app) {
-  CLI::App* command = app.add_subcommand(
+void add_bench(CommandLine& line) {
+  Command command = line.add_command(
       "bench", "Speed of a model here, beside what the machine can do");
-  const auto options = std::make_shared<Options>();
-  add_model_options(*command, *options);
-  add_measurement_options(*command, *options);
-  const auto add_format = [&](const char* name, bool& flag, const char* help) {
-    command->add_flag(name, flag, help)->group("Output");
-  };
-  add_format("--markdown", options->markdown, "Markdown tables (default)");
-  add_format("--csv", options->csv, "A figure a line");
-  add_format("--json", options->json, "One JSON object");
-  command->callback([options] {
-    check(*options);
-    run(*options);
+  const auto options = std::make_shared<BenchFlags>();
+  add_bench_models(command, *options);
+  add_measurement_options(command, *options);
+  const FlagGroup output = command.group("Output");
+  output.add_switch("--markdown", options->markdown,
+                    "Markdown tables (default)");
+  output.add_switch("--csv", options->csv, "A figure a line");
+  output.add_switch("--json", options->json, "One JSON object");
+  command.on_run([options] {
+    check_bench(*options);
+    run_bench(*options);
   });
 }
 

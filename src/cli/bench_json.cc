@@ -1,4 +1,7 @@
+#include <nlohmann/json.hpp>
+
 #include "cli/bench_report.h"
+#include "cli/report.h"
 
 namespace pilotfish::cli {
 namespace {
@@ -78,8 +81,8 @@ Json run_json(const BenchReport& run) {
 
 }  // namespace
 
-nlohmann::ordered_json bench_json(const BenchSubject& subject,
-                                  const std::vector<BenchReport>& runs) {
+std::string bench_json(const BenchSubject& subject,
+                       const std::vector<BenchReport>& runs) {
   const BenchOptions& options = subject.options;
   Json json = {{"model", subject.model}, {"dtype", subject.dtype}};
   json["draft"] = subject.draft.empty() ? Json() : Json(subject.draft);
@@ -94,7 +97,7 @@ nlohmann::ordered_json bench_json(const BenchSubject& subject,
                                      : Json();
   json["runs"] = Json::array();
   for (const BenchReport& run : runs) json["runs"].push_back(run_json(run));
-  return json;
+  return dump(json);
 }
 
 }  // namespace pilotfish::cli

@@ -1,7 +1,6 @@
 #ifndef PILOTFISH_CLI_BENCH_REPORT_H_
 #define PILOTFISH_CLI_BENCH_REPORT_H_
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -25,8 +24,9 @@ std::string bench_markdown(const BenchSubject& subject,
 // empty for what is no spread.
 std::string bench_csv(const BenchSubject& subject,
                       const std::vector<BenchReport>& runs);
-nlohmann::ordered_json bench_json(const BenchSubject& subject,
-                                  const std::vector<BenchReport>& runs);
+// One object in a line.
+std::string bench_json(const BenchSubject& subject,
+                       const std::vector<BenchReport>& runs);
 
 }  // namespace pilotfish::cli
 

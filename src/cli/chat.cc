@@ -1,12 +1,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/flags.h"
 #include "cli/interrupt.h"
 #include "cli/line_reader.h"
 #include "cli/options.h"
@@ -29,7 +29,7 @@ constexpr const char* kHelp =
     "/quit           leave (so do Ctrl-D, and Ctrl-C twice)\n"
     "A line that ends with \\ goes on in the next. Ctrl-C stops an answer.";
 
-struct Options {
+struct ChatFlags {
   DecodingOptions decoding;
   std::string system;
   std::string template_file;
@@ -39,7 +39,7 @@ struct Options {
 // A conversation: its messages, and the answers to them.
 class Chat {
  public:
-  explicit Chat(const Options& options)
+  explicit Chat(const ChatFlags& options)
       : options_(options),
         session_(open_session(options.decoding)),
         template_(load_template(session_, options.template_file)),
@@ -165,7 +165,7 @@ class Chat {
     return true;
   }
 
-  const Options& options_;
+  const ChatFlags& options_;
   Session session_;
   ChatTemplate template_;
   Engine engine_;
@@ -178,26 +178,18 @@ class Chat {
 
 }  // namespace
 
-void add_chat(CLI::App& app) {
-  CLI::App* command =
-      app.add_subcommand("chat", "Talk with a model, turn by turn");
-  const auto options = std::make_shared<Options>();
-  const std::string group = "Conversation";
-  command->add_option("--system", options->system, "A system message")
-      ->option_text("TEXT")
-      ->group(group);
-  command
-      ->add_option("--template", options->template_file,
-                   "A Jinja chat template instead of the model's own")
-      ->option_text("FILE")
-      ->group(group);
-  command
-      ->add_flag("--show-draft", options->show_draft,
-                 "Show where each token came from")
-      ->group(group);
+void add_chat(CommandLine& line) {
+  Command command = line.add_command("chat", "Talk with a model, turn by turn");
+  const auto options = std::make_shared<ChatFlags>();
+  const FlagGroup group = command.group("Conversation");
+  group.add("--system", options->system, "TEXT", "A system message");
+  group.add("--template", options->template_file, "FILE",
+            "A Jinja chat template instead of the model's own");
+  group.add_switch("--show-draft", options->show_draft,
+                   "Show where each token came from");
   options->decoding.max_tokens = -1;
-  add_decoding_options(*command, options->decoding);
-  command->callback([options] { Chat(*options).run(); });
+  add_decoding_options(command, options->decoding);
+  command.on_run([options] { Chat(*options).run(); });
 }
 
 }  // namespace pilotfish::cli

@@ -1,26 +1,24 @@
 #ifndef PILOTFISH_CLI_COMMANDS_H_
 #define PILOTFISH_CLI_COMMANDS_H_
 
-namespace CLI {
-class App;
-}
-
 namespace pilotfish::cli {
 
-// Each adds its subcommand, which runs when the command line has been parsed.
-// They throw UsageError and Error like the library.
-void add_generate(CLI::App& app);
-void add_chat(CLI::App& app);
-void add_score(CLI::App& app);
-void add_tokenize(CLI::App& app);
-void add_inspect(CLI::App& app);
-void add_plan(CLI::App& app);
-void add_sweep(CLI::App& app);
-void add_selfcheck(CLI::App& app);
-void add_synth(CLI::App& app);
-void add_bench(CLI::App& app);
-void add_trace(CLI::App& app);
-void add_convert(CLI::App& app);
+class CommandLine;
+
+// Each adds its command, which runs when the command line has been parsed. They
+// throw UsageError and Error like the library.
+void add_generate(CommandLine& line);
+void add_chat(CommandLine& line);
+void add_score(CommandLine& line);
+void add_tokenize(CommandLine& line);
+void add_inspect(CommandLine& line);
+void add_plan(CommandLine& line);
+void add_sweep(CommandLine& line);
+void add_selfcheck(CommandLine& line);
+void add_synth(CommandLine& line);
+void add_bench(CommandLine& line);
+void add_trace(CommandLine& line);
+void add_convert(CommandLine& line);
 
 }  // namespace pilotfish::cli
 

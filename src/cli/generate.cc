@@ -1,12 +1,13 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/flags.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/prompt.h"
@@ -74,7 +75,7 @@ void generate_many(const Session& session, Engine& engine,
   }
 }
 
-void run(const GenerateOptions& options) {
+void run_generate(const GenerateOptions& options) {
   const bool batch = !options.prompt.prompts_file.empty();
   if (batch && !options.json) {
     throw UsageError("--prompts needs --json: one line for each prompt");
@@ -100,38 +101,30 @@ void run(const GenerateOptions& options) {
 
 }  // namespace
 
-void add_generate(CLI::App& app) {
-  CLI::App* command = app.add_subcommand(
+void add_generate(CommandLine& line) {
+  Command command = line.add_command(
       "generate", "Continue a prompt, with a draft where there is one");
   const auto options = std::make_shared<GenerateOptions>();
-  add_prompt_options(*command, options->prompt);
-  const std::string output = "Output";
-  CLI::Option* show =
-      command
-          ->add_flag("--show-draft", options->show_draft,
-                     "Show where each token came from: accepted from the "
-                     "draft, recovered, bonus")
-          ->group(output);
-  CLI::Option* json =
-      command
-          ->add_flag("--json", options->json,
-                     "One JSON object with ids, text, iterations and timings")
-          ->group(output)
-          ->excludes(show);
-  command
-      ->add_option("--logprobs", options->decoding.logprobs,
-                   "With --json: the target's log-probability of each token, "
-                   "and those of the N most probable ones")
-      ->option_text("N")
-      ->group(output)
-      ->needs(json);
-  command
-      ->add_option("--parallel", options->parallel,
-                   "With --prompts: sequences decoded together (default 4)")
-      ->option_text("N")
-      ->group(output);
-  add_decoding_options(*command, options->decoding);
-  command->callback([options] { run(*options); });
+  add_prompt_options(command, options->prompt);
+  const FlagGroup output = command.group("Output");
+  const Flag show =
+      output.add_switch("--show-draft", options->show_draft,
+                        "Show where each token came from: accepted from the "
+                        "draft, recovered, bonus");
+  const Flag json =
+      output
+          .add_switch("--json", options->json,
+                      "One JSON object with ids, text, iterations and timings")
+          .excludes(show);
+  output
+      .add("--logprobs", options->decoding.logprobs, "N",
+           "With --json: the target's log-probability of each token, and those "
+           "of the N most probable ones")
+      .needs(json);
+  output.add("--parallel", options->parallel, "N",
+             "With --prompts: sequences decoded together (default 4)");
+  add_decoding_options(command, options->decoding);
+  command.on_run([options] { run_generate(*options); });
 }
 
 }  // namespace pilotfish::cli

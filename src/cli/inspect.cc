@@ -1,15 +1,14 @@
 #include "pilotfish/inspect.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "cli/commands.h"
+#include "cli/flags.h"
 #include "cli/options.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
@@ -20,7 +19,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Options {
+struct InspectFlags {
   std::string model;
   std::int64_t n_positions = 0;
   std::int64_t sequences = 1;
@@ -162,7 +161,8 @@ Json config_json(const ModelConfig& config) {
 }
 
 Json description_json(const ModelDescription& model,
-                      const MemoryEstimate& memory, const Options& options) {
+                      const MemoryEstimate& memory,
+                      const InspectFlags& options) {
   Json tensors = Json::array();
   for (const TensorDescription& tensor : model.tensors) {
     tensors.push_back({{"name", tensor.name},
@@ -187,7 +187,7 @@ Json description_json(const ModelDescription& model,
           {"tensors", std::move(tensors)}};
 }
 
-void run(Options options) {
+void run_inspect(InspectFlags options) {
   const ModelDescription model = inspect_model(options.model);
   if (options.n_positions == 0) options.n_positions = model.config.n_positions;
   const MemoryEstimate memory =
@@ -210,28 +210,23 @@ void run(Options options) {
 
 }  // namespace
 
-void add_inspect(CLI::App& app) {
-  CLI::App* command = app.add_subcommand(
+void add_inspect(CommandLine& line) {
+  Command command = line.add_command(
       "inspect", "What a model is made of, and the memory it takes");
-  const auto options = std::make_shared<Options>();
-  command
-      ->add_option("model", options->model, "Hugging Face folder or GGUF file")
-      ->option_text(" ")
-      ->required();
-  command
-      ->add_option(
-          "--n-positions", options->n_positions,
-          "Memory for sequences of N tokens (default: the model's own)")
-      ->option_text("N");
-  command
-      ->add_option("--sequences", options->sequences,
-                   "Memory for N sequences at once (default 1)")
-      ->option_text("N");
-  command->add_option("--kv-dtype", options->kv_dtype, kv_dtype_help())
-      ->option_text("TYPE");
-  command->add_flag("--tensors", options->tensors, "List every tensor");
-  command->add_flag("--json", options->json, "One JSON object");
-  command->callback([options] { run(*options); });
+  const auto options = std::make_shared<InspectFlags>();
+  const FlagGroup group = command.group();
+  group
+      .add_positional("model", options->model,
+                      "Hugging Face folder or GGUF file")
+      .required();
+  group.add("--n-positions", options->n_positions, "N",
+            "Memory for sequences of N tokens (default: the model's own)");
+  group.add("--sequences", options->sequences, "N",
+            "Memory for N sequences at once (default 1)");
+  group.add("--kv-dtype", options->kv_dtype, "TYPE", kv_dtype_help());
+  group.add_switch("--tensors", options->tensors, "List every tensor");
+  group.add_switch("--json", options->json, "One JSON object");
+  command.on_run([options] { run_inspect(*options); });
 }
 
 }  // namespace pilotfish::cli

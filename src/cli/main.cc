@@ -1,16 +1,11 @@
-#include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
-#include <memory>
+#include <exception>
 #include <new>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "cli/commands.h"
-#include "cli/help.h"
+#include "cli/flags.h"
 #include "pilotfish/error.h"
 
 namespace pilotfish::cli {
@@ -24,58 +19,30 @@ int fail(int code, std::string message) {
   for (char& c : message) {
     if (c == '\n' || c == '\r') c = ' ';
   }
-  fmt::print(stderr, "pilotfish: {}\n", message);
+  message = "pilotfish: " + message + "\n";
+  std::fwrite(message.data(), 1, message.size(), stderr);
   return code;
 }
 
-// The arguments in reverse, as CLI11 takes them. llama.cpp's -md is read as
-// --model-draft: CLI11 has no short names of two letters.
-std::vector<std::string> arguments(int argc, char** argv) {
-  std::vector<std::string> reversed;
-  for (int i = argc - 1; i > 0; --i) {
-    const std::string_view argument = argv[i];
-    reversed.emplace_back(argument == "-md" ? "--model-draft" : argument);
-  }
-  return reversed;
-}
-
 int run(int argc, char** argv) {
-  CLI::App app("Speculative sampling for Llama-family language models.\n",
-               "pilotfish");
-  app.formatter(std::make_shared<HelpFormatter>());
-  app.set_help_flag("-h,--help", "This help");
-  app.set_version_flag("--version", "pilotfish " PILOTFISH_VERSION);
-  app.require_subcommand(0, 1);
-  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  add_generate(app);
-  add_chat(app);
-  add_score(app);
-  add_tokenize(app);
-  add_inspect(app);
-  add_plan(app);
-  add_sweep(app);
-  add_selfcheck(app);
-  add_bench(app);
-  add_synth(app);
-  add_trace(app);
-  add_convert(app);
-  app.footer("pilotfish COMMAND --help explains a command.");
+  CommandLine line("pilotfish",
+                   "Speculative sampling for Llama-family language models.",
+                   PILOTFISH_VERSION);
+  add_generate(line);
+  add_chat(line);
+  add_score(line);
+  add_tokenize(line);
+  add_inspect(line);
+  add_plan(line);
+  add_sweep(line);
+  add_selfcheck(line);
+  add_bench(line);
+  add_synth(line);
+  add_trace(line);
+  add_convert(line);
 
   try {
-    app.parse(arguments(argc, argv));
-    if (app.get_subcommands().empty()) {
-      fmt::print(stderr, "{}", app.help());
-      return kUsageError;
-    }
-    return 0;
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help
-    std::string help = "pilotfish";
-    for (const CLI::App* command : app.get_subcommands()) {
-      help += " " + command->get_name();
-    }
-    return fail(kUsageError,
-                fmt::format("{} (see {} --help)", error.what(), help));
+    return line.run(argc, argv) ? 0 : kUsageError;
   } catch (const UsageError& error) {
     return fail(kUsageError, error.what());
   } catch (const std::bad_alloc&) {

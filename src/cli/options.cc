@@ -1,12 +1,11 @@
 #include "cli/options.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
 #include <charconv>
 #include <random>
 
+#include "cli/flags.h"
 #include "pilotfish/acceptor.h"
 #include "pilotfish/error.h"
 #include "pilotfish/kv_cache.h"
@@ -21,28 +20,6 @@ std::optional<T> parse_number(std::string_view text) {
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   if (error != std::errc() || stop != end) return std::nullopt;
   return value;
-}
-
-// Adds an option whose help shows `value` in place of CLI11's type and default.
-// Names after the first short and the first long one are other programs'; they
-// are accepted and not shown.
-template <typename T>
-CLI::Option* add(CLI::App& app, const std::string& names, T& target,
-                 const std::string& value, const std::string& description,
-                 const std::string& group) {
-  return app.add_option(names, target, description)
-      ->option_text(value)
-      ->group(group);
-}
-
-// An option that may be given more than once, one value each time.
-template <typename T>
-void add_repeatable(CLI::App& app, const std::string& names, T& target,
-                    const std::string& value, const std::string& description,
-                    const std::string& group) {
-  add(app, names, target, value, description + " (repeatable)", group)
-      ->allow_extra_args(false)
-      ->multi_option_policy(CLI::MultiOptionPolicy::Throw);
 }
 
 std::pair<Token, float> parse_bias(const std::string& text) {
@@ -77,58 +54,59 @@ std::vector<std::string> labelled_acceptors() {
 
 }  // namespace
 
-void add_compute_options(CLI::App& app, ComputeOptions& options,
+void add_compute_options(Command& command, ComputeOptions& options,
                          std::string_view default_model) {
-  const std::string group = "Model";
-  CLI::Option* model = add(
-      app, "-m,--model", options.model, "MODEL",
-      fmt::format("Hugging Face folder or GGUF file{}", default_model), group);
-  if (default_model.empty()) model->required();
-  add(app, "--dtype", options.dtype, "TYPE",
+  const FlagGroup group = command.group("Model");
+  Flag model = group.add(
+      "-m,--model", options.model, "MODEL",
+      fmt::format("Hugging Face folder or GGUF file{}", default_model));
+  if (default_model.empty()) model.required();
+  group.add(
+      "--dtype", options.dtype, "TYPE",
       "Convert the weights on loading: bf16, f16, f32, q8_0 or q4_0 (default: "
-      "as stored)",
-      group);
-  add(app, "-c,--n-positions,--ctx-size", options.n_positions, "N",
-      "The most tokens a sequence holds, prompt included", group);
-  add(app, "-t,--threads", options.threads, "N",
-      "Threads to compute with (default: one a processor)", group);
+      "as stored)");
+  group.add("-c,--n-positions,--ctx-size", options.n_positions, "N",
+            "The most tokens a sequence holds, prompt included");
+  group.add("-t,--threads", options.threads, "N",
+            "Threads to compute with (default: one a processor)");
 }
 
-void add_sampling_options(CLI::App& app, SamplingOptions& options) {
-  const std::string group = "Sampling (in the order they apply)";
+void add_sampling_options(Command& command, SamplingOptions& options) {
+  const FlagGroup group = command.group("Sampling (in the order they apply)");
   SamplingParams& params = options.params;
-  add(app, "--allow-ids", options.allowed_tokens, "IDS",
-      "Generate these tokens and no others", group);
-  add(app, "--ban-ids", options.banned_tokens, "IDS", "Never these tokens",
-      group);
-  add_repeatable(app, "--bad-word", options.bad_words, "TEXT",
-                 "Never the tokens this text is usually made of", group);
-  add_repeatable(app, "--logit-bias", options.logit_bias, "ID=V",
-                 "Add V to the logit of token ID; -inf bans it", group);
-  add(app, "--repetition-penalty,--repeat-penalty", params.repetition_penalty,
-      "R", "Divide the logit of a token that occurred (default 1: off)", group);
-  add(app, "--frequency-penalty", params.frequency_penalty, "F",
-      "Subtract F for each time a token was generated (default 0)", group);
-  add(app, "--presence-penalty", params.presence_penalty, "P",
-      "Subtract P if a token was generated (default 0)", group);
-  add(app, "--penalty-window,--repeat-last-n", params.penalty_window, "N",
-      "Latest tokens the penalties look at (default 0: all)", group);
-  add(app, "--temperature,--temp", params.temperature, "T",
+  group.add("--allow-ids", options.allowed_tokens, "IDS",
+            "Generate these tokens and no others");
+  group.add("--ban-ids", options.banned_tokens, "IDS", "Never these tokens");
+  group
+      .add("--bad-word", options.bad_words, "TEXT",
+           "Never the tokens this text is usually made of")
+      .repeatable();
+  group
+      .add("--logit-bias", options.logit_bias, "ID=V",
+           "Add V to the logit of token ID; -inf bans it")
+      .repeatable();
+  group.add("--repetition-penalty,--repeat-penalty", params.repetition_penalty,
+            "R", "Divide the logit of a token that occurred (default 1: off)");
+  group.add("--frequency-penalty", params.frequency_penalty, "F",
+            "Subtract F for each time a token was generated (default 0)");
+  group.add("--presence-penalty", params.presence_penalty, "P",
+            "Subtract P if a token was generated (default 0)");
+  group.add("--penalty-window,--repeat-last-n", params.penalty_window, "N",
+            "Latest tokens the penalties look at (default 0: all)");
+  group.add(
+      "--temperature,--temp", params.temperature, "T",
       "0 takes the most probable token (the default); 1 samples the model as "
-      "it is",
-      group);
-  add(app, "--top-k", params.top_k, "K", "Keep the K most probable (0: off)",
-      group);
-  add(app, "--typical-p,--typical", params.typical_p, "P",
-      "Locally typical sampling (1: off)", group);
-  add(app, "--top-p", params.top_p, "P",
-      "Keep the fewest tokens that reach probability P (1: off)", group);
-  add(app, "--min-p", params.min_p, "P",
-      "Keep what has P times the best one's probability (0: off)", group);
-  add(app, "--seed", options.seed, "N",
-      "Same seed, same text (default 0; across drafts and windows with "
-      "--reproducible); random draws one",
-      group);
+      "it is");
+  group.add("--top-k", params.top_k, "K", "Keep the K most probable (0: off)");
+  group.add("--typical-p,--typical", params.typical_p, "P",
+            "Locally typical sampling (1: off)");
+  group.add("--top-p", params.top_p, "P",
+            "Keep the fewest tokens that reach probability P (1: off)");
+  group.add("--min-p", params.min_p, "P",
+            "Keep what has P times the best one's probability (0: off)");
+  group.add("--seed", options.seed, "N",
+            "Same seed, same text (default 0; across drafts and windows with "
+            "--reproducible); random draws one");
 }
 
 SamplingParams sampling_params(const SamplingOptions& options) {
@@ -144,96 +122,93 @@ SamplingParams sampling_params(const SamplingOptions& options) {
   return params;
 }
 
-void add_model_pair_options(CLI::App& app, DecodingOptions& options) {
-  add_compute_options(app, options.compute,
+void add_model_pair_options(Command& command, DecodingOptions& options) {
+  add_compute_options(command, options.compute,
                       " (default: the one that comes with pilotfish)");
-  add(app, "--kv-dtype", options.kv_dtype, "TYPE", kv_dtype_help(), "Model");
-  const std::string speculation = "Speculation";
-  add(app, "-d,--draft,--model-draft,--spec-draft-model", options.draft,
-      "MODEL", "Draft model, or none", speculation);
-  add(app, "--draft-dtype", options.draft_dtype, "TYPE",
-      "As --dtype, for the draft", speculation);
-  add(app, "--draft-layers", options.draft_layers, "N",
+  command.group("Model").add("--kv-dtype", options.kv_dtype, "TYPE",
+                             kv_dtype_help());
+  const FlagGroup speculation = command.group("Speculation");
+  speculation.add("-d,--draft,--model-draft,--spec-draft-model", options.draft,
+                  "MODEL", "Draft model, or none");
+  speculation.add("--draft-dtype", options.draft_dtype, "TYPE",
+                  "As --dtype, for the draft");
+  speculation.add(
+      "--draft-layers", options.draft_layers, "N",
       "Use only the draft's first N layers (the target itself, cut short, can "
-      "be the draft); with --drafter skip, the target's (default half)",
-      speculation);
+      "be the draft); with --drafter skip, the target's (default half)");
 }
 
-void add_decoding_options(CLI::App& app, DecodingOptions& options) {
-  add_model_pair_options(app, options);
-  const std::string speculation = "Speculation";
-  app.add_option_function<std::string>(
-         "-k,--window",
-         [&options](const std::string& text) {
-           options.window = parse_window("--window", text);
-         },
-         "Most tokens a pass may yield, K - 1 of them drafted; 1 is plain "
-         "decoding; auto (the default) chooses pass by pass, by what passes "
-         "cost and how often drafts are right")
-      ->option_text("K")
-      ->group(speculation);
-  add(app, "--tree-width", options.tree_width, "N",
+void add_decoding_options(Command& command, DecodingOptions& options) {
+  add_model_pair_options(command, options);
+  const FlagGroup speculation = command.group("Speculation");
+  speculation.add_parsed<std::string>(
+      "-k,--window",
+      [&options](const std::string& text) {
+        options.window = parse_window("--window", text);
+      },
+      "K",
+      "Most tokens a pass may yield, K - 1 of them drafted; 1 is plain "
+      "decoding; auto (the default) chooses pass by pass, by what passes "
+      "cost and how often drafts are right");
+  speculation.add(
+      "--tree-width", options.tree_width, "N",
       "Let up to N tokens compete for a place: the K - 1 drafted ones form a "
-      "tree, wide where the draft model is unsure (default 1: a chain)",
-      speculation);
-  add(app, "--drafter", options.drafter, "NAMES",
+      "tree, wide where the draft model is unsure (default 1: a chain)");
+  speculation.add(
+      "--drafter", options.drafter, "NAMES",
       "What guesses: model (-d), ngram (repeats in the text), suffix (the "
       "same, and a corpus), prediction, skip (the target's first layers), "
       "none; "
       "in order of preference, as in suffix,model (default: what -d, "
-      "--prediction and --corpus are for)",
-      speculation);
-  add(app, "--prediction", options.prediction, "FILE",
-      "How you think the text goes on, for --drafter prediction", speculation);
-  add(app, "--corpus", options.corpus, "FILE",
-      "Text to look for repeats in, for --drafter suffix", speculation);
-  CLI::Option* acceptor =
-      add(app, "--acceptor", options.acceptor, "NAME",
-          fmt::format("What decides about drafted tokens: {}, or a shared "
-                      "library (default {})",
-                      fmt::join(labelled_acceptors(), ", "), options.acceptor),
-          speculation);
-  app.add_flag_callback(
-         "--reproducible", [&options] { options.acceptor = "coupled"; },
-         "Same seed, same text, whatever the draft and window: --acceptor "
-         "coupled")
-      ->group(speculation)
-      ->excludes(acceptor);
-  add(app, "--synthetic-acceptance", options.synthetic_acceptance, "R",
-      "For benchmarks: accept each drafted token with probability R, whatever "
-      "the models say",
-      speculation)
-      ->excludes(acceptor);
-  app.add_option_function<std::int64_t>(
-         "--draft-max,--spec-draft-n-max",
-         [&options](std::int64_t drafted) {
-           if (drafted < 0) {
-             throw UsageError(fmt::format(
-                 "--draft-max: found {}, expected 0 or more", drafted));
-           }
-           options.window = drafted + 1;
-         },
-         "The same by drafted tokens, as llama.cpp counts: K - 1")
-      ->option_text("N")
-      ->group(speculation);
+      "--prediction and --corpus are for)");
+  speculation.add("--prediction", options.prediction, "FILE",
+                  "How you think the text goes on, for --drafter prediction");
+  speculation.add("--corpus", options.corpus, "FILE",
+                  "Text to look for repeats in, for --drafter suffix");
+  const Flag acceptor = speculation.add(
+      "--acceptor", options.acceptor, "NAME",
+      fmt::format("What decides about drafted tokens: {}, or a shared "
+                  "library (default {})",
+                  fmt::join(labelled_acceptors(), ", "), options.acceptor));
+  speculation
+      .add_switch(
+          "--reproducible", [&options] { options.acceptor = "coupled"; },
+          "Same seed, same text, whatever the draft and window: --acceptor "
+          "coupled")
+      .excludes(acceptor);
+  speculation
+      .add("--synthetic-acceptance", options.synthetic_acceptance, "R",
+           "For benchmarks: accept each drafted token with probability R, "
+           "whatever "
+           "the models say")
+      .excludes(acceptor);
+  speculation.add_parsed<std::int64_t>(
+      "--draft-max,--spec-draft-n-max",
+      [&options](std::int64_t drafted) {
+        if (drafted < 0) {
+          throw UsageError(fmt::format(
+              "--draft-max: found {}, expected 0 or more", drafted));
+        }
+        options.window = drafted + 1;
+      },
+      "N", "The same by drafted tokens, as llama.cpp counts: K - 1");
 
-  const std::string length = "Length and end";
-  add(app, "-n,--max-tokens,--n-predict", options.max_tokens, "N",
+  const FlagGroup length = command.group("Length and end");
+  length.add(
+      "-n,--max-tokens,--n-predict", options.max_tokens, "N",
       fmt::format("Tokens to generate (default {}); -1: until the sequence is "
                   "full",
-                  options.max_tokens),
-      length);
-  add(app, "--min-tokens", options.sampling.params.min_tokens, "N",
-      "No end before N tokens", length);
-  add_repeatable(app, "--stop", options.stop_strings, "TEXT",
-                 "End before this text", length);
-  add_repeatable(app, "--stop-id", options.stop_ids, "ID",
-                 "End with this token", length);
-  app.add_flag("--ignore-eos", options.ignore_eos,
-               "The model's own end tokens do not end the text")
-      ->group(length);
+                  options.max_tokens));
+  length.add("--min-tokens", options.sampling.params.min_tokens, "N",
+             "No end before N tokens");
+  length.add("--stop", options.stop_strings, "TEXT", "End before this text")
+      .repeatable();
+  length.add("--stop-id", options.stop_ids, "ID", "End with this token")
+      .repeatable();
+  length.add_switch("--ignore-eos", options.ignore_eos,
+                    "The model's own end tokens do not end the text");
 
-  add_sampling_options(app, options.sampling);
+  add_sampling_options(command, options.sampling);
 }
 
 std::optional<DType> dtype_of(std::string_view flag, const std::string& name) {

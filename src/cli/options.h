@@ -12,12 +12,9 @@
 #include "pilotfish/token.h"
 #include "pilotfish/window.h"
 
-namespace CLI {
-class App;
-class Option;
-}  // namespace CLI
-
 namespace pilotfish::cli {
+
+class Command;
 
 // What every command that runs a model takes.
 struct ComputeOptions {
@@ -27,7 +24,7 @@ struct ComputeOptions {
   int threads = 0;               // 0: one a processor
 };
 // `model` is required, or has a default that its description names.
-void add_compute_options(CLI::App& app, ComputeOptions& options,
+void add_compute_options(Command& command, ComputeOptions& options,
                          std::string_view default_model = "");
 
 struct SamplingOptions {
@@ -38,7 +35,7 @@ struct SamplingOptions {
   std::vector<std::string> bad_words;  // texts; they need a tokenizer
   std::string seed = "0";              // or "random"
 };
-void add_sampling_options(CLI::App& app, SamplingOptions& options);
+void add_sampling_options(Command& command, SamplingOptions& options);
 // Checked; a random seed is drawn here. Throws UsageError.
 SamplingParams sampling_params(const SamplingOptions& options);
 
@@ -63,9 +60,9 @@ struct DecodingOptions {
   bool ignore_eos = false;
   std::optional<std::int64_t> logprobs;
 };
-void add_decoding_options(CLI::App& app, DecodingOptions& options);
+void add_decoding_options(Command& command, DecodingOptions& options);
 // The flags among those that say which models to load, and how.
-void add_model_pair_options(CLI::App& app, DecodingOptions& options);
+void add_model_pair_options(Command& command, DecodingOptions& options);
 
 // nullopt for an empty name. Throws UsageError, naming the flag, for an unknown
 // one.

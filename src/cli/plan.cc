@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/flags.h"
 #include "cli/options.h"
 #include "cli/plan_report.h"
 #include "cli/report.h"
@@ -26,7 +26,7 @@ namespace pilotfish::cli {
 namespace {
 
 // As the flags give them.
-struct Options {
+struct PlanFlags {
   std::string target;
   std::string draft;  // empty or "none": no speculation
   std::string dtype;
@@ -120,7 +120,7 @@ double scaled(std::string_view flag, double value, double unit) {
 }
 
 // What is known of the machine.
-void set_machine(const Options& options, PlanRequest& request) {
+void set_machine(const PlanFlags& options, PlanRequest& request) {
   if (options.memory) {
     request.memory_bytes =
         std::llround(scaled("--memory", *options.memory, kGiga));
@@ -147,7 +147,7 @@ void set_machine(const Options& options, PlanRequest& request) {
   }
 }
 
-PlanRequest request_of(const Options& options) {
+PlanRequest request_of(const PlanFlags& options) {
   if (options.target.empty()) {
     throw UsageError(
         "--target is missing: a folder, a GGUF file, or a shape "
@@ -199,83 +199,71 @@ void print_shapes() {
   }
 }
 
-void run(const Options& options) {
+void run_plan(const PlanFlags& options) {
   if (options.list_shapes) return print_shapes();
   const Plan plan = make_plan(request_of(options));
   warn_of_vocabularies(plan);
-  write_out(options.json ? dump(plan_json(plan)) : plan_text(plan));
+  write_out(options.json ? plan_json(plan) : plan_text(plan));
 }
 
-void add_model_options(CLI::App& app, Options& options) {
-  const std::string group = "Models";
-  const auto add = [&](const char* names, auto& value, const char* text,
-                       const std::string& description) {
-    app.add_option(names, value, description)->option_text(text)->group(group);
-  };
-  add("-m,--target,--model", options.target, "MODEL",
-      "A shape (llama-2-70b), a Hugging Face folder or a GGUF file");
-  add("-d,--draft,--model-draft", options.draft, "MODEL",
-      "The draft, likewise, or none");
-  add("--dtype", options.dtype, "TYPE",
+void add_model_options(Command& command, PlanFlags& options) {
+  const FlagGroup group = command.group("Models");
+  group.add("-m,--target,--model", options.target, "MODEL",
+            "A shape (llama-2-70b), a Hugging Face folder or a GGUF file");
+  group.add("-d,--draft,--model-draft", options.draft, "MODEL",
+            "The draft, likewise, or none");
+  group.add(
+      "--dtype", options.dtype, "TYPE",
       "How weights are stored: bf16 (default of shapes), f16, f32, q8_0, q4_0, "
       "q4_k, ... (default of files: as they are)");
-  add("--draft-dtype", options.draft_dtype, "TYPE",
-      "As --dtype, for the draft (default: as the target)");
-  add("--kv-dtype", options.kv_dtype, "TYPE", kv_dtype_help());
-  add("-c,--n-positions,--ctx-size", options.n_positions, "N",
+  group.add("--draft-dtype", options.draft_dtype, "TYPE",
+            "As --dtype, for the draft (default: as the target)");
+  group.add("--kv-dtype", options.kv_dtype, "TYPE", kv_dtype_help());
+  group.add(
+      "-c,--n-positions,--ctx-size", options.n_positions, "N",
       "Memory for sequences of N tokens (default 4096, or the model's own)");
-  add("--sequences", options.sequences, "N",
-      "Sequences decoded together (default 1)");
-  add("--context", options.context, "N",
-      "Tokens that each holds when it is timed (default: half of "
-      "--n-positions)");
-  app.add_flag("--shapes", options.list_shapes, "List the known shapes")
-      ->group(group);
+  group.add("--sequences", options.sequences, "N",
+            "Sequences decoded together (default 1)");
+  group.add("--context", options.context, "N",
+            "Tokens that each holds when it is timed (default: half of "
+            "--n-positions)");
+  group.add_switch("--shapes", options.list_shapes, "List the known shapes");
 }
 
-void add_machine_options(CLI::App& app, Options& options) {
-  const std::string group = "Machine (default: this one, measured)";
-  const auto add = [&](const char* names, auto& value, const char* text,
-                       const char* description) {
-    app.add_option(names, value, description)->option_text(text)->group(group);
-  };
-  add("--memory", options.memory, "GB", "Memory it has, in 10^9 bytes");
-  add("--bandwidth", options.bandwidth, "GB/S",
-      "What it reads from memory, in 10^9 bytes a second");
-  add("--flops", options.flops, "TFLOP/S",
-      "What it computes, in 10^12 a second; without, arithmetic is free");
-  add("--measured-tpot", options.measured_tpot, "T,D",
-      "Milliseconds a token of target and draft, measured somewhere");
-  add("--verify-cost", options.verify_cost, "K=V,..",
-      "Measured v(k): a target pass over k rows, in passes over one");
-  add("--hourly-price", options.hourly_price, "PRICE",
-      "What it costs an hour, in any currency");
-  add("-t,--threads", options.threads, "N",
-      "Threads to measure with (default: one a processor)");
+void add_machine_options(Command& command, PlanFlags& options) {
+  const FlagGroup group =
+      command.group("Machine (default: this one, measured)");
+  group.add("--memory", options.memory, "GB", "Memory it has, in 10^9 bytes");
+  group.add("--bandwidth", options.bandwidth, "GB/S",
+            "What it reads from memory, in 10^9 bytes a second");
+  group.add("--flops", options.flops, "TFLOP/S",
+            "What it computes, in 10^12 a second; without, arithmetic is free");
+  group.add("--measured-tpot", options.measured_tpot, "T,D",
+            "Milliseconds a token of target and draft, measured somewhere");
+  group.add("--verify-cost", options.verify_cost, "K=V,..",
+            "Measured v(k): a target pass over k rows, in passes over one");
+  group.add("--hourly-price", options.hourly_price, "PRICE",
+            "What it costs an hour, in any currency");
+  group.add("-t,--threads", options.threads, "N",
+            "Threads to measure with (default: one a processor)");
 }
 
 }  // namespace
 
-void add_plan(CLI::App& app) {
-  CLI::App* command = app.add_subcommand(
+void add_plan(CommandLine& line) {
+  Command command = line.add_command(
       "plan", "Memory, speed and cost before there is a model or a machine");
-  const auto options = std::make_shared<Options>();
-  add_model_options(*command, *options);
-  add_machine_options(*command, *options);
-  const std::string speculation = "Speculation";
-  command
-      ->add_option("--acceptance", options->acceptance,
-                   "Probability that a drafted token is accepted (default 0.8)")
-      ->option_text("A")
-      ->group(speculation);
-  command
-      ->add_option("--max-window", options->max_window,
-                   "Largest window k to look at (default 16)")
-      ->option_text("K")
-      ->group(speculation);
-  command->add_flag("--json", options->json, "One JSON object")
-      ->group("Output");
-  command->callback([options] { run(*options); });
+  const auto options = std::make_shared<PlanFlags>();
+  add_model_options(command, *options);
+  add_machine_options(command, *options);
+  const FlagGroup speculation = command.group("Speculation");
+  speculation.add("--acceptance", options->acceptance, "A",
+                  "Probability that a drafted token is accepted (default 0.8)");
+  speculation.add("--max-window", options->max_window, "K",
+                  "Largest window k to look at (default 16)");
+  command.group("Output").add_switch("--json", options->json,
+                                     "One JSON object");
+  command.on_run([options] { run_plan(*options); });
 }
 
 }  // namespace pilotfish::cli

@@ -346,7 +346,7 @@ Json speculation_json(const Plan& plan, double speedup) {
 
 std::string plan_text(const Plan& plan) { return Writer(plan).text(); }
 
-nlohmann::ordered_json plan_json(const Plan& plan) {
+std::string plan_json(const Plan& plan) {
   const double speedup =
       plan.draft ? expected_speedup(plan.costs, plan.acceptance,
                                     best_window(plan.costs, plan.acceptance))
@@ -380,7 +380,7 @@ nlohmann::ordered_json plan_json(const Plan& plan) {
                     {"plain_per_million", at(1)}};
     if (plan.draft) json["cost"]["speculative_per_million"] = at(speedup);
   }
-  return json;
+  return dump(json);
 }
 
 }  // namespace pilotfish::cli

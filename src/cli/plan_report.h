@@ -1,7 +1,6 @@
 #ifndef PILOTFISH_CLI_PLAN_REPORT_H_
 #define PILOTFISH_CLI_PLAN_REPORT_H_
 
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "pilotfish/lab/planner.h"
@@ -9,7 +8,7 @@
 namespace pilotfish::cli {
 
 std::string plan_text(const Plan& plan);
-nlohmann::ordered_json plan_json(const Plan& plan);
+std::string plan_json(const Plan& plan);  // one object in a line
 
 }  // namespace pilotfish::cli
 

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <sstream>
 
+#include "cli/flags.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "pilotfish/chat_template.h"
@@ -68,34 +68,32 @@ std::vector<Token> encode(const PromptOptions& options, const Session& session,
 
 }  // namespace
 
-void add_prompt_options(CLI::App& app, PromptOptions& options) {
-  const std::string group = "Prompt (else standard input)";
-  std::vector<CLI::Option*> sources = {
-      app.add_option("-p,--prompt", options.text, "The prompt")
-          ->option_text("TEXT"),
-      app.add_option("-f,--file", options.file, "Read the prompt from a file")
-          ->option_text("FILE"),
-      app.add_option("--tokens", options.tokens,
-                     "The prompt as token ids: \"1 2 3\"")
-          ->option_text("IDS"),
-      app.add_option("--prompts", options.prompts_file,
-                     "A prompt a line, decoded together; with --json")
-          ->option_text("FILE")};
-  for (size_t i = 0; i < sources.size(); ++i) {
-    sources[i]->group(group);
-    for (size_t j = 0; j < i; ++j) sources[i]->excludes(sources[j]);
+void add_prompt_options(Command& command, PromptOptions& options,
+                        bool several) {
+  const FlagGroup group = command.group("Prompt (else standard input)");
+  std::vector<Flag> sources = {
+      group.add("-p,--prompt", options.text, "TEXT", "The prompt"),
+      group.add("-f,--file", options.file, "FILE",
+                "Read the prompt from a file"),
+      group.add("--tokens", options.tokens, "IDS",
+                "The prompt as token ids: \"1 2 3\"")};
+  const Flag tokens = sources.back();
+  if (several) {
+    sources.push_back(
+        group.add("--prompts", options.prompts_file, "FILE",
+                  "A prompt a line, decoded together; with --json"));
   }
-  app.add_flag("--chat", options.chat,
-               "The prompt is a user's message: apply the chat template")
-      ->group(group)
-      ->excludes(sources[2]);
-  app.add_option("--system", options.system, "With --chat: a system message")
-      ->option_text("TEXT")
-      ->group(group);
-  app.add_option("--template", options.template_file,
-                 "With --chat: a Jinja template instead of the model's own")
-      ->option_text("FILE")
-      ->group(group);
+  for (size_t i = 0; i < sources.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) sources[i].excludes(sources[j]);
+  }
+  group
+      .add_switch("--chat", options.chat,
+                  "The prompt is a user's message: apply the chat template")
+      .excludes(tokens);
+  group.add("--system", options.system, "TEXT",
+            "With --chat: a system message");
+  group.add("--template", options.template_file, "FILE",
+            "With --chat: a Jinja template instead of the model's own");
 }
 
 std::vector<std::vector<Token>> read_prompts(const PromptOptions& options,

@@ -8,11 +8,9 @@
 #include "cli/session.h"
 #include "pilotfish/token.h"
 
-namespace CLI {
-class App;
-}
-
 namespace pilotfish::cli {
+
+class Command;
 
 // Where `generate` takes its prompt from: one of these, else standard input
 // where that is not a terminal, else the empty prompt.
@@ -25,7 +23,9 @@ struct PromptOptions {
   std::string system;        // before it
   std::string template_file;
 };
-void add_prompt_options(CLI::App& app, PromptOptions& options);
+// `several`: with --prompts.
+void add_prompt_options(Command& command, PromptOptions& options,
+                        bool several = true);
 
 // The prompts as token ids; more than one only from `prompts_file`. Throws
 // UsageError, Error.

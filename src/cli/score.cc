@@ -1,14 +1,15 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/flags.h"
 #include "cli/npy_writer.h"
 #include "cli/options.h"
 #include "cli/report.h"
@@ -22,7 +23,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Options {
+struct ScoreFlags {
   ComputeOptions compute;
   std::optional<std::string> text;
   std::string file;
@@ -73,7 +74,7 @@ std::vector<Candidate> best_tokens(std::span<const float> row,
   return best;
 }
 
-std::vector<Token> read_tokens(const Options& options,
+std::vector<Token> read_tokens(const ScoreFlags& options,
                                const Tokenizer* tokenizer) {
   if (options.tokens) return parse_tokens("--tokens", *options.tokens);
   if (tokenizer == nullptr) {
@@ -86,7 +87,7 @@ std::vector<Token> read_tokens(const Options& options,
                                                 : read_file(options.file));
 }
 
-Report make_report(const Options& options, Model& model,
+Report make_report(const ScoreFlags& options, Model& model,
                    std::vector<Token> tokens) {
   Report report{std::move(tokens), {}, {}};
   std::optional<NpyWriter> file;
@@ -168,7 +169,7 @@ Json report_json(const Report& report, const Model& model) {
   return json;
 }
 
-void run(const Options& options) {
+void run_score(const ScoreFlags& options) {
   LoadOptions load;
   load.dtype = dtype_of("--dtype", options.compute.dtype);
   load.threads = make_threads(options.compute.threads);
@@ -188,43 +189,29 @@ void run(const Options& options) {
 
 }  // namespace
 
-void add_score(CLI::App& app) {
-  CLI::App* command = app.add_subcommand(
+void add_score(CommandLine& line) {
+  Command command = line.add_command(
       "score", "Each token's log-probability, and the perplexity");
-  const auto options = std::make_shared<Options>();
-  const std::string group = "Text (else standard input)";
-  CLI::Option* text =
-      command->add_option("--text", options->text, "The text itself")
-          ->option_text("TEXT")
-          ->group(group);
-  CLI::Option* file =
-      command->add_option("--file", options->file, "Read the text from a file")
-          ->option_text("FILE")
-          ->group(group)
-          ->excludes(text);
-  command->add_option("--tokens", options->tokens, "Token ids: \"1 2 3\"")
-      ->option_text("IDS")
-      ->group(group)
-      ->excludes(text)
-      ->excludes(file);
-  const std::string output = "Output";
-  command
-      ->add_option("--logits", options->logits_file,
-                   "Write the logits, float32 [tokens, vocabulary], as NumPy "
-                   ".npy")
-      ->option_text("FILE")
-      ->group(output);
-  command
-      ->add_option("--top", options->top,
-                   "Show the N most probable next tokens at each place")
-      ->option_text("N")
-      ->group(output);
-  command->add_flag("--json", options->json, "One JSON object")->group(output);
-  add_compute_options(*command, options->compute);
-  command->add_option("--kv-dtype", options->kv_dtype, kv_dtype_help("f32"))
-      ->option_text("TYPE")
-      ->group("Model");
-  command->callback([options] { run(*options); });
+  const auto options = std::make_shared<ScoreFlags>();
+  const FlagGroup input = command.group("Text (else standard input)");
+  const Flag text =
+      input.add("--text", options->text, "TEXT", "The text itself");
+  const Flag file =
+      input.add("--file", options->file, "FILE", "Read the text from a file")
+          .excludes(text);
+  input.add("--tokens", options->tokens, "IDS", "Token ids: \"1 2 3\"")
+      .excludes(text)
+      .excludes(file);
+  const FlagGroup output = command.group("Output");
+  output.add("--logits", options->logits_file, "FILE",
+             "Write the logits, float32 [tokens, vocabulary], as NumPy .npy");
+  output.add("--top", options->top, "N",
+             "Show the N most probable next tokens at each place");
+  output.add_switch("--json", options->json, "One JSON object");
+  add_compute_options(command, options->compute);
+  command.group("Model").add("--kv-dtype", options->kv_dtype, "TYPE",
+                             kv_dtype_help("f32"));
+  command.on_run([options] { run_score(*options); });
 }
 
 }  // namespace pilotfish::cli

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <memory>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/flags.h"
 #include "cli/options.h"
 #include "cli/partial_file.h"
 #include "cli/prompt.h"
@@ -23,7 +23,7 @@
 namespace pilotfish::cli {
 namespace {
 
-struct Options {
+struct SelfcheckFlags {
   DecodingOptions models;  // of it, what says which models to load
   std::string prompts_file;
   std::vector<std::string> acceptors;
@@ -44,7 +44,7 @@ struct Size {
   std::int64_t trials;
 };
 
-Size size_of(const Options& options) {
+Size size_of(const SelfcheckFlags& options) {
   if (options.quick) return {3, 16, {2, 5}, {1}, 400};
   if (options.full) {
     return {64, 64, {2, 3, 4, 5, 6, 7, 8}, {0.5, 0.7, 1, 1.5}, 10000};
@@ -77,7 +77,7 @@ std::vector<std::vector<Token>> prompts_of_ids(std::int64_t vocab_size) {
   return prompts;
 }
 
-std::vector<std::vector<Token>> prompts_of(const Options& options,
+std::vector<std::vector<Token>> prompts_of(const SelfcheckFlags& options,
                                            const Session& session) {
   PromptOptions source;
   source.prompts_file = options.prompts_file;
@@ -98,7 +98,7 @@ std::vector<std::vector<Token>> prompts_of(const Options& options,
   return prompts;
 }
 
-SelfcheckOptions selfcheck_options(const Options& options,
+SelfcheckOptions selfcheck_options(const SelfcheckFlags& options,
                                    const Session& session) {
   const Size size = size_of(options);
   SelfcheckOptions checks;
@@ -118,7 +118,7 @@ SelfcheckOptions selfcheck_options(const Options& options,
 
 // The session's models, and the same with another number of threads: one,
 // unless that is what they have.
-std::vector<SelfcheckPair> pairs_of(const Options& options,
+std::vector<SelfcheckPair> pairs_of(const SelfcheckFlags& options,
                                     const Session& session) {
   const int others = session.threads == 1 ? 2 : 1;
   LoadOptions load;
@@ -138,7 +138,7 @@ std::vector<SelfcheckPair> pairs_of(const Options& options,
   return {other, {session.target, session.draft, session.threads}};
 }
 
-Certificate certify(const Options& options) {
+Certificate certify(const SelfcheckFlags& options) {
   const Session session = open_session(options.models);
   SelfcheckOptions checks = selfcheck_options(options, session);
   const std::vector<SelfcheckPair> pairs = pairs_of(options, session);
@@ -148,11 +148,11 @@ Certificate certify(const Options& options) {
   return make_certificate(pairs, checks, std::move(result));
 }
 
-void run(const Options& options) {
+void run_selfcheck(const SelfcheckFlags& options) {
   std::optional<PartialFile> report;  // refused before the work, if at all
   if (!options.report.empty()) report.emplace(options.report);
   const Certificate certificate = certify(options);
-  write_out(options.json ? dump(certificate_json(certificate))
+  write_out(options.json ? certificate_json(certificate)
                          : certificate_text(certificate, stdout_has_colours()));
   if (report) {
     const std::string text = certificate_markdown(certificate);
@@ -166,42 +166,39 @@ void run(const Options& options) {
 
 }  // namespace
 
-void add_selfcheck(CLI::App& app) {
-  CLI::App* command =
-      app.add_subcommand("selfcheck",
-                         "Prove on your models and machine that speculation is "
-                         "lossless");
-  const auto options = std::make_shared<Options>();
-  const std::string group = "Checks";
-  const auto add = [&](const char* name, auto& value, const char* what,
-                       const char* help) {
-    return command->add_option(name, value, help)
-        ->option_text(what)
-        ->group(group);
-  };
-  CLI::Option* quick =
-      command->add_flag("--quick", options->quick, "Less, in half the time")
-          ->group(group);
-  command->add_flag("--full", options->full, "Much more, in many minutes")
-      ->group(group)
-      ->excludes(quick);
-  add("--trials", options->trials, "N",
-      "Texts sampled for each statistical test (default 600; 400 quick, 10000 "
-      "full)")
-      ->check(CLI::Range(100, 100000000));
-  add("--acceptors", options->acceptors, "NAME,NAME,...",
-      "Acceptors, also a shared library of your own (default: all)")
-      ->delimiter(',');
-  add("--prompts", options->prompts_file, "FILE",
+void add_selfcheck(CommandLine& line) {
+  Command command =
+      line.add_command("selfcheck",
+                       "Prove on your models and machine that speculation is "
+                       "lossless");
+  const auto options = std::make_shared<SelfcheckFlags>();
+  const FlagGroup group = command.group("Checks");
+  const Flag quick =
+      group.add_switch("--quick", options->quick, "Less, in half the time");
+  group.add_switch("--full", options->full, "Much more, in many minutes")
+      .excludes(quick);
+  group
+      .add("--trials", options->trials, "N",
+           "Texts sampled for each statistical test (default 600; 400 quick, "
+           "10000 full)")
+      .in_range(100, 100000000);
+  group
+      .add("--acceptors", options->acceptors, "NAME,NAME,...",
+           "Acceptors, also a shared library of your own (default: all)")
+      .comma_separated();
+  group.add(
+      "--prompts", options->prompts_file, "FILE",
       "A prompt a line (default: the model's prompts.txt, or some of ours)");
-  add("--seed", options->seed, "N",
-      "Of what is sampled; the same seed gives the same figures (default 0)")
-      ->check(CLI::NonNegativeNumber);
-  add("--report", options->report, "FILE",
-      "Write the certificate, in Markdown, with machine and models");
-  command->add_flag("--json", options->json, "One JSON object")->group(group);
-  add_model_pair_options(*command, options->models);
-  command->callback([options] { run(*options); });
+  group
+      .add("--seed", options->seed, "N",
+           "Of what is sampled; the same seed gives the same figures (default "
+           "0)")
+      .not_negative();
+  group.add("--report", options->report, "FILE",
+            "Write the certificate, in Markdown, with machine and models");
+  group.add_switch("--json", options->json, "One JSON object");
+  add_model_pair_options(command, options->models);
+  command.on_run([options] { run_selfcheck(*options); });
 }
 
 }  // namespace pilotfish::cli

@@ -2,15 +2,16 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <ctime>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "cli/report.h"
 #include "pilotfish/lab/machine.h"
 
 namespace pilotfish::cli {
@@ -210,7 +211,7 @@ std::string legend(const Certificate& certificate) {
       certificate.options.power);
 }
 
-Json number(double value) {
+Json finite(double value) {
   return std::isfinite(value) ? Json(value) : Json(nullptr);
 }
 
@@ -233,10 +234,10 @@ Json check_json(const Check& check) {
     json["texts"] = result.texts;
     json["drafted"] = result.drafted;
     json["accepted"] = result.accepted;
-    json["chi_square"] = number(result.statistic);
+    json["chi_square"] = finite(result.statistic);
     json["degrees"] = result.degrees;
     json["p_value"] = result.p_value;
-    json["detects"] = number(result.detects);
+    json["detects"] = finite(result.detects);
   }
   return json;
 }
@@ -356,7 +357,7 @@ std::string certificate_markdown(const Certificate& certificate) {
   return text + "\n## How to read this\n\n" + legend(certificate);
 }
 
-nlohmann::ordered_json certificate_json(const Certificate& certificate) {
+std::string certificate_json(const Certificate& certificate) {
   const SelfcheckOptions& options = certificate.options;
   Json models = Json::array();
   for (const CertifiedModel& model : certificate.models) {
@@ -366,29 +367,29 @@ nlohmann::ordered_json certificate_json(const Certificate& certificate) {
   for (const Check& check : certificate.result.checks) {
     checks.push_back(check_json(check));
   }
-  return {{"verdict", verdict_name(certificate.result.verdict)},
-          {"summary", summary(certificate.result)},
-          {"version", certificate.version},
-          {"date", certificate.date},
-          {"processor", certificate.processor},
-          {"instruction_set", certificate.instruction_set},
-          {"threads", certificate.threads},
-          {"models", models},
-          {"settings",
-           {{"prompts", options.prompts.size()},
-            {"max_tokens", options.max_tokens},
-            {"windows", options.windows},
-            {"temperatures", options.temperatures},
-            {"trials", options.trials},
-            {"level", options.level},
-            {"power", options.power},
-            {"seed", options.seed},
-            {"varied", certificate.result.varied},
-            {"sampled_prompt", certificate.result.sampled_prompt},
-            {"sampled_tokens", certificate.result.sampled_tokens}}},
-          {"statistical_claims", certificate.result.statistical_claims},
-          {"strictest_level", certificate.result.strictest_level},
-          {"checks", checks}};
+  return dump({{"verdict", verdict_name(certificate.result.verdict)},
+               {"summary", summary(certificate.result)},
+               {"version", certificate.version},
+               {"date", certificate.date},
+               {"processor", certificate.processor},
+               {"instruction_set", certificate.instruction_set},
+               {"threads", certificate.threads},
+               {"models", models},
+               {"settings",
+                {{"prompts", options.prompts.size()},
+                 {"max_tokens", options.max_tokens},
+                 {"windows", options.windows},
+                 {"temperatures", options.temperatures},
+                 {"trials", options.trials},
+                 {"level", options.level},
+                 {"power", options.power},
+                 {"seed", options.seed},
+                 {"varied", certificate.result.varied},
+                 {"sampled_prompt", certificate.result.sampled_prompt},
+                 {"sampled_tokens", certificate.result.sampled_tokens}}},
+               {"statistical_claims", certificate.result.statistical_claims},
+               {"strictest_level", certificate.result.strictest_level},
+               {"checks", checks}});
 }
 
 }  // namespace pilotfish::cli

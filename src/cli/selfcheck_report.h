@@ -2,7 +2,6 @@
 #define PILOTFISH_CLI_SELFCHECK_REPORT_H_
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -48,7 +47,8 @@ std::string summary(const Selfcheck& result);
 std::string certificate_text(const Certificate& certificate, bool colours);
 // The same and all about models and machine, in Markdown.
 std::string certificate_markdown(const Certificate& certificate);
-nlohmann::ordered_json certificate_json(const Certificate& certificate);
+// One object in a line.
+std::string certificate_json(const Certificate& certificate);
 
 }  // namespace pilotfish::cli
 

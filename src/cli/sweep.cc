@@ -1,7 +1,5 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <memory>
@@ -12,6 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/drafting.h"
+#include "cli/flags.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/partial_file.h"
@@ -89,7 +88,7 @@ std::vector<SweepSetting> settings_of(const SweepFlags& options,
   return settings;
 }
 
-void check(const SweepFlags& options) {
+void check_sweep(const SweepFlags& options) {
   for (const std::string& text : options.windows) {
     const std::int64_t window = parse_window("--windows", text);
     if (window == kAutoWindow || (window >= 2 && window <= 64)) continue;
@@ -176,8 +175,8 @@ std::vector<SweepComparison> measure(
   return sweep(session.target, session.draft, session.tokenizer, options);
 }
 
-void run(const SweepFlags& options, const CLI::App& command) {
-  check(options);
+void run_sweep(const SweepFlags& options, const Command& command) {
+  check_sweep(options);
   std::optional<PartialFile> report;  // what cannot be written fails here
   if (!options.report.empty()) report.emplace(options.report);
   const Session session = open_session(decoding_of(options));
@@ -204,48 +203,40 @@ void run(const SweepFlags& options, const CLI::App& command) {
 
 }  // namespace
 
-void add_sweep(CLI::App& app) {
-  CLI::App* command = app.add_subcommand(
+void add_sweep(CommandLine& line) {
+  Command command = line.add_command(
       "sweep",
       "Measure what windows, drafters, acceptors and temperatures buy");
   const auto options = std::make_shared<SweepFlags>();
   options->decoding.max_tokens = 128;
-  const std::string group = "Sweep";
-  const auto list = [&](const char* name, auto& values, const char* what,
-                        const char* help) {
-    command->add_option(name, values, help)
-        ->delimiter(',')
-        ->option_text(what)
-        ->group(group);
-  };
-  command
-      ->add_option("--prompts", options->prompts_file,
-                   "A prompt a line (default: the model's prompts.txt)")
-      ->option_text("FILE")
-      ->group(group);
-  command
-      ->add_option("--most-prompts", options->most_prompts,
-                   "Take only the first N prompts (default: all)")
-      ->option_text("N")
-      ->group(group);
-  list("--windows", options->windows, "K,K,...",
-       "Windows to measure, numbers or auto (default 2,3,4,5,6,7,8)");
-  list("--temperatures", options->temperatures, "T,T,...",
-       "Temperatures (default: --temperature's)");
-  list("--acceptors", options->acceptors, "NAME,NAME,...",
-       "Acceptors (default: --acceptor's)");
-  list("--drafters", options->drafters, "NAMES,NAMES,...",
-       "Drafters, with + for preference: model,suffix+model (default: "
-       "--drafter's)");
-  command
-      ->add_option("--html,--report", options->report,
-                   "Write a report with plots, one HTML page")
-      ->option_text("FILE")
-      ->group(group);
-  command->add_flag("--json", options->json, "One JSON object")->group(group);
-  add_decoding_options(*command, options->decoding);
-  command->get_option("--drafters")->excludes(command->get_option("--drafter"));
-  command->callback([options, command] { run(*options, *command); });
+  const FlagGroup group = command.group("Sweep");
+  group.add("--prompts", options->prompts_file, "FILE",
+            "A prompt a line (default: the model's prompts.txt)");
+  group.add("--most-prompts", options->most_prompts, "N",
+            "Take only the first N prompts (default: all)");
+  group
+      .add("--windows", options->windows, "K,K,...",
+           "Windows to measure, numbers or auto (default 2,3,4,5,6,7,8)")
+      .comma_separated();
+  group
+      .add("--temperatures", options->temperatures, "T,T,...",
+           "Temperatures (default: --temperature's)")
+      .comma_separated();
+  group
+      .add("--acceptors", options->acceptors, "NAME,NAME,...",
+           "Acceptors (default: --acceptor's)")
+      .comma_separated();
+  Flag drafters =
+      group.add("--drafters", options->drafters, "NAMES,NAMES,...",
+                "Drafters, with + for preference: model,suffix+model (default: "
+                "--drafter's)");
+  drafters.comma_separated();
+  group.add("--html,--report", options->report, "FILE",
+            "Write a report with plots, one HTML page");
+  group.add_switch("--json", options->json, "One JSON object");
+  add_decoding_options(command, options->decoding);
+  drafters.excludes(command.flag("--drafter"));
+  command.on_run([options, command] { run_sweep(*options, command); });
 }
 
 }  // namespace pilotfish::cli

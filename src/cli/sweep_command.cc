@@ -1,9 +1,7 @@
 #include "cli/sweep_command.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <set>
 #include <string_view>
@@ -14,7 +12,7 @@ namespace {
 
 using Drafters = std::vector<DrafterKind>;
 
-bool contains(const Drafters& drafters, DrafterKind kind) {
+bool has_drafter(const Drafters& drafters, DrafterKind kind) {
   return std::ranges::count(drafters, kind) > 0;
 }
 
@@ -27,35 +25,32 @@ bool passes_on(const std::string& flag, const Session& session,
       "acceptor", "temperature", "reproducible", "help"};
   if (kChosen.contains(flag)) return false;
   if (flag == "draft-dtype" || flag == "tree-width") {
-    return contains(drafters, DrafterKind::kModel);
+    return has_drafter(drafters, DrafterKind::kModel);
   }
-  if (flag == "corpus") return contains(drafters, DrafterKind::kSuffix);
+  if (flag == "corpus") return has_drafter(drafters, DrafterKind::kSuffix);
   if (flag == "prediction") {
-    return contains(drafters, DrafterKind::kPrediction);
+    return has_drafter(drafters, DrafterKind::kPrediction);
   }
   if (flag == "draft-layers") {  // the skip drafter's, where there is one
-    return contains(drafters, contains(session.drafters, DrafterKind::kSkip)
-                                  ? DrafterKind::kSkip
-                                  : DrafterKind::kModel);
+    return has_drafter(drafters,
+                       has_drafter(session.drafters, DrafterKind::kSkip)
+                           ? DrafterKind::kSkip
+                           : DrafterKind::kModel);
   }
   return true;
 }
 
-std::string passed_on(const CLI::App& sweep, const Session& session,
+std::string passed_on(const Command& sweep, const Session& session,
                       const Drafters& drafters) {
   std::string text;
-  for (const CLI::Option* option : sweep.get_options()) {
-    if (option->count() == 0 || option->get_group() == "Sweep" ||
-        !passes_on(option->get_lnames().front(), session, drafters)) {
+  for (const GivenFlag& flag : sweep.given()) {
+    if (flag.heading == "Sweep" || !passes_on(flag.name, session, drafters)) {
       continue;
     }
-    const std::string name = " --" + option->get_lnames().front();
-    if (option->get_items_expected_max() == 0) {
-      text += name;
-    } else {
-      for (const std::string& value : option->results()) {
-        text += name + " " + shell_word(value);
-      }
+    const std::string name = " --" + flag.name;
+    if (flag.values.empty()) text += name;
+    for (const std::string& value : flag.values) {
+      text += name + " " + shell_word(value);
     }
   }
   return text;
@@ -64,7 +59,7 @@ std::string passed_on(const CLI::App& sweep, const Session& session,
 std::string setting_text(const Session& session, const SweepSetting& setting) {
   std::string text;
   const Drafters& drafters = setting.drafters;
-  if (contains(drafters, DrafterKind::kModel)) {
+  if (has_drafter(drafters, DrafterKind::kModel)) {
     text += " -d " + shell_word(session.draft->path().string());
   }
   if (drafters != Drafters{DrafterKind::kModel}) {
@@ -100,7 +95,7 @@ std::string shell_word(const std::string& word) {
   return quoted + "'";
 }
 
-std::string best_command(const CLI::App& sweep, const Session& session,
+std::string best_command(const Command& sweep, const Session& session,
                          const SweepComparison* best) {
   std::string text =
       "pilotfish generate -m " + shell_word(session.target->path().string());

@@ -3,19 +3,16 @@
 
 #include <string>
 
+#include "cli/flags.h"
 #include "cli/session.h"
 #include "pilotfish/lab/sweep.h"
-
-namespace CLI {
-class App;
-}
 
 namespace pilotfish::cli {
 
 // `generate` with a setting of a sweep (nullptr: with plain decoding), for a
 // shell. `sweep` is the command as parsed: what it was told about models and
 // sampling is passed on.
-std::string best_command(const CLI::App& sweep, const Session& session,
+std::string best_command(const Command& sweep, const Session& session,
                          const SweepComparison* best);
 
 // A word as a POSIX shell reads it back.

@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/flags.h"
 #include "cli/options.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
@@ -18,7 +18,7 @@
 namespace pilotfish::cli {
 namespace {
 
-struct Options {
+struct SynthFlags {
   std::string shape;
   std::string out;
   std::vector<std::string> pair;  // target, draft
@@ -31,7 +31,7 @@ struct Options {
   int threads = 0;
 };
 
-Shape shape_of(const Options& options) {
+Shape shape_of(const SynthFlags& options) {
   const Shape* known = find_shape(options.shape);
   if (known == nullptr) {
     throw UsageError(fmt::format(
@@ -47,7 +47,7 @@ Shape shape_of(const Options& options) {
   return shape;
 }
 
-void check(const Options& options, bool pair_flags) {
+void check_synth(const SynthFlags& options, bool pair_flags) {
   if (options.out.empty() == options.pair.empty()) {
     throw UsageError(
         "expected either -o FILE.gguf or --pair TARGET.gguf DRAFT.gguf");
@@ -79,7 +79,7 @@ void print_file(const std::string& path) {
                         dtype_name(model.totals.front().dtype)));
 }
 
-void print_pair(const PairReport& report, const Options& options) {
+void print_pair(const PairReport& report, const SynthFlags& options) {
   print_file(options.pair[0]);
   print_file(options.pair[1]);
   write_out(fmt::format(
@@ -96,7 +96,7 @@ void print_pair(const PairReport& report, const Options& options) {
                   "scale", report.scale, options.draft_layers + 1));
 }
 
-void run(const Options& options) {
+void run_synth(const SynthFlags& options) {
   const Shape shape = shape_of(options);
   const auto threads = make_threads(options.threads);
   SynthOptions synth{.dtype = dtype_of("--dtype", options.dtype).value(),
@@ -126,49 +126,42 @@ void run(const Options& options) {
 
 }  // namespace
 
-void add_synth(CLI::App& app) {
-  CLI::App* command = app.add_subcommand(
+void add_synth(CommandLine& line) {
+  Command command = line.add_command(
       "synth", "Write a model with random weights, to measure speed with");
-  const auto options = std::make_shared<Options>();
-  const auto add = [&](const char* names, auto& value, const char* text,
-                       const char* description, const char* group) {
-    return command->add_option(names, value, description)
-        ->option_text(text)
-        ->group(group);
-  };
-  const char* model = "Model";
-  add("--shape", options->shape, "NAME",
-      "tinyllama-1.1b, llama-2-7b, ...; pilotfish plan --shapes lists them",
-      model)
-      ->required();
-  add("-o,--output", options->out, "FILE", "GGUF file (*.gguf) to write",
-      model);
-  add("--dtype", options->dtype, "TYPE",
-      "Store matrices as q4_0 (default), q8_0, bf16, f16 or f32", model);
-  add("--layers", options->layers, "N",
-      "Only so many of the shape's layers (default: all)", model);
-  add("--seed", options->seed, "N", "Same seed, same file (default 0)", model);
-  add("-t,--threads", options->threads, "N",
-      "Threads to compute with (default: one a processor)", model);
-  const char* pair = "Pair";
-  add("--pair", options->pair, "TARGET DRAFT",
-      "Write two GGUF files instead: a target, and its first layers as draft",
-      pair)
-      ->expected(1, 2);  // of one, check says what is missing
-  const std::vector<CLI::Option*> pair_flags = {
-      add("--agreement", options->agreement, "A",
-          "How often the draft is to guess the target's next token (default "
-          "0.8)",
-          pair),
-      add("--draft-layers", options->draft_layers, "N",
-          "Layers of the draft (default 2)", pair),
-      add("--draft-dtype", options->draft_dtype, "TYPE",
-          "As --dtype, for the draft (default: as the target)", pair)};
-  command->callback([options, pair_flags] {
+  const auto options = std::make_shared<SynthFlags>();
+  const FlagGroup model = command.group("Model");
+  model
+      .add("--shape", options->shape, "NAME",
+           "tinyllama-1.1b, llama-2-7b, ...; pilotfish plan --shapes lists "
+           "them")
+      .required();
+  model.add("-o,--output", options->out, "FILE", "GGUF file (*.gguf) to write");
+  model.add("--dtype", options->dtype, "TYPE",
+            "Store matrices as q4_0 (default), q8_0, bf16, f16 or f32");
+  model.add("--layers", options->layers, "N",
+            "Only so many of the shape's layers (default: all)");
+  model.add("--seed", options->seed, "N", "Same seed, same file (default 0)");
+  model.add("-t,--threads", options->threads, "N",
+            "Threads to compute with (default: one a processor)");
+  const FlagGroup pair = command.group("Pair");
+  pair.add("--pair", options->pair, "TARGET DRAFT",
+           "Write two GGUF files instead: a target, and its first layers as "
+           "draft")
+      .takes(1, 2);  // of one, check_synth says what is missing
+  const std::vector<Flag> pair_flags = {
+      pair.add("--agreement", options->agreement, "A",
+               "How often the draft is to guess the target's next token "
+               "(default 0.8)"),
+      pair.add("--draft-layers", options->draft_layers, "N",
+               "Layers of the draft (default 2)"),
+      pair.add("--draft-dtype", options->draft_dtype, "TYPE",
+               "As --dtype, for the draft (default: as the target)")};
+  command.on_run([options, pair_flags] {
     bool given = false;
-    for (const CLI::Option* flag : pair_flags) given |= flag->count() > 0;
-    check(*options, given);
-    run(*options);
+    for (const Flag& flag : pair_flags) given |= flag.given();
+    check_synth(*options, given);
+    run_synth(*options);
   });
 }
 

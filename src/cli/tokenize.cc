@@ -1,11 +1,11 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/flags.h"
 #include "cli/options.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
@@ -17,7 +17,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Options {
+struct TokenizeFlags {
   std::string model;
   std::optional<std::string> text;
   std::string file;
@@ -29,12 +29,12 @@ struct Options {
   bool json = false;
 };
 
-std::string read_input(const Options& options) {
+std::string read_input(const TokenizeFlags& options) {
   if (options.text) return *options.text;
   return options.file.empty() ? read_stdin() : read_file(options.file);
 }
 
-void print(const Options& options, const Tokenizer& tokenizer,
+void print(const TokenizeFlags& options, const Tokenizer& tokenizer,
            const std::vector<Token>& tokens, const std::string& text) {
   if (options.json) {
     Json pieces = Json::array();
@@ -55,7 +55,7 @@ void print(const Options& options, const Tokenizer& tokenizer,
   }
 }
 
-void run(const Options& options) {
+void run_tokenize(const TokenizeFlags& options) {
   const auto tokenizer = Tokenizer::load(options.model);
   const std::string input = read_input(options);
   if (options.decode) {
@@ -73,34 +73,28 @@ void run(const Options& options) {
 
 }  // namespace
 
-void add_tokenize(CLI::App& app) {
-  CLI::App* command =
-      app.add_subcommand("tokenize", "Text to token ids and back");
-  const auto options = std::make_shared<Options>();
-  command
-      ->add_option("-m,--model", options->model,
-                   "Hugging Face folder, tokenizer file or GGUF file")
-      ->option_text("MODEL")
-      ->required();
-  CLI::Option* text =
-      command
-          ->add_option("text", options->text,
-                       "Text, or with --decode ids; else standard input")
-          ->option_text(" ");
-  command->add_option("--file", options->file, "Read a file")
-      ->option_text("FILE")
-      ->excludes(text);
-  command->add_flag("--decode", options->decode, "From ids to text");
-  command->add_flag("--no-bos", options->no_bos,
-                    "Do not add what the model puts around a text");
-  command->add_flag("--no-special", options->no_special,
-                    "Take the text of special tokens as plain text");
-  command->add_flag("--special", options->special,
-                    "With --decode: print special tokens too");
-  command->add_flag("--pieces", options->pieces,
-                    "A line for each token: its id and its piece");
-  command->add_flag("--json", options->json, "One JSON object");
-  command->callback([options] { run(*options); });
+void add_tokenize(CommandLine& line) {
+  Command command = line.add_command("tokenize", "Text to token ids and back");
+  const auto options = std::make_shared<TokenizeFlags>();
+  const FlagGroup group = command.group();
+  group
+      .add("-m,--model", options->model, "MODEL",
+           "Hugging Face folder, tokenizer file or GGUF file")
+      .required();
+  const Flag text = group.add_positional(
+      "text", options->text, "Text, or with --decode ids; else standard input");
+  group.add("--file", options->file, "FILE", "Read a file").excludes(text);
+  group.add_switch("--decode", options->decode, "From ids to text");
+  group.add_switch("--no-bos", options->no_bos,
+                   "Do not add what the model puts around a text");
+  group.add_switch("--no-special", options->no_special,
+                   "Take the text of special tokens as plain text");
+  group.add_switch("--special", options->special,
+                   "With --decode: print special tokens too");
+  group.add_switch("--pieces", options->pieces,
+                   "A line for each token: its id and its piece");
+  group.add_switch("--json", options->json, "One JSON object");
+  command.on_run([options] { run_tokenize(*options); });
 }
 
 }  // namespace pilotfish::cli

@@ -1,13 +1,14 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <csignal>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 
 #include "cli/commands.h"
 #include "cli/drafting.h"
+#include "cli/flags.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/partial_file.h"
@@ -94,24 +95,19 @@ void run(const TraceOptions& options) {
 
 }  // namespace
 
-void add_trace(CLI::App& app) {
-  CLI::App* command = app.add_subcommand(
+void add_trace(CommandLine& line) {
+  Command command = line.add_command(
       "trace", "Continue a prompt, and show each pass on an HTML page");
   const auto options = std::make_shared<TraceOptions>();
-  const std::string output = "Output";
-  command->add_option("-o,--output", options->output, "The HTML page to write")
-      ->option_text("FILE")
-      ->group(output)
-      ->required();
-  command
-      ->add_flag("--json", options->json,
-                 "Print one JSON object too, with what was drafted in each "
-                 "pass")
-      ->group(output);
-  add_prompt_options(*command, options->prompt);
-  command->remove_option(command->get_option("--prompts"));  // one text a page
-  add_decoding_options(*command, options->decoding);
-  command->callback([options] { run(*options); });
+  const FlagGroup output = command.group("Output");
+  output.add("-o,--output", options->output, "FILE", "The HTML page to write")
+      .required();
+  output.add_switch("--json", options->json,
+                    "Print one JSON object too, with what was drafted in each "
+                    "pass");
+  add_prompt_options(command, options->prompt, /*several=*/false);
+  add_decoding_options(command, options->decoding);
+  command.on_run([options] { run(*options); });
 }
 
 }  // namespace pilotfish::cli
