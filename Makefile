@@ -10,11 +10,12 @@ setup:
 	@tools/setup.sh
 
 # Just the program: build/release/pilotfish.
-build: setup
-	@cmake --preset release
-	@cmake --build --preset release --target pilotfish_cli
+build:
+	@tools/setup.sh --program
+	@tools/build.sh
 
-run: setup
+run:
+	@tools/setup.sh --program
 	@tools/run.sh $(ARGS)
 
 test: setup

@@ -12,13 +12,16 @@ set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/source_dir.cc PROPERTIES
 target_precompile_headers(pilotfish_testing PRIVATE
   <gmock/gmock.h> <gtest/gtest.h> <filesystem> <fstream> <sstream>)
 # Compiled as the programs that use them are, or they would be of no use.
-set_target_properties(pilotfish_testing PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+set_target_properties(pilotfish_testing PROPERTIES POSITION_INDEPENDENT_CODE OFF
+  UNITY_BUILD OFF)
 target_compile_options(pilotfish_testing PRIVATE -fPIE)
 target_compile_options(pilotfish_testing PUBLIC $<$<CONFIG:Release>:-O1>)
 
 function(pilotfish_gtest target)
   target_link_libraries(${target} PRIVATE pilotfish_testing)
   target_precompile_headers(${target} REUSE_FROM pilotfish_testing)
+  # Tests of one program define the same names.
+  set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
   gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST
     PROPERTIES TIMEOUT ${PILOTFISH_TEST_TIMEOUT})
 endfunction()

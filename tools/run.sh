@@ -5,13 +5,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if [ -t 2 ] && [ ! -x build/release/pilotfish ]; then
-  echo "run: building, a few minutes this first time" >&2
+  echo "run: building, some minutes this first time" >&2
 fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-if ! { cmake --preset release &&
-       cmake --build --preset release --target pilotfish_cli; } >"$log" 2>&1
-then
+if ! tools/build.sh >"$log" 2>&1; then
   tail -n 40 "$log" >&2
   echo "run: the build failed (its last lines stand above)" >&2
   exit 1

@@ -1,10 +1,17 @@
 #!/usr/bin/env bash
 # Installs the Debian packages of packages.txt that are missing (and any named
-# as arguments). Quiet and quick when there is nothing to do.
+# as arguments); with --program first, only those that the program needs. Quiet
+# and quick when there is nothing to do.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-mapfile -t wanted < <(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' packages.txt)
+only=()
+if [ "${1:-}" = --program ]; then
+  only=(-e '/^# Tests and benchmarks need/,$d')
+  shift
+fi
+mapfile -t wanted < <(
+  sed "${only[@]}" -e 's/#.*//' -e '/^[[:space:]]*$/d' packages.txt)
 wanted+=("$@")
 missing=()
 for package in "${wanted[@]}"; do

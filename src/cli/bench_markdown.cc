@@ -21,17 +21,17 @@ void append(std::vector<std::string>& row, const Spread& spread, double unit,
 
 constexpr double kMicro = 1e-6;
 constexpr double kMilli = 1e-3;
-constexpr double kGiga = 1e9;
+constexpr double kBillion = 1e9;
 constexpr double kPercent = 0.01;
 
 std::string machine_table(const MachineLimits& machine) {
   MarkdownTable table({"the machine's limits", "median", "p10", "p90"});
   std::vector<std::string> read = {"reading memory, GB/s"};
-  append(read, machine.read_bytes_per_second, kGiga, 1);
+  append(read, machine.read_bytes_per_second, kBillion, 1);
   table.add(read);
   for (const InstructionPeak& peak : machine.peaks) {
     table.add({fmt::format("{}, 10^9 operations/s", peak.instruction),
-               number(peak.operations_per_second / kGiga, 0), "", ""});
+               number(peak.operations_per_second / kBillion, 0), "", ""});
   }
   return table.text();
 }

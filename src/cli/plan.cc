@@ -48,7 +48,7 @@ struct PlanFlags {
   bool json = false;
 };
 
-constexpr double kGiga = 1e9;
+constexpr double kGigabyte = 1e9;
 constexpr double kTera = 1e12;
 
 double parse_number(std::string_view flag, std::string_view text,
@@ -123,11 +123,11 @@ double scaled(std::string_view flag, double value, double unit) {
 void set_machine(const PlanFlags& options, PlanRequest& request) {
   if (options.memory) {
     request.memory_bytes =
-        std::llround(scaled("--memory", *options.memory, kGiga));
+        std::llround(scaled("--memory", *options.memory, kGigabyte));
   }
   if (options.bandwidth) {
     request.machine.emplace().bytes_per_second =
-        scaled("--bandwidth", *options.bandwidth, kGiga);
+        scaled("--bandwidth", *options.bandwidth, kGigabyte);
   }
   if (options.flops) {
     if (!request.machine) {

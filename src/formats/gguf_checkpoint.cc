@@ -20,8 +20,8 @@ constexpr std::string_view kSplitNumber = "split.no";
 constexpr std::string_view kSplitTensors = "split.tensors.count";
 constexpr std::int64_t kMaxParts = 99999;  // five digits in the name
 
-[[noreturn]] void fail(const GgufMetadata& metadata, std::string_view key,
-                       std::int64_t found, const std::string& expected) {
+[[noreturn]] void fail_split(const GgufMetadata& metadata, std::string_view key,
+                             std::int64_t found, const std::string& expected) {
   throw Error(fmt::format("{}: key {}: found {}, expected {}", metadata.file(),
                           in_quotes(key), found, expected));
 }
@@ -30,7 +30,8 @@ constexpr std::int64_t kMaxParts = 99999;  // five digits in the name
 std::int64_t part_count(const GgufMetadata& metadata) {
   const std::int64_t count = metadata.integer(kSplitCount).value_or(1);
   if (count > kMaxParts) {
-    fail(metadata, kSplitCount, count, fmt::format("at most {}", kMaxParts));
+    fail_split(metadata, kSplitCount, count,
+               fmt::format("at most {}", kMaxParts));
   }
   return std::max<std::int64_t>(count, 1);
 }
@@ -59,9 +60,9 @@ class GgufCheckpoint final : public Checkpoint {
   void read_other_parts(std::int64_t count) {
     if (const auto number = metadata_.integer(kSplitNumber).value_or(0);
         number != 0) {
-      fail(metadata_, kSplitNumber, number,
-           "0: this is no first part; give the one that ends in " +
-               part_ending(0, count));
+      fail_split(metadata_, kSplitNumber, number,
+                 "0: this is no first part; give the one that ends in " +
+                     part_ending(0, count));
     }
     const std::string name = path_.filename().string();
     const std::string ending = part_ending(0, count);
@@ -78,8 +79,8 @@ class GgufCheckpoint final : public Checkpoint {
     }
     const auto total = metadata_.integer(kSplitTensors);
     if (total && !std::cmp_equal(*total, tensors_.size())) {
-      fail(metadata_, kSplitTensors, *total,
-           fmt::format("{}, as the parts have", tensors_.size()));
+      fail_split(metadata_, kSplitTensors, *total,
+                 fmt::format("{}, as the parts have", tensors_.size()));
     }
   }
 
@@ -92,11 +93,11 @@ class GgufCheckpoint final : public Checkpoint {
     const std::int64_t number =
         file.metadata.integer(kSplitNumber).value_or(-1);
     if (number != part) {
-      fail(file.metadata, kSplitNumber, number, std::to_string(part));
+      fail_split(file.metadata, kSplitNumber, number, std::to_string(part));
     }
     const std::int64_t its_count = part_count(file.metadata);
     if (its_count != count) {
-      fail(file.metadata, kSplitCount, its_count, std::to_string(count));
+      fail_split(file.metadata, kSplitCount, its_count, std::to_string(count));
     }
     take(std::move(file.tensors), file.file);
   }

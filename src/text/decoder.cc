@@ -16,7 +16,7 @@ namespace {
 
 using DecoderPtr = std::unique_ptr<const Decoder>;
 
-constexpr int kMaxDepth = 8;
+constexpr int kMaxDecoderDepth = 8;
 
 class SequenceDecoder : public Decoder {
  public:
@@ -136,7 +136,7 @@ DecoderPtr strip_from_json(const JsonNode& node) {
                                         count("stop"));
 }
 
-DecoderPtr metaspace_from_json(const JsonNode& node) {
+DecoderPtr metaspace_decoder(const JsonNode& node) {
   const std::string replacement =
       node.string("replacement", std::string(kBlank));
   if (replacement.empty()) throw node.error("found an empty replacement");
@@ -147,13 +147,14 @@ DecoderPtr metaspace_from_json(const JsonNode& node) {
   return std::make_unique<MetaspaceDecoder>(replacement, !never);
 }
 
-DecoderPtr from_json(const JsonNode& node, int depth) {
+DecoderPtr nested_decoder(const JsonNode& node, int depth) {
   const std::string type = node.at("type").string();
   if (type == "Sequence") {
-    if (depth == kMaxDepth) throw node.error("sequences nested too deep");
+    if (depth == kMaxDecoderDepth)
+      throw node.error("sequences nested too deep");
     std::vector<DecoderPtr> steps;
     for (const JsonNode& step : node.at("decoders").elements()) {
-      steps.push_back(from_json(step, depth + 1));
+      steps.push_back(nested_decoder(step, depth + 1));
     }
     return std::make_unique<SequenceDecoder>(std::move(steps));
   }
@@ -164,7 +165,7 @@ DecoderPtr from_json(const JsonNode& node, int depth) {
   if (type == "ByteLevel") return std::make_unique<ByteLevelDecoder>();
   if (type == "Fuse") return std::make_unique<FuseDecoder>();
   if (type == "Strip") return strip_from_json(node);
-  if (type == "Metaspace") return metaspace_from_json(node);
+  if (type == "Metaspace") return metaspace_decoder(node);
   throw node.error(fmt::format(
       "found type {}, expected Sequence, Replace, ByteFallback, ByteLevel, "
       "Fuse, Strip or Metaspace",
@@ -174,7 +175,7 @@ DecoderPtr from_json(const JsonNode& node, int depth) {
 }  // namespace
 
 std::unique_ptr<const Decoder> decoder_from_json(const JsonNode& node) {
-  return from_json(node, 0);
+  return nested_decoder(node, 0);
 }
 
 std::unique_ptr<const Decoder> make_blank_decoder(bool strip_first) {

@@ -15,7 +15,7 @@ namespace {
 
 using NormalizerPtr = std::unique_ptr<const Normalizer>;
 
-constexpr int kMaxDepth = 8;
+constexpr int kMaxNormalizerDepth = 8;
 // A chain of replacements can multiply a text's length at every step; nothing
 // in use comes near this.
 constexpr size_t kMaxGrowth = 64;
@@ -111,13 +111,14 @@ NormalizerPtr make_form(UnicodeForm form) {
       [form](const std::string& text) { return to_unicode_form(text, form); });
 }
 
-NormalizerPtr from_json(const JsonNode& node, int depth) {
+NormalizerPtr nested_normalizer(const JsonNode& node, int depth) {
   const std::string type = node.at("type").string();
   if (type == "Sequence") {
-    if (depth == kMaxDepth) throw node.error("sequences nested too deep");
+    if (depth == kMaxNormalizerDepth)
+      throw node.error("sequences nested too deep");
     std::vector<NormalizerPtr> steps;
     for (const JsonNode& step : node.at("normalizers").elements()) {
-      steps.push_back(from_json(step, depth + 1));
+      steps.push_back(nested_normalizer(step, depth + 1));
     }
     return std::make_unique<SequenceNormalizer>(std::move(steps));
   }
@@ -156,7 +157,7 @@ NormalizerPtr from_json(const JsonNode& node, int depth) {
 }  // namespace
 
 std::unique_ptr<const Normalizer> normalizer_from_json(const JsonNode& node) {
-  return from_json(node, 0);
+  return nested_normalizer(node, 0);
 }
 
 std::unique_ptr<const Normalizer> make_blank_normalizer(BlankRules rules) {

@@ -22,7 +22,7 @@ namespace {
 
 using PreTokenizerPtr = std::unique_ptr<const PreTokenizer>;
 
-constexpr int kMaxDepth = 8;
+constexpr int kMaxPreTokenizerDepth = 8;
 constexpr std::string_view kPunctuation =
     R"([\p{P}\x21-\x2F\x3A-\x40\x5B-\x60\x7B-\x7E])";
 
@@ -275,13 +275,14 @@ PreTokenizerPtr metaspace_from_json(const JsonNode& node) {
   return std::make_unique<SequencePreTokenizer>(std::move(steps));
 }
 
-PreTokenizerPtr from_json(const JsonNode& node, int depth) {
+PreTokenizerPtr nested_pre_tokenizer(const JsonNode& node, int depth) {
   const std::string type = node.at("type").string();
   if (type == "Sequence") {
-    if (depth == kMaxDepth) throw node.error("sequences nested too deep");
+    if (depth == kMaxPreTokenizerDepth)
+      throw node.error("sequences nested too deep");
     std::vector<PreTokenizerPtr> steps;
     for (const JsonNode& step : node.at("pretokenizers").elements()) {
-      steps.push_back(from_json(step, depth + 1));
+      steps.push_back(nested_pre_tokenizer(step, depth + 1));
     }
     return std::make_unique<SequencePreTokenizer>(std::move(steps));
   }
@@ -337,7 +338,7 @@ constexpr std::string_view kDigitPattern = R"(\p{N})";
 
 std::unique_ptr<const PreTokenizer> pre_tokenizer_from_json(
     const JsonNode& node) {
-  return from_json(node, 0);
+  return nested_pre_tokenizer(node, 0);
 }
 
 std::unique_ptr<const PreTokenizer> make_byte_level_pre_tokenizer(

@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kMaxDepth = 64;
+constexpr size_t kMaxJsonDepth = 64;
 
 // Builds `rest` from the parser's events, and sends those inside the two lists
 // elsewhere. Each event returns true to go on.
@@ -146,8 +146,8 @@ class Handler : public json::json_sax_t {
   }
 
   bool open(json container) {
-    if (open_.size() == kMaxDepth) {
-      fail(fmt::format("JSON nested deeper than {} levels", kMaxDepth));
+    if (open_.size() == kMaxJsonDepth) {
+      fail(fmt::format("JSON nested deeper than {} levels", kMaxJsonDepth));
     }
     if (open_.size() == 1) root_key_ = key_;
     open_.push_back(place(std::move(container)));

@@ -13,7 +13,7 @@
 namespace pilotfish {
 namespace {
 
-constexpr int kMaxDepth = 8;
+constexpr int kMaxProcessorDepth = 8;
 
 void refuse_unless_empty(const JsonNode& model, const char* key) {
   const auto node = model.find(key);
@@ -119,7 +119,8 @@ Frame read_post_processor(const JsonNode& node, const Vocabulary& vocabulary,
                     "BertProcessing, RobertaProcessing or Sequence",
                     quoted_text(type)));
   }
-  if (depth == kMaxDepth) throw node.error("sequences nested too deep");
+  if (depth == kMaxProcessorDepth)
+    throw node.error("sequences nested too deep");
   Frame frame;
   for (const JsonNode& step : node.at("processors").elements()) {
     Frame outer = read_post_processor(step, vocabulary, depth + 1);

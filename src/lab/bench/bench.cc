@@ -27,8 +27,8 @@ void check_range(std::string_view what, std::int64_t value, std::int64_t min,
       fmt::format("{}: found {}, expected {} to {}", what, value, min, max));
 }
 
-void check(const Model& target, const Model* draft,
-           const BenchOptions& options) {
+void check_options(const Model& target, const Model* draft,
+                   const BenchOptions& options) {
   const std::int64_t positions = target.config().n_positions;
   constexpr std::int64_t kMostRows = 64;
   check_range("repetitions", options.repetitions, 1, 1000);
@@ -192,7 +192,7 @@ class Bench {
 BenchReport bench(const std::shared_ptr<Model>& target,
                   const PlannedModel& plan, const std::shared_ptr<Model>& draft,
                   ThreadTeam& threads, const BenchOptions& options) {
-  check(*target, draft.get(), options);
+  check_options(*target, draft.get(), options);
   return Bench(target, plan, draft, threads, options).run();
 }
 

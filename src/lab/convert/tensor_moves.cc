@@ -26,10 +26,10 @@ std::int64_t turning_heads(TensorRole role, const ModelConfig& config) {
   return 0;
 }
 
-class Planner {
+class MovePlanner {
  public:
-  Planner(const Checkpoint& checkpoint, const ModelConfig& config,
-          const MoveOptions& options)
+  MovePlanner(const Checkpoint& checkpoint, const ModelConfig& config,
+              const MoveOptions& options)
       : checkpoint_(checkpoint), config_(config), options_(options) {}
 
   std::vector<TensorMove> plan() {
@@ -185,7 +185,7 @@ class RowMover {
 std::vector<TensorMove> plan_tensor_moves(const Checkpoint& checkpoint,
                                           const ModelConfig& config,
                                           const MoveOptions& options) {
-  return Planner(checkpoint, config, options).plan();
+  return MovePlanner(checkpoint, config, options).plan();
 }
 
 void move_tensors(std::span<const TensorMove> moves, const std::string& file,

@@ -8,9 +8,9 @@
 #include <nlohmann/json.hpp>
 #include <variant>
 
-#include "formats/atomic_file.h"
 #include "formats/is_there.h"
 #include "formats/safetensors_writer.h"
+#include "lab/convert/json_file.h"
 #include "lab/convert/rope_scaling_from_divisors.h"
 #include "lab/convert/tensor_moves.h"
 #include "lab/convert/tokenizer_from_gguf.h"
@@ -71,12 +71,6 @@ class AtomicFolder {
 // 9.999999747378752e-06.
 double as_written(double value) {
   return std::stod(fmt::format("{}", static_cast<float>(value)));
-}
-
-void write_json(const fs::path& path, const Json& value) {
-  AtomicFile file(path);
-  file.write(value.dump(2) + "\n");
-  file.commit();
 }
 
 class HuggingFaceExport {

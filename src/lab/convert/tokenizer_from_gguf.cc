@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
-#include "formats/atomic_file.h"
 #include "formats/in_quotes.h"
+#include "lab/convert/json_file.h"
 #include "pilotfish/error.h"
 #include "text/pre_tokenizer.h"
 #include "text/spm_bpe.h"
@@ -269,12 +269,6 @@ Json TokenizerImport::config() const {
     json["chat_template"] = tokenizer_.chat_template();
   }
   return json;
-}
-
-void write_json(const std::filesystem::path& path, const Json& value) {
-  AtomicFile file(path);
-  file.write(value.dump(2) + "\n");
-  file.commit();
 }
 
 }  // namespace

@@ -11,7 +11,7 @@
 namespace pilotfish {
 namespace {
 
-constexpr std::int64_t kTogether[] = {1, 5};
+constexpr std::int64_t kBatchSizes[] = {1, 5};
 constexpr std::int64_t kChunks[] = {7, 512};
 
 std::string names(const std::vector<DrafterKind>& drafters) {
@@ -75,7 +75,7 @@ IdentityChecks::IdentityChecks(const std::vector<SelfcheckPair>& pairs,
       const std::size_t turn = 3 * d + w;
       const std::size_t rest = turn / pairs.size();
       variations_.push_back({drafters_[d], options.windows[w],
-                             &pairs[turn % pairs.size()], kTogether[rest % 2],
+                             &pairs[turn % pairs.size()], kBatchSizes[rest % 2],
                              kChunks[rest / 2 % 2]});
     }
   }
@@ -89,7 +89,7 @@ std::vector<std::string> IdentityChecks::description() const {
   return {fmt::format("drafters {}", fmt::join(drafters, " | ")),
           fmt::format("windows {}", fmt::join(options_.windows, ", ")),
           fmt::format("threads {}", fmt::join(threads, ", ")),
-          fmt::format("batches of {}", fmt::join(kTogether, ", ")),
+          fmt::format("batches of {}", fmt::join(kBatchSizes, ", ")),
           fmt::format("prompt chunks of {}", fmt::join(kChunks, ", "))};
 }
 

@@ -181,8 +181,9 @@ class PairMaker {
   int trial_ = 0;
 };
 
-void check(const Shape& shape, const fs::path& target, const fs::path& draft,
-           const SynthOptions& options, const PairOptions& pair) {
+void check_pair(const Shape& shape, const fs::path& target,
+                const fs::path& draft, const SynthOptions& options,
+                const PairOptions& pair) {
   check_synth_dtype(options.dtype);
   if (pair.draft_dtype) check_synth_dtype(*pair.draft_dtype);
   if (!(pair.agreement >= 0.05 && pair.agreement <= 0.99)) {
@@ -205,7 +206,7 @@ void check(const Shape& shape, const fs::path& target, const fs::path& draft,
 PairReport synthesise_pair(const Shape& shape, const fs::path& target,
                            const fs::path& draft, const SynthOptions& options,
                            const PairOptions& pair) {
-  check(shape, target, draft, options, pair);
+  check_pair(shape, target, draft, options, pair);
   return PairMaker(shape, target, draft, options, pair).make();
 }
 
