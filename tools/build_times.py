@@ -19,6 +19,7 @@ import argparse
 import collections
 import pathlib
 import re
+import signal
 import statistics
 import sys
 
@@ -100,6 +101,8 @@ def compare(now, before, tolerance):
 
 
 def main():
+    # A reader that went away (`| head`) ends the program without a word.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
