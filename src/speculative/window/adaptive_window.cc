@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -27,7 +28,7 @@ constexpr double kPlainLeastOften = 100;
 constexpr std::int64_t kSeenEnough = 2;
 constexpr std::int64_t kLooksFurther = 2;
 constexpr std::int64_t kLooksEvery = 8;
-// Passes of the target that a drafting pass takes before it has been seen.
+// Passes of the target that a drafting pass usually takes.
 constexpr double kDraftUnknown = 0.1;
 // Rows of context that a drafter encodes in the time of a drafting pass, about.
 constexpr double kRowsEncodedPerPass = 4;
@@ -65,13 +66,23 @@ Best best_window(const SpeculationCosts& costs,
   return best;
 }
 
+// What encoding the context that a drafter missed takes, in drafting passes.
+double encoding_passes(std::int64_t behind) {
+  return static_cast<double>(std::min(behind, DraftRequest::kShortContext)) /
+         kRowsEncodedPerPass;
+}
+
 // Of an iteration, in plain passes.
 double passes_of(const SpeculationCosts& costs, std::int64_t drafted,
                  std::int64_t behind) {
-  const auto encoded =
-      static_cast<double>(std::min(behind, DraftRequest::kShortContext));
-  return costs.iteration(drafted + 1) +
-         costs.draft * encoded / kRowsEncodedPerPass;
+  return costs.iteration(drafted + 1) + costs.draft * encoding_passes(behind);
+}
+
+// The time of a drafting pass, in plain passes.
+double draft_cost(const PassTimes& times, std::int64_t batch, double plain) {
+  if (times.empty()) return kDraftUnknown;
+  const double seen = times.estimate(batch) / plain;
+  return kDraftUnknown * std::pow(seen / kDraftUnknown, times.trust(batch));
 }
 
 }  // namespace
@@ -145,9 +156,7 @@ SpeculationCosts AdaptiveWindow::costs(const Source& source,
                                        std::int64_t batch) const {
   SpeculationCosts costs;
   const double plain = target_.estimate(batch);
-  const double draft = source.times.empty()
-                           ? kDraftUnknown
-                           : source.times.estimate(batch) / plain;
+  const double draft = draft_cost(source.times, batch, plain);
   costs.draft = source.copies ? 0 : draft;
   costs.verify = {1};
   for (std::int64_t k = 2; k <= kLargest; ++k) {
@@ -255,10 +264,12 @@ void AdaptiveWindow::note_times(const IterationOutcome& iteration) {
   note_draft_times(iteration);
 }
 
-// Only where one source drafted, and had no context to encode first.
+// Only where one source drafted. One that rests has context to encode whenever
+// it is tried: without the times of tries it would keep those it had before.
 void AdaptiveWindow::note_draft_times(const IterationOutcome& iteration) {
   std::int64_t sequences = 0;
   std::int64_t longest = 0;
+  std::int64_t behind = 0;
   Source* source = nullptr;
   for (const WindowOutcome& window : iteration.windows) {
     if (window.drafted == 0) continue;
@@ -268,18 +279,19 @@ void AdaptiveWindow::note_draft_times(const IterationOutcome& iteration) {
     if (source != nullptr && source != &its) return;
     source = &its;
     source->copies = guide->confidences_.empty() && !guide->grows_tree_;
-    if (!source->copies && guide->trials_[guide->drafting_].behind() > 1) {
-      return;
-    }
+    behind = std::max(behind, guide->trials_[guide->drafting_].behind());
     ++sequences;
     longest = std::max(longest, window.drafted);
   }
   if (source == nullptr || iteration.draft_seconds <= 0) return;
   // The first time is that of memory never touched before.
   if (!std::exchange(source->has_drafted, true)) return;
-  source->times.add(sequences,
-                    iteration.draft_seconds /
-                        static_cast<double>(source->copies ? 1 : longest));
+  double passes = 1;
+  if (!source->copies) {
+    passes = static_cast<double>(longest);
+    if (behind > 1) passes += encoding_passes(behind);
+  }
+  source->times.add(sequences, iteration.draft_seconds / passes);
 }
 
 void AdaptiveWindow::note_window(Guide& guide, const WindowOutcome& window,

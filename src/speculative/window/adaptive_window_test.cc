@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <tuple>
@@ -185,15 +187,21 @@ SequenceOptions one_token() {
   return options;
 }
 
-// An iteration of one sequence whose draft is accepted whole, on a machine with
-// these costs. Returns how much was drafted.
-std::int64_t iterate(AdaptiveWindow& policy, const Sequence& sequence,
-                     const std::function<double(std::int64_t)>& verify) {
+// Returns how many tokens the policy has a sure draft propose.
+std::int64_t draft_all(AdaptiveWindow& policy, const Sequence& sequence) {
   DraftGuide& guide = policy.plan(sequence, 1);
   const std::int64_t most = guide.most();
   std::int64_t drafted = 0;
   while (drafted < most && (drafted++, guide.drafted(0.9))) {
   }
+  return drafted;
+}
+
+// An iteration of one sequence whose draft is accepted whole, on a machine with
+// these costs. Returns how much was drafted.
+std::int64_t iterate(AdaptiveWindow& policy, const Sequence& sequence,
+                     const std::function<double(std::int64_t)>& verify) {
+  const std::int64_t drafted = draft_all(policy, sequence);
   const WindowOutcome outcome = {sequence.key, drafted, drafted, drafted};
   policy.observe({{&outcome, 1},
                   1e-4 * static_cast<double>(drafted),
@@ -232,6 +240,46 @@ TEST(AdaptiveWindow, WhatLookedDearIsLookedAtAgain) {
   AdaptiveWindow policy(1);
   longest_of(6, policy, sequence, line(1));
   EXPECT_GT(longest_of(300, policy, sequence, line(0.02)), 7);
+}
+
+// Drafting took twenty times what it takes while the first windows were tried.
+TEST(AdaptiveWindow, DraftsHeldUpAtFirstDoNotRestASourceForGood) {
+  const KeyedSequence sequence(one_token());
+  AdaptiveWindow policy(1);
+  std::int64_t longest = 0;
+  for (int i = 0; i < 2000; ++i) {
+    const std::int64_t drafted = draft_all(policy, sequence);
+    const WindowOutcome outcome = {sequence.key, drafted, drafted, drafted};
+    const double held_up = i < 10 ? 20 : 1;
+    policy.observe({{&outcome, 1},
+                    held_up * 1e-4 * static_cast<double>(drafted),
+                    1e-3 * line(0.05)(1 + drafted),
+                    false});
+    longest = std::max(longest, drafted);
+  }
+  EXPECT_GT(longest, 7);
+}
+
+// Beside a busy program nearly all passes are held up, but the second plain one
+// is not: longer passes look three times as long. One token of a draft is
+// accepted.
+TEST(AdaptiveWindow, AFastPlainPassDoesNotStopDrafting) {
+  constexpr std::array<double, 6> kHeldUp = {4, 3, 5, 1, 2.6, 2.8};
+  const KeyedSequence sequence(one_token());
+  AdaptiveWindow policy(1);
+  int drafting = 0;
+  for (size_t i = 0; i < 60; ++i) {
+    const std::int64_t drafted = draft_all(policy, sequence);
+    const WindowOutcome outcome = {sequence.key, drafted, drafted,
+                                   std::min<std::int64_t>(drafted, 1)};
+    const double held_up = i < kHeldUp.size() ? kHeldUp[i] : 3;
+    policy.observe({{&outcome, 1},
+                    held_up * 1e-4 * static_cast<double>(drafted),
+                    held_up * 1e-3 * line(0.05)(1 + drafted),
+                    false});
+    drafting += drafted > 0 ? 1 : 0;
+  }
+  EXPECT_GT(drafting, 25);
 }
 
 // Also where the best window so far gains so little that every seventh pass is

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <cstddef>
 #include <iterator>
 
 namespace pilotfish {
@@ -21,12 +22,31 @@ constexpr double kMostOfFirst = 0.1;
 constexpr double kLevelShare = 0.8;
 // How a time grows with the rows while there is nothing to tell it from.
 constexpr double kGrowthUnknown = 0.05;
+// What a row more usually adds to a pass over one, and how far, as a logarithm,
+// machines are from that.
+constexpr double kUsualGrowth = 0.1;
+constexpr double kUsualSpread = 0.2;
+
+double log_usual(std::int64_t rows) {
+  return std::log1p(kUsualGrowth * static_cast<double>(rows - 1));
+}
 
 }  // namespace
+
+void PassTimes::LatestMedian::add(double value) {
+  latest_[added_++ % latest_.size()] = value;
+  std::array<double, 9> sorted = latest_;
+  const auto size =
+      static_cast<std::ptrdiff_t>(std::min(added_, latest_.size()));
+  const auto middle = sorted.begin() + (size - 1) / 2;
+  std::nth_element(sorted.begin(), middle, sorted.begin() + size);
+  median_ = *middle;
+}
 
 void PassTimes::add(std::int64_t rows, double seconds) {
   assert(rows >= 1 && seconds > 0);
   const double time = std::log(seconds);
+  log_plain_.add(time - log_usual(rows));
   if (shapes_.empty()) log_level_ = time;
   for (auto& [fewer, shape] : shapes_) {
     if (fewer >= rows) break;
@@ -43,6 +63,8 @@ void PassTimes::add(std::int64_t rows, double seconds) {
     return;
   }
   Shape& shape = found->second;
+  const double before = shape.times == 1 ? shape.first : shape.log;
+  scatter_.add(std::abs(time - log_level_ - before));
   if (++shape.times == 2) {
     shape.log = std::min(shape.first, time - log_level_);
     return;
@@ -55,8 +77,18 @@ void PassTimes::add(std::int64_t rows, double seconds) {
   shape.log += (1 - of_level) * step;
 }
 
+// The mean of the usual time and the one seen, by the variances that they would
+// have for what is to be estimated.
+double PassTimes::trust(std::int64_t rows) const {
+  const double doubt = scatter_.value() / kUsualSpread;
+  const auto seen = static_cast<double>(std::max<std::int64_t>(times(rows), 1));
+  return seen / (seen + doubt * doubt);
+}
+
 double PassTimes::seconds(Known::const_iterator known) const {
-  return std::exp(log_level_ + known->second.log);
+  const auto& [rows, shape] = *known;
+  return std::exp(std::lerp(log_plain_.value() + log_usual(rows),
+                            log_level_ + shape.log, trust(rows)));
 }
 
 double PassTimes::estimate(std::int64_t rows) const {

@@ -1,6 +1,8 @@
 #ifndef PILOTFISH_SPECULATIVE_PASS_TIMES_H_
 #define PILOTFISH_SPECULATIVE_PASS_TIMES_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 
@@ -12,6 +14,10 @@ namespace pilotfish {
 // of the texts, and is common to all rows, so that a count of rows not seen for
 // long stays comparable with those seen now. Noise only ever adds time:
 // estimates fall fast and rise slowly, towards a low quantile.
+//
+// On a machine whose times scatter widely a few of them say little. There an
+// estimate is drawn towards what passes usually take by their rows, the more
+// the wider they scatter and the fewer of them were seen.
 class PassTimes {
  public:
   // Requires: rows >= 1, seconds > 0.
@@ -31,7 +37,22 @@ class PassTimes {
   // Requires: !empty(), rows >= 1.
   double estimate(std::int64_t rows) const;
 
+  // How much of an estimate is owed to the times seen of so many rows, from 0
+  // to 1: nearly all of it where times hardly scatter.
+  double trust(std::int64_t rows) const;
+
  private:
+  // The median of the latest values; of an even number, the lower of two.
+  class LatestMedian {
+   public:
+    void add(double value);
+    double value() const { return median_; }  // 0 before there are any
+
+   private:
+    std::array<double, 9> latest_ = {};
+    std::size_t added_ = 0;
+    double median_ = 0;
+  };
   struct Shape {
     double log = 0;    // of the time over the level
     double first = 0;  // its first time's
@@ -42,7 +63,9 @@ class PassTimes {
   double seconds(Known::const_iterator known) const;
 
   double log_level_ = 0;
-  Known shapes_;  // by rows
+  LatestMedian log_plain_;  // of one row, by what passes usually take
+  LatestMedian scatter_;    // of logarithms of times seen again
+  Known shapes_;            // by rows
 };
 
 }  // namespace pilotfish

@@ -26,10 +26,10 @@ TEST(PassTimes, LiesOnLinesBetweenWhatIsKnown) {
 }
 
 // A first time that is too long to be believed is judged by the second, or by a
-// time of more rows.
+// time of more rows. The machine is steady otherwise.
 TEST(PassTimes, AFirstTimeAloneIsNotBelieved) {
   PassTimes times;
-  times.add(1, 1.0);
+  for (int i = 0; i < 5; ++i) times.add(1, 1.0);
   times.add(2, 1.05);
   times.add(5, 3.0);
   EXPECT_LT(times.estimate(5), 1.8);
@@ -59,6 +59,26 @@ TEST(PassTimes, RatiosSurviveNoiseAndOutliers) {
   }
   EXPECT_NEAR(times.estimate(5) / times.estimate(1), 1.5, 0.08);
   EXPECT_NEAR(times.estimate(1), 1.03, 0.05);
+}
+
+// Four times that scatter as on a busy machine do not tell that a pass over
+// four rows takes three times as long as one over one row. Many do.
+TEST(PassTimes, AFewTimesThatScatterSayLittle) {
+  PassTimes times;
+  times.add(4, 10.0);
+  times.add(1, 4.0);
+  times.add(1, 2.0);
+  times.add(4, 6.0);
+  EXPECT_LT(times.trust(1), 0.3);
+  EXPECT_LT(times.estimate(4) / times.estimate(1), 2);
+  std::mt19937 random(5);
+  std::uniform_real_distribution<double> slower(1, 3);
+  for (int i = 0; i < 200; ++i) {
+    times.add(1, 2 * slower(random));
+    times.add(4, 6 * slower(random));
+  }
+  EXPECT_GT(times.trust(1), 0.9);
+  EXPECT_NEAR(times.estimate(4) / times.estimate(1), 3, 0.5);
 }
 
 // A machine that becomes slower: rows not seen for long stay comparable.
