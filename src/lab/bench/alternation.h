@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_ENGINE_BENCH_ALTERNATION_H_
-#define PILOTFISH_ENGINE_BENCH_ALTERNATION_H_
+#ifndef PILOTFISH_LAB_BENCH_ALTERNATION_H_
+#define PILOTFISH_LAB_BENCH_ALTERNATION_H_
 
 #include <cstddef>
 #include <functional>
@@ -53,4 +53,4 @@ class Alternation {
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_ENGINE_BENCH_ALTERNATION_H_
+#endif  // PILOTFISH_LAB_BENCH_ALTERNATION_H_

@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_ENGINE_BENCH_DECODING_RUNS_H_
-#define PILOTFISH_ENGINE_BENCH_DECODING_RUNS_H_
+#ifndef PILOTFISH_LAB_BENCH_DECODING_RUNS_H_
+#define PILOTFISH_LAB_BENCH_DECODING_RUNS_H_
 
 #include <memory>
 
@@ -17,4 +17,4 @@ void measure_decoding(const std::shared_ptr<Model>& target,
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_ENGINE_BENCH_DECODING_RUNS_H_
+#endif  // PILOTFISH_LAB_BENCH_DECODING_RUNS_H_

@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_ENGINE_BENCH_STEPS_H_
-#define PILOTFISH_ENGINE_BENCH_STEPS_H_
+#ifndef PILOTFISH_LAB_BENCH_STEPS_H_
+#define PILOTFISH_LAB_BENCH_STEPS_H_
 
 #include <functional>
 #include <utility>
@@ -25,4 +25,4 @@ class Steps {
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_ENGINE_BENCH_STEPS_H_
+#endif  // PILOTFISH_LAB_BENCH_STEPS_H_

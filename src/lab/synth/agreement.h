@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_ENGINE_SYNTH_AGREEMENT_H_
-#define PILOTFISH_ENGINE_SYNTH_AGREEMENT_H_
+#ifndef PILOTFISH_LAB_SYNTH_AGREEMENT_H_
+#define PILOTFISH_LAB_SYNTH_AGREEMENT_H_
 
 #include <cstdint>
 #include <functional>
@@ -39,4 +39,4 @@ double fresh_pairs(std::span<const Text> texts);
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_ENGINE_SYNTH_AGREEMENT_H_
+#endif  // PILOTFISH_LAB_SYNTH_AGREEMENT_H_

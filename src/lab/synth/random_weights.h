@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_ENGINE_SYNTH_RANDOM_WEIGHTS_H_
-#define PILOTFISH_ENGINE_SYNTH_RANDOM_WEIGHTS_H_
+#ifndef PILOTFISH_LAB_SYNTH_RANDOM_WEIGHTS_H_
+#define PILOTFISH_LAB_SYNTH_RANDOM_WEIGHTS_H_
 
 #include <cstdint>
 #include <functional>
@@ -45,4 +45,4 @@ void write_random(std::span<const RandomTensor> tensors, std::uint64_t seed,
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_ENGINE_SYNTH_RANDOM_WEIGHTS_H_
+#endif  // PILOTFISH_LAB_SYNTH_RANDOM_WEIGHTS_H_

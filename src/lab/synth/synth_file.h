@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_ENGINE_SYNTH_SYNTH_FILE_H_
-#define PILOTFISH_ENGINE_SYNTH_SYNTH_FILE_H_
+#ifndef PILOTFISH_LAB_SYNTH_SYNTH_FILE_H_
+#define PILOTFISH_LAB_SYNTH_SYNTH_FILE_H_
 
 #include <filesystem>
 
@@ -20,4 +20,4 @@ void write_synth_file(const Shape& shape, const LaterLayers& later,
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_ENGINE_SYNTH_SYNTH_FILE_H_
+#endif  // PILOTFISH_LAB_SYNTH_SYNTH_FILE_H_

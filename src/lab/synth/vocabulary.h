@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_ENGINE_SYNTH_VOCABULARY_H_
-#define PILOTFISH_ENGINE_SYNTH_VOCABULARY_H_
+#ifndef PILOTFISH_LAB_SYNTH_VOCABULARY_H_
+#define PILOTFISH_LAB_SYNTH_VOCABULARY_H_
 
 #include "formats/gguf_writer.h"
 #include "pilotfish/model_config.h"
@@ -15,4 +15,4 @@ void set_made_up_vocabulary(const ModelConfig& config, GgufHeader& header);
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_ENGINE_SYNTH_VOCABULARY_H_
+#endif  // PILOTFISH_LAB_SYNTH_VOCABULARY_H_
