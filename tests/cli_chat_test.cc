@@ -93,7 +93,7 @@ TEST_F(ChatTest, WithoutATemplateItSaysSo) {
       {"chat", "-m", test::data_path("models/stories260K").string()},
       {.in = "hello\n"});
   EXPECT_EQ(result.exit_code, 2);
-  EXPECT_THAT(result.message(), HasSubstr("--template"));
+  EXPECT_THAT(result.message(), HasSubstr("has no chat template"));
 }
 
 // The program at the far end of a terminal.

@@ -96,10 +96,11 @@ TEST_F(DraftingTest, TreesChangeNoTextAndAreReported) {
     const ProgramResult text = generate(flags);
     EXPECT_THAT(text.err, HasSubstr("up to 3 candidates a place"));
   }
-  expect_refused({"-d", draft(), "--tree-width", "0"}, "--tree-width: found 0");
-  expect_refused({"--tree-width", "2"}, "--tree-width is for --drafter model");
+  expect_refused({"-d", draft(), "--tree-width", "0"},
+                 "tree_width: 0 is out of range");
+  expect_refused({"--tree-width", "2"}, "drafter none makes no trees");
   expect_refused({"-d", draft(), "--tree-width", "2", "--acceptor", "typical"},
-                 "the acceptor typical judges one candidate a place");
+                 "the acceptor typical judges one candidate per place");
 }
 
 TEST_F(DraftingTest, EveryAcceptorSaysWhetherItIsLossy) {
@@ -143,10 +144,11 @@ TEST_F(DraftingTest, DraftersThatCannotWorkAreRefused) {
   expect_refused({"--drafter", "eagle"}, "found \"eagle\"");
   expect_refused({"--drafter", ",ngram"}, "found \"\"");
   expect_refused({"--drafter", "ngram,ngram"}, "there twice");
-  expect_refused({"--drafter", "model"}, "needs a draft model, -d");
-  expect_refused({"--drafter", "prediction"}, "needs --prediction FILE");
+  expect_refused({"--drafter", "model"}, "drafter model: needs a draft model");
+  expect_refused({"--drafter", "prediction"},
+                 "drafter prediction: needs a prediction");
   expect_refused({"--drafter", "ngram", "--corpus", "x"},
-                 "--corpus is for --drafter suffix");
+                 "a corpus is for drafter suffix");
   expect_refused({"--drafter", "skip", "--draft-layers", "2"}, "1 to 1");
   expect_refused({"--prediction", "x"}, "tokenizer");
 }
@@ -171,7 +173,7 @@ TEST_F(DraftingTest, ConstraintsHoldInsideWindows) {
       EXPECT_LE(token, 43);
     }
   }
-  expect_refused({"--ban-ids", "128"}, "banned token 128");
+  expect_refused({"--ban-ids", "128"}, "banned_tokens: token 128");
   expect_refused({"--allow-ids", "1 x"}, "--allow-ids: found \"x\"");
   expect_refused({"--bad-word", "x"}, "tokenizer");
 }

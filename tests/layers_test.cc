@@ -72,6 +72,8 @@ const std::map<std::string, std::string> kPublic = {
     {"speedup.h", "speculative"},
     {"window.h", "speculative"},
     {"iteration_summary.h", "engine"},
+    {"drafters.h", "engine"},
+    {"pair.h", "engine"},
     {"engine.h", "engine"},
 };
 

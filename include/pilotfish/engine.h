@@ -15,6 +15,7 @@
 #include "pilotfish/iteration_summary.h"
 #include "pilotfish/model.h"
 #include "pilotfish/sampling.h"
+#include "pilotfish/scorer.h"
 #include "pilotfish/token.h"
 #include "pilotfish/tokenizer.h"
 #include "pilotfish/window.h"
@@ -35,7 +36,7 @@ struct Request {
   // plain decoding, kAutoWindow chooses while decoding; nullopt: the engine's.
   std::optional<std::int64_t> window;
   bool keep_proposals = false;  // in IterationStats, for traces
-  // What DrafterKind::kPrediction drafts: how you think the text goes on. A
+  // What the drafter "prediction" drafts: how you think the text goes on. A
   // wrong guess costs time, and changes nothing else.
   std::vector<Token> prediction;
   // Keep the target's log-probability of each token, and those of so many of
@@ -77,21 +78,9 @@ struct Piece {
   Origin origin = Origin::kBonus;
 };
 // Returns false to cancel the request: this token is its last. What it throws
-// cancels the request too and comes out of `step`, which first serves the other
-// requests. It may submit, cancel and take, but not step.
+// fails its own request: `take` throws it. It may submit, cancel and take, but
+// not step.
 using OnPiece = std::function<bool(const Piece&)>;
-
-// What guesses how a text goes on. Each is lossless with a lossless acceptor.
-enum class DrafterKind {
-  kModel,       // the draft model
-  kNgram,       // where prompt or output have the last few tokens already
-  kSuffix,      // the same by the longest match, and in a shared corpus
-  kPrediction,  // Request::prediction
-  kSkip,        // the target's own first layers
-};
-std::string_view drafter_name(DrafterKind kind);
-// "model", "ngram", "suffix", "prediction" or "skip"; else nullopt.
-std::optional<DrafterKind> parse_drafter(std::string_view name);
 
 struct EngineOptions {
   std::int64_t n_positions = 0;       // a sequence's bound; 0: the target's own
@@ -100,15 +89,27 @@ struct EngineOptions {
   std::int64_t prefill_chunk = 512;   // prompt rows in one pass
   DType kv_dtype = DType::kF16;
   std::shared_ptr<const TokenAcceptor> acceptor = nullptr;  // "block"
-  // The drafters in order of preference: for each sequence and window the first
-  // that has a guess drafts. Empty: the draft model drafts, where there is one.
-  std::vector<DrafterKind> drafters = {};
-  std::int64_t skip_layers = 0;  // of kSkip; 0: half of the target's
-  // The most tokens of kModel that may compete for a place. Above 1 the k - 1
+  // Names of drafters (drafters.h) in order of preference: for each sequence
+  // and window the first that has a guess drafts. Empty: "model" drafts, where
+  // there is a draft model.
+  std::vector<std::string> drafters = {};
+  std::int64_t skip_layers = 0;  // of "skip"; 0: half of the target's
+  // The most tokens of "model" that may compete for a place. Above 1 the k - 1
   // drafted tokens form a tree, which is wide where the draft model is unsure.
   // Needs an acceptor that takes trees.
   std::int64_t tree_width = 1;
-  std::vector<Token> corpus = {};  // for kSuffix, beside the text itself
+  std::vector<Token> corpus = {};  // for "suffix", beside the text itself
+};
+
+// What an engine works with, where that is not simply two models: whatever can
+// score tokens can be its target or its draft.
+struct EngineParts {
+  // Each has room for EngineOptions::max_sequences, and no other user while the
+  // engine lives.
+  std::shared_ptr<Scorer> target;
+  std::shared_ptr<Scorer> draft = nullptr;               // null: none
+  std::shared_ptr<const Tokenizer> tokenizer = nullptr;  // null: none
+  std::vector<Token> end_tokens = {};  // the model's own; they end a text
 };
 
 using RequestId = std::int64_t;
@@ -116,11 +117,19 @@ using RequestId = std::int64_t;
 // Generates text with a target model and, where there is one, a draft. Any
 // number of requests may be submitted; up to max_sequences are decoded in one
 // batch, each at its own pace. Not thread-safe: one thread calls it.
+//
+// A request fails alone. If its acceptor breaks the contract or its callback
+// throws, it ends there, `take` throws what went wrong, and the others go on to
+// the same bits.
 class Engine {
  public:
-  // `draft` and `tokenizer` may be null. Throws UsageError where target and
-  // draft cannot work together or options are out of range. Vocabulary sizes
-  // may differ by padding; compare tokenizers with tokenizer_difference first.
+  // Throws UsageError where target and draft cannot work together or options
+  // are out of range. The scorers have their caches already: n_positions and
+  // kv_dtype of the options are not used.
+  Engine(EngineParts parts, const EngineOptions& options);
+  // The same with models, whose caches it makes. `draft` and `tokenizer` may be
+  // null. Vocabulary sizes may differ by padding; compare tokenizers with
+  // tokenizer_difference first.
   Engine(std::shared_ptr<Model> target, std::shared_ptr<Model> draft,
          std::shared_ptr<const Tokenizer> tokenizer,
          const EngineOptions& options = {});
@@ -135,15 +144,15 @@ class Engine {
 
   // Admits waiting requests, then runs one pass for all active ones: an
   // iteration each, or a chunk of a prompt. Returns false when there is nothing
-  // left to do. Throws what the pass throws (an acceptor that breaks its
-  // contract, memory that ran out); the requests that were active have then
-  // failed, `take` of them throws the same message, and the engine goes on with
-  // the others.
+  // left to do. One request's failure does not come out of it. Where the pass
+  // itself fails (memory that ran out), it throws; the requests that were
+  // active have then failed with it, and the engine goes on with the others.
   bool step();
 
   // The result of a finished request, which is then forgotten; nullopt while it
-  // is waiting or running. Throws UsageError for an unknown id, Error for a
-  // request that failed.
+  // is waiting or running. Throws UsageError for an unknown id. For a request
+  // that failed it throws what the request's callback or the pass threw, or an
+  // Error that says what its acceptor did.
   std::optional<Generation> take(RequestId id);
   // Ends a request with what it has; no effect on a finished one. Throws
   // UsageError for an unknown id.

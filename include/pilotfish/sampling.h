@@ -2,7 +2,11 @@
 #define PILOTFISH_SAMPLING_H_
 
 #include <cstdint>
+#include <limits>
 #include <map>
+#include <string>
+#include <string_view>
+#include <variant>
 #include <vector>
 
 #include "pilotfish/token.h"
@@ -14,14 +18,14 @@ namespace pilotfish {
 // at every position of a window with the tokens drafted before it counted.
 struct SamplingParams {
   // Where there are any, nothing else is generated.
-  std::vector<Token> allowed_tokens;
-  std::vector<Token> banned_tokens;
+  std::vector<Token> allowed_tokens = {};
+  std::vector<Token> banned_tokens = {};
   // Sequences of tokens that must not come about: the last token of each is
   // banned wherever the others come just before it, in the prompt also.
-  std::vector<std::vector<Token>> bad_words;
+  std::vector<std::vector<Token>> bad_words = {};
 
   // Added to the logits. -infinity bans a token.
-  std::map<Token, float> logit_bias;
+  std::map<Token, float> logit_bias = {};
 
   // Keskar et al. 2019, arXiv 1909.05858: a positive logit of a token that
   // occurred (prompt included) is divided by it, a negative one multiplied.
@@ -53,8 +57,146 @@ struct SamplingParams {
   std::uint64_t seed = 0;
 };
 
+// Where a parameter's value lies, which also says of what type it is.
+using SamplingMember =
+    std::variant<double SamplingParams::*, std::int64_t SamplingParams::*,
+                 std::uint64_t SamplingParams::*,
+                 std::vector<Token> SamplingParams::*,
+                 std::vector<std::vector<Token>> SamplingParams::*,
+                 std::map<Token, float> SamplingParams::*>;
+
+// The numbers that a parameter may have; all of them are finite.
+struct SamplingRange {
+  double least = -std::numeric_limits<double>::infinity();
+  double most = std::numeric_limits<double>::infinity();
+  bool least_itself = true;  // whether `least` is allowed
+  std::string_view allowed = "a finite number";
+};
+
+// All that the world outside needs to know of a parameter. Flags, JSON and
+// messages are made from this table, so a new parameter is a field above and an
+// entry below.
+struct SamplingField {
+  std::string_view name;  // of the member and in JSON
+  SamplingMember member;
+  // Of the command line: names, the first of which help shows, what it calls
+  // the value, and what it says.
+  std::string_view flags;
+  std::string_view value;
+  std::string_view help;
+  SamplingRange range = {};  // of a number
+
+  // The first of `flags`, without its dashes.
+  constexpr std::string_view flag() const {
+    return flags.substr(2, flags.find(',') - 2);
+  }
+};
+
+// In the order in which they apply.
+inline constexpr SamplingField kSamplingFields[] = {
+    {.name = "allowed_tokens",
+     .member = &SamplingParams::allowed_tokens,
+     .flags = "--allow-ids",
+     .value = "IDS",
+     .help = "Generate these tokens and no others"},
+    {.name = "banned_tokens",
+     .member = &SamplingParams::banned_tokens,
+     .flags = "--ban-ids",
+     .value = "IDS",
+     .help = "Never these tokens"},
+    {.name = "bad_words",
+     .member = &SamplingParams::bad_words,
+     .flags = "--bad-word",
+     .value = "TEXT",
+     .help = "Never the tokens this text is usually made of"},
+    {.name = "logit_bias",
+     .member = &SamplingParams::logit_bias,
+     .flags = "--logit-bias",
+     .value = "ID=V",
+     .help = "Add V to the logit of token ID; -inf bans it"},
+    {.name = "repetition_penalty",
+     .member = &SamplingParams::repetition_penalty,
+     .flags = "--repetition-penalty,--repeat-penalty",
+     .value = "R",
+     .help = "Divide the logit of a token that occurred (default 1: off)",
+     .range = {.least = 0,
+               .least_itself = false,
+               .allowed = "a finite number above 0 (1: off)"}},
+    {.name = "frequency_penalty",
+     .member = &SamplingParams::frequency_penalty,
+     .flags = "--frequency-penalty",
+     .value = "F",
+     .help = "Subtract F for each time a token was generated (default 0)",
+     .range = {.allowed = "a finite number (0: off)"}},
+    {.name = "presence_penalty",
+     .member = &SamplingParams::presence_penalty,
+     .flags = "--presence-penalty",
+     .value = "P",
+     .help = "Subtract P if a token was generated (default 0)",
+     .range = {.allowed = "a finite number (0: off)"}},
+    {.name = "penalty_window",
+     .member = &SamplingParams::penalty_window,
+     .flags = "--penalty-window,--repeat-last-n",
+     .value = "N",
+     .help = "Latest tokens the penalties look at (default 0: all)",
+     .range = {.least = 0, .allowed = "0 (all tokens) or more"}},
+    {.name = "min_tokens",
+     .member = &SamplingParams::min_tokens,
+     .flags = "--min-tokens",
+     .value = "N",
+     .help = "No end before N tokens",
+     .range = {.least = 0, .allowed = "0 or more"}},
+    {.name = "temperature",
+     .member = &SamplingParams::temperature,
+     .flags = "--temperature,--temp",
+     .value = "T",
+     .help = "0 takes the most probable token (the default); 1 samples the "
+             "model as it is",
+     .range = {.least = 0, .allowed = "a finite number of 0 (greedy) or more"}},
+    {.name = "top_k",
+     .member = &SamplingParams::top_k,
+     .flags = "--top-k",
+     .value = "K",
+     .help = "Keep the K most probable (0: off)",
+     .range = {.least = 0, .allowed = "0 (off) or more"}},
+    {.name = "typical_p",
+     .member = &SamplingParams::typical_p,
+     .flags = "--typical-p,--typical",
+     .value = "P",
+     .help = "Locally typical sampling (1: off)",
+     .range = {.least = 0,
+               .most = 1,
+               .least_itself = false,
+               .allowed = "above 0 and up to 1 (off)"}},
+    {.name = "top_p",
+     .member = &SamplingParams::top_p,
+     .flags = "--top-p",
+     .value = "P",
+     .help = "Keep the fewest tokens that reach probability P (1: off)",
+     .range = {.least = 0,
+               .most = 1,
+               .least_itself = false,
+               .allowed = "above 0 and up to 1 (off)"}},
+    {.name = "min_p",
+     .member = &SamplingParams::min_p,
+     .flags = "--min-p",
+     .value = "P",
+     .help = "Keep what has P times the best one's probability (0: off)",
+     .range = {.least = 0, .most = 1, .allowed = "0 (off) up to 1"}},
+    {.name = "seed",
+     .member = &SamplingParams::seed,
+     .flags = "--seed",
+     .value = "N",
+     .help = "Same seed, same text (default 0; across drafts and windows with "
+             "--reproducible); random draws one"},
+};
+
 // Throws UsageError, naming the parameter, its value and what is allowed.
 void validate(const SamplingParams& params);
+
+// Temperature, seed, and what else differs from its default, by the flags'
+// names: "temperature 0.7, seed 3, top-k 40, bad-word: 2 given".
+std::string sampling_text(const SamplingParams& params);
 
 }  // namespace pilotfish
 

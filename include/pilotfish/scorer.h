@@ -47,6 +47,9 @@ class Scorer {
   // The threads that it computes with, which others may use between its passes;
   // nullptr: none.
   virtual ThreadTeam* threads() { return nullptr; }
+
+  // Memory that the cache takes; 0 where it is not this scorer's own.
+  virtual std::int64_t cache_bytes() const { return 0; }
 };
 
 class ModelScorer final : public Scorer {
@@ -64,6 +67,7 @@ class ModelScorer final : public Scorer {
                     std::span<const std::int32_t> path) override;
   ForwardOutput forward(const Batch& batch) override;
   ThreadTeam* threads() override;
+  std::int64_t cache_bytes() const override { return cache_.bytes(); }
 
   // For drafting with the model's first layers alone. The rows of such a pass
   // are written ahead of their sequences and are no part of these: length()

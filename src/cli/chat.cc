@@ -109,7 +109,7 @@ class Chat {
 
   void answer(const std::string& text) {
     messages_.push_back({"user", text, ""});
-    Request request = make_request(session_, options_.decoding);
+    Request request = session_.request;
     try {
       request.prompt = fitting_prompt();
     } catch (...) {

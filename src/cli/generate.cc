@@ -84,7 +84,7 @@ void run_generate(const GenerateOptions& options) {
   const auto prompts = read_prompts(options.prompt, session);
   std::vector<Request> requests;
   for (const std::vector<Token>& prompt : prompts) {
-    Request request = make_request(session, options.decoding);
+    Request request = session.request;
     request.prompt = prompt;
     requests.push_back(std::move(request));
   }

@@ -4,9 +4,11 @@
 
 #include <charconv>
 #include <random>
+#include <variant>
 
 #include "cli/flags.h"
 #include "pilotfish/acceptor.h"
+#include "pilotfish/drafters.h"
 #include "pilotfish/error.h"
 #include "pilotfish/kv_cache.h"
 
@@ -22,7 +24,8 @@ std::optional<T> parse_number(std::string_view text) {
   return value;
 }
 
-std::pair<Token, float> parse_bias(const std::string& text) {
+std::pair<Token, float> parse_bias(std::string_view flag,
+                                   const std::string& text) {
   const size_t equals = text.find('=');
   if (equals != std::string::npos) {
     const auto id = parse_number<Token>(text.substr(0, equals));
@@ -30,18 +33,97 @@ std::pair<Token, float> parse_bias(const std::string& text) {
     if (id && bias) return {*id, *bias};
   }
   throw UsageError(fmt::format(
-      "--logit-bias: found \"{}\", expected ID=VALUE, as in 42=-1.5 or 42=-inf",
+      "{}: found \"{}\", expected ID=VALUE, as in 42=-1.5 or 42=-inf", flag,
       text));
 }
 
-std::uint64_t parse_seed(const std::string& text) {
+std::uint64_t parse_seed(std::string_view flag, const std::string& text) {
   if (text == "random") {
     std::random_device device;
     return (std::uint64_t{device()} << 32) | device();
   }
   if (const auto seed = parse_number<std::uint64_t>(text)) return *seed;
-  throw UsageError(fmt::format(
-      "--seed: found \"{}\", expected a whole number from 0, or random", text));
+  throw UsageError(
+      fmt::format("{}: found \"{}\", expected a whole number from 0, or random",
+                  flag, text));
+}
+
+// Declares the flag of a sampling parameter. Numbers go where they belong at
+// once; what has to be parsed waits as text.
+class DeclareField {
+ public:
+  DeclareField(const FlagGroup& group, const SamplingField& field,
+               SamplingOptions& options)
+      : group_(group), field_(field), options_(options) {}
+
+  void operator()(double SamplingParams::*member) const {
+    add(options_.params.*member);
+  }
+  void operator()(std::int64_t SamplingParams::*member) const {
+    add(options_.params.*member);
+  }
+  void operator()(std::uint64_t SamplingParams::*) const { add_text(); }
+  void operator()(std::vector<Token> SamplingParams::*) const { add_text(); }
+  void operator()(std::vector<std::vector<Token>> SamplingParams::*) const {
+    add(options_.lists[field_.name]).repeatable();
+  }
+  void operator()(std::map<Token, float> SamplingParams::*) const {
+    add(options_.lists[field_.name]).repeatable();
+  }
+
+ private:
+  template <typename T>
+  Flag add(T& target) const {
+    return group_.add(std::string(field_.flags), target,
+                      std::string(field_.value), std::string(field_.help));
+  }
+  void add_text() const { add(options_.texts[field_.name]); }
+
+  const FlagGroup& group_;
+  const SamplingField& field_;
+  SamplingOptions& options_;
+};
+
+// Parses what DeclareField left as text, but for words, which need a tokenizer.
+class ParseField {
+ public:
+  ParseField(const SamplingField& field, const SamplingOptions& options,
+             SamplingParams& params)
+      : flag_(fmt::format("--{}", field.flag())),
+        field_(field),
+        options_(options),
+        params_(params) {}
+
+  void operator()(std::uint64_t SamplingParams::*member) const {
+    const std::string& text = options_.texts.at(field_.name);
+    if (!text.empty()) params_.*member = parse_seed(flag_, text);
+  }
+  void operator()(std::vector<Token> SamplingParams::*member) const {
+    params_.*member = parse_tokens(flag_, options_.texts.at(field_.name));
+  }
+  void operator()(std::map<Token, float> SamplingParams::*member) const {
+    for (const std::string& text : options_.lists.at(field_.name)) {
+      const auto [token, bias] = parse_bias(flag_, text);
+      (params_.*member).insert_or_assign(token, bias);
+    }
+  }
+  void operator()(auto) const {}
+
+ private:
+  std::string flag_;
+  const SamplingField& field_;
+  const SamplingOptions& options_;
+  SamplingParams& params_;
+};
+
+std::string drafters_help() {
+  std::string text = "What guesses: ";
+  for (const DrafterInfo& info : drafter_infos()) {
+    text += fmt::format("{} ({}), ", info.name, info.help);
+  }
+  return text +
+         "none; in order of preference, as in suffix,model (default: what -d, "
+         "--prediction and --corpus are for)";
 }
 
 std::vector<std::string> labelled_acceptors() {
@@ -73,51 +155,17 @@ void add_compute_options(Command& command, ComputeOptions& options,
 
 void add_sampling_options(Command& command, SamplingOptions& options) {
   const FlagGroup group = command.group("Sampling (in the order they apply)");
-  SamplingParams& params = options.params;
-  group.add("--allow-ids", options.allowed_tokens, "IDS",
-            "Generate these tokens and no others");
-  group.add("--ban-ids", options.banned_tokens, "IDS", "Never these tokens");
-  group
-      .add("--bad-word", options.bad_words, "TEXT",
-           "Never the tokens this text is usually made of")
-      .repeatable();
-  group
-      .add("--logit-bias", options.logit_bias, "ID=V",
-           "Add V to the logit of token ID; -inf bans it")
-      .repeatable();
-  group.add("--repetition-penalty,--repeat-penalty", params.repetition_penalty,
-            "R", "Divide the logit of a token that occurred (default 1: off)");
-  group.add("--frequency-penalty", params.frequency_penalty, "F",
-            "Subtract F for each time a token was generated (default 0)");
-  group.add("--presence-penalty", params.presence_penalty, "P",
-            "Subtract P if a token was generated (default 0)");
-  group.add("--penalty-window,--repeat-last-n", params.penalty_window, "N",
-            "Latest tokens the penalties look at (default 0: all)");
-  group.add(
-      "--temperature,--temp", params.temperature, "T",
-      "0 takes the most probable token (the default); 1 samples the model as "
-      "it is");
-  group.add("--top-k", params.top_k, "K", "Keep the K most probable (0: off)");
-  group.add("--typical-p,--typical", params.typical_p, "P",
-            "Locally typical sampling (1: off)");
-  group.add("--top-p", params.top_p, "P",
-            "Keep the fewest tokens that reach probability P (1: off)");
-  group.add("--min-p", params.min_p, "P",
-            "Keep what has P times the best one's probability (0: off)");
-  group.add("--seed", options.seed, "N",
-            "Same seed, same text (default 0; across drafts and windows with "
-            "--reproducible); random draws one");
+  for (const SamplingField& field : kSamplingFields) {
+    std::visit(DeclareField(group, field, options), field.member);
+  }
 }
 
 SamplingParams sampling_params(const SamplingOptions& options) {
   SamplingParams params = options.params;
-  for (const std::string& text : options.logit_bias) {
-    params.logit_bias.insert_or_assign(parse_bias(text).first,
-                                       parse_bias(text).second);
+  if (options.texts.empty()) return params;  // no flags were declared
+  for (const SamplingField& field : kSamplingFields) {
+    std::visit(ParseField(field, options, params), field.member);
   }
-  params.allowed_tokens = parse_tokens("--allow-ids", options.allowed_tokens);
-  params.banned_tokens = parse_tokens("--ban-ids", options.banned_tokens);
-  params.seed = parse_seed(options.seed);
   validate(params);
   return params;
 }
@@ -154,13 +202,7 @@ void add_decoding_options(Command& command, DecodingOptions& options) {
       "--tree-width", options.tree_width, "N",
       "Let up to N tokens compete for a place: the K - 1 drafted ones form a "
       "tree, wide where the draft model is unsure (default 1: a chain)");
-  speculation.add(
-      "--drafter", options.drafter, "NAMES",
-      "What guesses: model (-d), ngram (repeats in the text), suffix (the "
-      "same, and a corpus), prediction, skip (the target's first layers), "
-      "none; "
-      "in order of preference, as in suffix,model (default: what -d, "
-      "--prediction and --corpus are for)");
+  speculation.add("--drafter", options.drafter, "NAMES", drafters_help());
   speculation.add("--prediction", options.prediction, "FILE",
                   "How you think the text goes on, for --drafter prediction");
   speculation.add("--corpus", options.corpus, "FILE",
@@ -199,8 +241,6 @@ void add_decoding_options(Command& command, DecodingOptions& options) {
       fmt::format("Tokens to generate (default {}); -1: until the sequence is "
                   "full",
                   options.max_tokens));
-  length.add("--min-tokens", options.sampling.params.min_tokens, "N",
-             "No end before N tokens");
   length.add("--stop", options.stop_strings, "TEXT", "End before this text")
       .repeatable();
   length.add("--stop-id", options.stop_ids, "ID", "End with this token")

@@ -2,6 +2,7 @@
 #define PILOTFISH_CLI_OPTIONS_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,15 +29,15 @@ void add_compute_options(Command& command, ComputeOptions& options,
                          std::string_view default_model = "");
 
 struct SamplingOptions {
-  SamplingParams params;
-  std::vector<std::string> logit_bias;  // "ID=VALUE"
-  std::string allowed_tokens;           // ids
-  std::string banned_tokens;
-  std::vector<std::string> bad_words;  // texts; they need a tokenizer
-  std::string seed = "0";              // or "random"
+  SamplingParams params;  // its numbers
+  // What has to be parsed, by the name of the field it is for: ids, a seed.
+  std::map<std::string_view, std::string> texts;
+  // The same of flags that may be given more than once: biases, words.
+  std::map<std::string_view, std::vector<std::string>> lists;
 };
 void add_sampling_options(Command& command, SamplingOptions& options);
-// Checked; a random seed is drawn here. Throws UsageError.
+// Checked; a random seed is drawn here. Words are left out, since they need a
+// tokenizer. Throws UsageError.
 SamplingParams sampling_params(const SamplingOptions& options);
 
 // What `generate` and `chat` share.

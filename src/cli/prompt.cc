@@ -42,8 +42,8 @@ std::vector<std::string> read_texts(const PromptOptions& options) {
 
 std::vector<Token> encode(const PromptOptions& options, const Session& session,
                           const std::string& text) {
-  const Tokenizer& tokenizer = session.text("a prompt");
   if (options.chat) {
+    const Tokenizer& tokenizer = session.text("a prompt");
     std::vector<ChatMessage> messages;
     if (!options.system.empty()) {
       messages.push_back({"system", options.system, ""});
@@ -53,17 +53,7 @@ std::vector<Token> encode(const PromptOptions& options, const Session& session,
     // The template writes BOS itself.
     return tokenizer.encode(chat.render(messages), {.add_special = false});
   }
-  std::vector<Token> tokens = tokenizer.encode(text);
-  if (tokens.empty()) {
-    const Token bos = session.target->config().bos;
-    if (bos < 0) {
-      throw UsageError(
-          "the prompt is empty, and the model has no BOS token to start from; "
-          "give one with -p, -f or --tokens");
-    }
-    tokens.push_back(bos);
-  }
-  return tokens;
+  return prompt_tokens(session, text);
 }
 
 }  // namespace

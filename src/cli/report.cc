@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
+#include <variant>
 
-#include "cli/drafting.h"
 #include "pilotfish/spread.h"
 
 namespace pilotfish::cli {
@@ -31,37 +32,36 @@ Json model_json(const Model& model) {
           {"instruction_set", model.instruction_set()}};
 }
 
+template <typename T>
+Json value_json(const T& value) {
+  return value;
+}
+
+Json value_json(const std::map<Token, float>& biases) {
+  Json json = Json::object();
+  for (const auto& [token, bias] : biases) json[std::to_string(token)] = bias;
+  return json;
+}
+
 Json settings_json(const Session& session, const Engine& engine,
                    const Request& request) {
-  const SamplingParams& sampling = request.sampling;
-  Json bias = Json::object();
-  for (const auto& [token, value] : sampling.logit_bias) {
-    bias[std::to_string(token)] = value;
-  }
   const std::int64_t window = request.window.value_or(1);
-  return {{"window", window == kAutoWindow ? Json("auto") : Json(window)},
-          {"max_tokens", request.max_tokens},
-          {"min_tokens", sampling.min_tokens},
-          {"n_positions", engine.n_positions()},
-          {"temperature", sampling.temperature},
-          {"top_k", sampling.top_k},
-          {"typical_p", sampling.typical_p},
-          {"top_p", sampling.top_p},
-          {"min_p", sampling.min_p},
-          {"repetition_penalty", sampling.repetition_penalty},
-          {"frequency_penalty", sampling.frequency_penalty},
-          {"presence_penalty", sampling.presence_penalty},
-          {"penalty_window", sampling.penalty_window},
-          {"logit_bias", std::move(bias)},
-          {"allowed_tokens", sampling.allowed_tokens},
-          {"banned_tokens", sampling.banned_tokens},
-          {"bad_words", sampling.bad_words},
-          {"stop_strings", request.stop_strings},
-          {"stop_ids", request.stop_ids},
-          {"ignore_eos", request.ignore_eos},
-          {"tree_width", session.tree_width},
-          {"kv_dtype", dtype_name(session.kv_dtype)},
-          {"threads", session.threads}};
+  Json settings = {
+      {"window", window == kAutoWindow ? Json("auto") : Json(window)},
+      {"max_tokens", request.max_tokens},
+      {"n_positions", engine.n_positions()}};
+  for (const SamplingField& field : kSamplingFields) {
+    settings[std::string(field.name)] = std::visit(
+        [&](auto member) { return value_json(request.sampling.*member); },
+        field.member);
+  }
+  settings.update({{"stop_strings", request.stop_strings},
+                   {"stop_ids", request.stop_ids},
+                   {"ignore_eos", request.ignore_eos},
+                   {"tree_width", session.engine.tree_width},
+                   {"kv_dtype", dtype_name(session.engine.kv_dtype)},
+                   {"threads", session.threads}});
+  return settings;
 }
 
 // -infinity, of a token that the model rules out, is null.
@@ -145,9 +145,10 @@ std::string format_seconds(double seconds) {
 }
 
 std::string acceptor_text(const Session& session) {
-  const std::string name(session.acceptor->name());
+  const std::string name(session.engine.acceptor->name());
   if (session.synthetic) return name + " (synthetic: not a model's text)";
-  return name + (session.acceptor->lossless() ? " (lossless)" : " (lossy)");
+  return name +
+         (session.engine.acceptor->lossless() ? " (lossless)" : " (lossy)");
 }
 
 std::string statistics_text(const Session& session, const Engine& engine,
@@ -169,7 +170,7 @@ std::string statistics_text(const Session& session, const Engine& engine,
                    stats.tokens_per_second,
                    format_seconds(quantile(summary.token_seconds, 0.5)),
                    format_seconds(quantile(summary.token_seconds, 0.99))));
-  if (!session.drafters.empty()) {
+  if (!session.engine.drafters.empty()) {
     line("acceptance",
          fmt::format("{:.2f} tokens a pass, {:.1f} % of the drafted",
                      summary.tokens_per_pass(),
@@ -185,10 +186,10 @@ std::string statistics_text(const Session& session, const Engine& engine,
                      format_seconds(median(summary.draft_seconds)),
                      format_seconds(median(summary.verify_seconds))));
     line("window", windows_text(window, summary));
-    line("drafter", drafters_text(session.drafters));
-    if (session.tree_width > 1) {
-      line("  tree",
-           fmt::format("up to {} candidates a place", session.tree_width));
+    line("drafter", drafters_text(session.engine.drafters));
+    if (session.engine.tree_width > 1) {
+      line("  tree", fmt::format("up to {} candidates a place",
+                                 session.engine.tree_width));
     }
     line("acceptor", acceptor_text(session));
   } else {
@@ -220,12 +221,9 @@ nlohmann::ordered_json generation_json(const Session& session,
   json["prompt_tokens"] = request.prompt;
   json["model"] = model_json(*session.target);
   json["draft"] = session.draft ? model_json(*session.draft) : Json(nullptr);
-  json["drafters"] = Json::array();
-  for (const DrafterKind kind : session.drafters) {
-    json["drafters"].push_back(drafter_name(kind));
-  }
-  json["acceptor"] = session.acceptor->name();
-  json["lossless"] = session.acceptor->lossless();
+  json["drafters"] = session.engine.drafters;
+  json["acceptor"] = session.engine.acceptor->name();
+  json["lossless"] = session.engine.acceptor->lossless();
   json["synthetic"] = session.synthetic;
   json["seed"] = request.sampling.seed;
   json["settings"] = settings_json(session, engine, request);

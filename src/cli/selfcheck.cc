@@ -112,7 +112,7 @@ SelfcheckOptions selfcheck_options(const SelfcheckFlags& options,
   checks.max_tokens = size.max_tokens;
   checks.trials = options.trials > 0 ? options.trials : size.trials;
   checks.seed = options.seed;
-  checks.kv_dtype = session.kv_dtype;
+  checks.kv_dtype = session.engine.kv_dtype;
   return checks;
 }
 

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "cli/options.h"
-#include "pilotfish/acceptor.h"
 #include "pilotfish/chat_template.h"
+#include "pilotfish/drafters.h"
 #include "pilotfish/engine.h"
 #include "pilotfish/model.h"
-#include "pilotfish/tokenizer.h"
+#include "pilotfish/pair.h"
 
 namespace pilotfish::cli {
 
@@ -21,41 +21,26 @@ namespace pilotfish::cli {
 std::shared_ptr<Model> load_model(const std::string& path,
                                   std::string_view label, LoadOptions options);
 
-// What `generate` and `chat` decode with.
-struct Session {
-  std::shared_ptr<Model> target;
-  std::shared_ptr<Model> draft;                // may be null
-  std::shared_ptr<const Tokenizer> tokenizer;  // may be null
-  std::shared_ptr<const TokenAcceptor> acceptor;
-  std::vector<DrafterKind> drafters;  // empty: plain decoding
-  std::int64_t skip_layers = 0;
-  std::int64_t tree_width = 1;
-  std::vector<Token> corpus;
-  std::vector<Token> prediction;
-  SamplingParams sampling;
-  DType kv_dtype = DType::kF16;
+// What a command decodes with, as its flags describe it.
+struct Session : Pair {
+  EngineOptions engine;    // all but the positions and sequences
+  Request request;         // all but the prompt
   bool synthetic = false;  // what comes out is not a model's text
   int threads = 0;
-
-  // The tokenizer. Throws UsageError where the model has none; `need` says what
-  // for.
-  const Tokenizer& text(std::string_view need) const;
 };
 
-// Checks the options, finds the default models, and loads both; a draft whose
-// tokenizer differs is refused. Throws UsageError, Error.
+// Checks the options, finds the default models, and opens the pair with
+// progress lines and notes. Throws UsageError, Error.
 Session open_session(DecodingOptions options);
 
-// Positions a sequence needs: what the prompts and the longest text take, if
-// the user did not say, and at most what the model was made for.
+// Positions a sequence needs: what the user said, else what the prompts and the
+// longest text take.
 std::int64_t positions_for(const DecodingOptions& options,
                            const Session& session,
                            const std::vector<std::vector<Token>>& prompts);
 
 EngineOptions engine_options(const Session& session, std::int64_t n_positions,
                              std::int64_t max_sequences = 1);
-// All but the prompt.
-Request make_request(const Session& session, const DecodingOptions& options);
 
 // Steps until `id` has finished, showing how much of a long prompt is encoded.
 // `interrupted` (may be null) is asked between steps.

@@ -34,11 +34,11 @@ Facts session_facts(const Session& session) {
                                     session.target->instruction_set())},
       {"Target", model_text(*session.target)},
       {"Draft", session.draft ? model_text(*session.draft) : "none"},
-      {"KV cache", std::string(dtype_name(session.kv_dtype))}};
-  if (session.skip_layers > 0) {
+      {"KV cache", std::string(dtype_name(session.engine.kv_dtype))}};
+  if (session.engine.skip_layers > 0) {
     facts.emplace_back("Skip drafter", fmt::format("the target's first {} "
                                                    "layers",
-                                                   session.skip_layers));
+                                                   session.engine.skip_layers));
   }
   return facts;
 }

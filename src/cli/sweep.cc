@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "cli/commands.h"
-#include "cli/drafting.h"
 #include "cli/flags.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
@@ -37,7 +36,7 @@ struct SweepFlags {
   std::string report;  // file; empty: none
 };
 
-std::vector<DrafterKind> drafters_named(std::string name) {
+std::vector<std::string> drafters_named(std::string name) {
   std::ranges::replace(name, '+', ',');
   return parse_drafters(name);
 }
@@ -45,12 +44,10 @@ std::vector<DrafterKind> drafters_named(std::string name) {
 // Flags to open a session with: all that any setting needs.
 DecodingOptions decoding_of(const SweepFlags& options) {
   DecodingOptions decoding = options.decoding;
-  std::vector<std::string_view> all;
-  for (const std::string& name : options.drafters) {
-    for (const DrafterKind kind : drafters_named(name)) {
-      if (std::ranges::count(all, drafter_name(kind)) == 0) {
-        all.push_back(drafter_name(kind));
-      }
+  std::vector<std::string> all;
+  for (const std::string& names : options.drafters) {
+    for (const std::string& name : drafters_named(names)) {
+      if (std::ranges::count(all, name) == 0) all.push_back(name);
     }
   }
   if (!all.empty()) decoding.drafter = fmt::format("{}", fmt::join(all, ","));
@@ -59,11 +56,11 @@ DecodingOptions decoding_of(const SweepFlags& options) {
 
 std::vector<SweepSetting> settings_of(const SweepFlags& options,
                                       const Session& session) {
-  std::vector<std::vector<DrafterKind>> drafters;
+  std::vector<std::vector<std::string>> drafters;
   for (const std::string& name : options.drafters) {
     drafters.push_back(drafters_named(name));
   }
-  if (drafters.empty()) drafters = {session.drafters};
+  if (drafters.empty()) drafters = {session.engine.drafters};
   std::vector<std::string> acceptors = options.acceptors;
   if (acceptors.empty()) acceptors = {options.decoding.acceptor};
   std::vector<double> temperatures = options.temperatures;
@@ -165,7 +162,7 @@ std::vector<SweepComparison> measure(
   SweepOptions options;
   options.engine =
       engine_options(session, positions_for(flags.decoding, session, prompts));
-  options.request = make_request(session, flags.decoding);
+  options.request = session.request;
   options.prompts = prompts;
   options.settings = settings_of(flags, session);
   options.progress = [&](double done) {
@@ -180,7 +177,7 @@ void run_sweep(const SweepFlags& options, const Command& command) {
   std::optional<PartialFile> report;  // what cannot be written fails here
   if (!options.report.empty()) report.emplace(options.report);
   const Session session = open_session(decoding_of(options));
-  if (session.drafters.empty()) {
+  if (session.engine.drafters.empty()) {
     throw UsageError(
         "-d is missing: a sweep compares windows, and without a draft model or "
         "another drafter (--drafters) there is only plain decoding");

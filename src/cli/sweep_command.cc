@@ -7,14 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include "pilotfish/drafters.h"
+
 namespace pilotfish::cli {
 namespace {
 
-using Drafters = std::vector<DrafterKind>;
-
-bool has_drafter(const Drafters& drafters, DrafterKind kind) {
-  return std::ranges::count(drafters, kind) > 0;
-}
+using Drafters = std::vector<std::string>;
 
 // Whether a flag that the sweep was given says something about decoding with
 // `drafters`, and is not what the sweep itself chose.
@@ -25,17 +23,15 @@ bool passes_on(const std::string& flag, const Session& session,
       "acceptor", "temperature", "reproducible", "help"};
   if (kChosen.contains(flag)) return false;
   if (flag == "draft-dtype" || flag == "tree-width") {
-    return has_drafter(drafters, DrafterKind::kModel);
+    return any_takes(drafters, DraftInput::kDraftModel);
   }
-  if (flag == "corpus") return has_drafter(drafters, DrafterKind::kSuffix);
-  if (flag == "prediction") {
-    return has_drafter(drafters, DrafterKind::kPrediction);
-  }
-  if (flag == "draft-layers") {  // the skip drafter's, where there is one
-    return has_drafter(drafters,
-                       has_drafter(session.drafters, DrafterKind::kSkip)
-                           ? DrafterKind::kSkip
-                           : DrafterKind::kModel);
+  if (flag == "corpus") return any_takes(drafters, DraftInput::kCorpus);
+  if (flag == "prediction") return any_takes(drafters, DraftInput::kPrediction);
+  if (flag == "draft-layers") {  // the target's, where a drafter takes them
+    return any_takes(drafters,
+                     any_takes(session.engine.drafters, DraftInput::kLayers)
+                         ? DraftInput::kLayers
+                         : DraftInput::kDraftModel);
   }
   return true;
 }
@@ -59,13 +55,11 @@ std::string passed_on(const Command& sweep, const Session& session,
 std::string setting_text(const Session& session, const SweepSetting& setting) {
   std::string text;
   const Drafters& drafters = setting.drafters;
-  if (has_drafter(drafters, DrafterKind::kModel)) {
+  if (any_takes(drafters, DraftInput::kDraftModel)) {
     text += " -d " + shell_word(session.draft->path().string());
   }
-  if (drafters != Drafters{DrafterKind::kModel}) {
-    std::vector<std::string_view> names;
-    for (const DrafterKind kind : drafters) names.push_back(drafter_name(kind));
-    text += fmt::format(" --drafter {}", fmt::join(names, ","));
+  if (drafters != Drafters{"model"}) {
+    text += fmt::format(" --drafter {}", fmt::join(drafters, ","));
   }
   text += fmt::format(" -k {} --acceptor {}", window_text(setting.window),
                       shell_word(setting.acceptor));

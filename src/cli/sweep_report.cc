@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "cli/drafting.h"
 #include "cli/report.h"
 #include "cli/report_page.h"
 #include "cli/session_facts.h"
@@ -43,7 +42,7 @@ std::string group_table(SweepGroup group, bool colours) {
   const SweepSetting& setting = group.front().setting;
   std::string text = fmt::format("temperature {}, acceptor {}",
                                  setting.temperature, setting.acceptor);
-  if (setting.drafters != std::vector{DrafterKind::kModel}) {
+  if (setting.drafters != std::vector<std::string>{"model"}) {
     text += ", drafter " + drafters_text(setting.drafters);
   }
   text += "\n";

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "cli/commands.h"
-#include "cli/drafting.h"
 #include "cli/flags.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
@@ -29,36 +28,11 @@ struct TraceOptions {
   bool json = false;
 };
 
-// What differs from its default.
-std::string sampling_text(const SamplingParams& params) {
-  std::string words =
-      fmt::format("temperature {}, seed {}", params.temperature, params.seed);
-  const SamplingParams defaults;
-  const auto add = [&](std::string_view name, auto value, auto usual) {
-    if (value != usual) words += fmt::format(", {} {}", name, value);
-  };
-  add("top-k", params.top_k, defaults.top_k);
-  add("typical-p", params.typical_p, defaults.typical_p);
-  add("top-p", params.top_p, defaults.top_p);
-  add("min-p", params.min_p, defaults.min_p);
-  add("repetition penalty", params.repetition_penalty,
-      defaults.repetition_penalty);
-  add("frequency penalty", params.frequency_penalty,
-      defaults.frequency_penalty);
-  add("presence penalty", params.presence_penalty, defaults.presence_penalty);
-  add("penalty window", params.penalty_window, defaults.penalty_window);
-  add("biased tokens:", params.logit_bias.size(), size_t{0});
-  add("allowed tokens:", params.allowed_tokens.size(), size_t{0});
-  add("banned tokens:", params.banned_tokens.size(), size_t{0});
-  add("bad words:", params.bad_words.size(), size_t{0});
-  return words;
-}
-
 Facts facts_of(const Session& session, const Request& request,
                const Generation& generation) {
   Facts facts = session_facts(session);
   facts.emplace_back("Window", window_text(request.window.value_or(1)));
-  facts.emplace_back("Drafter", drafters_text(session.drafters));
+  facts.emplace_back("Drafter", drafters_text(session.engine.drafters));
   facts.emplace_back("Acceptor", acceptor_text(session));
   facts.emplace_back("Sampling", sampling_text(request.sampling));
   facts.emplace_back("Ended by",
@@ -70,7 +44,7 @@ void run(const TraceOptions& options) {
   PartialFile file(options.output);
   const Session session = open_session(options.decoding);
   const auto prompts = read_prompts(options.prompt, session);
-  Request request = make_request(session, options.decoding);
+  Request request = session.request;
   request.prompt = prompts.front();
   request.keep_proposals = true;
   Engine engine(session.target, session.draft, session.tokenizer,

@@ -1,11 +1,13 @@
-#include "engine/drafters.h"
+#include "pilotfish/drafters.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
-#include <vector>
 
+#include "engine/drafters.h"
 #include "pilotfish/error.h"
 #include "speculative/drafters/model_drafter.h"
 #include "speculative/drafters/ngram_drafter.h"
@@ -14,81 +16,229 @@
 #include "speculative/drafters/suffix_drafter.h"
 #include "speculative/drafters/tree_drafter.h"
 #include "speculative/first_layers.h"
+#include "speculative/token_checks.h"
 
 namespace pilotfish {
 namespace {
 
-std::unique_ptr<Drafter> make_model_drafter(const EngineOptions& options,
-                                            const Scorer& target,
-                                            ModelScorer* draft) {
-  if (draft == nullptr) {
+using DrafterPtr = std::unique_ptr<Drafter>;
+
+// What drafters are made from.
+struct Parts {
+  const EngineOptions& options;
+  Scorer& target;
+  Scorer* draft;  // null: there is none
+};
+
+DrafterPtr make_prediction(const Parts&) {
+  return std::make_unique<PredictionDrafter>();
+}
+
+DrafterPtr make_suffix(const Parts& parts) {
+  const std::vector<Token>& corpus = parts.options.corpus;
+  if (corpus.empty()) return std::make_unique<SuffixDrafter>(nullptr);
+  check_tokens("corpus", corpus, parts.target.vocab_size());
+  return std::make_unique<SuffixDrafter>(make_corpus(corpus));
+}
+
+DrafterPtr make_ngram(const Parts&) { return std::make_unique<NgramDrafter>(); }
+
+DrafterPtr make_model(const Parts& parts) {
+  const EngineOptions& options = parts.options;
+  if (parts.draft == nullptr) {
     throw UsageError("drafter model: there is no draft model");
   }
+  const std::int64_t vocab_size = parts.target.vocab_size();
   if (options.tree_width == 1) {
-    return std::make_unique<ModelDrafter>(*draft, target.vocab_size(),
+    return std::make_unique<ModelDrafter>(*parts.draft, vocab_size,
                                           options.prefill_chunk);
   }
-  if (options.acceptor != nullptr && !options.acceptor->takes_trees()) {
-    throw UsageError(fmt::format(
-        "acceptor {}: it judges one candidate a place, and tree_width is {}",
-        options.acceptor->name(), options.tree_width));
-  }
   return std::make_unique<TreeDrafter>(
-      *draft, target.vocab_size(), options.tree_width, options.prefill_chunk);
+      *parts.draft, vocab_size, options.tree_width, options.prefill_chunk);
 }
 
-std::unique_ptr<Drafter> make_suffix_drafter(const EngineOptions& options,
-                                             const Scorer& target) {
-  if (options.corpus.empty()) return std::make_unique<SuffixDrafter>(nullptr);
-  for (const Token token : options.corpus) {
-    if (token >= 0 && token < target.vocab_size()) continue;
-    throw UsageError(
-        fmt::format("corpus: token {} is outside the model's vocabulary of {}",
-                    token, target.vocab_size()));
+DrafterPtr make_skip(const Parts& parts) {
+  auto* const target = dynamic_cast<ModelScorer*>(&parts.target);
+  if (target == nullptr) {
+    throw UsageError("drafter skip: the target has no layers to leave out");
   }
-  return std::make_unique<SuffixDrafter>(make_corpus(options.corpus));
+  const std::int64_t half = (target->model().config().n_layers() + 1) / 2;
+  const std::int64_t layers = parts.options.skip_layers;
+  return std::make_unique<ModelDrafter>(
+      std::make_unique<FirstLayers>(*target, layers == 0 ? half : layers),
+      target->vocab_size(), parts.options.prefill_chunk);
 }
 
-std::unique_ptr<Drafter> make_one(DrafterKind kind,
-                                  const EngineOptions& options,
-                                  ModelScorer& target, ModelScorer* draft) {
-  switch (kind) {
-    case DrafterKind::kModel:
-      return make_model_drafter(options, target, draft);
-    case DrafterKind::kNgram:
-      return std::make_unique<NgramDrafter>();
-    case DrafterKind::kSuffix:
-      return make_suffix_drafter(options, target);
-    case DrafterKind::kPrediction:
-      return std::make_unique<PredictionDrafter>();
-    case DrafterKind::kSkip: {
-      const std::int64_t half = (target.model().config().n_layers() + 1) / 2;
-      return std::make_unique<ModelDrafter>(
-          std::make_unique<FirstLayers>(
-              target, options.skip_layers == 0 ? half : options.skip_layers),
-          target.vocab_size(), options.prefill_chunk);
+// A drafter: what users need to know of it, and how it is made. Nothing else
+// names them all.
+struct NamedDrafter {
+  DrafterInfo info;
+  DrafterPtr (*make)(const Parts&);
+};
+
+constexpr std::array kDrafters = {
+    NamedDrafter{{.name = "prediction",
+                  .help = "a text that you expect",
+                  .input = DraftInput::kPrediction,
+                  .needs_input = true},
+                 make_prediction},
+    NamedDrafter{{.name = "suffix",
+                  .help = "the longest repeat in the text and in a corpus",
+                  .input = DraftInput::kCorpus},
+                 make_suffix},
+    NamedDrafter{
+        {.name = "ngram", .help = "repeats of a few tokens in the text"},
+        make_ngram},
+    NamedDrafter{{.name = "model",
+                  .help = "the draft model",
+                  .input = DraftInput::kDraftModel,
+                  .needs_input = true,
+                  .makes_trees = true},
+                 make_model},
+    NamedDrafter{{.name = "skip",
+                  .help = "the target's first layers",
+                  .input = DraftInput::kLayers},
+                 make_skip},
+};
+
+const NamedDrafter& entry_of(std::string_view name) {
+  const auto found = std::ranges::find(
+      kDrafters, name,
+      [](const NamedDrafter& entry) { return entry.info.name; });
+  if (found != kDrafters.end()) return *found;
+  std::vector<std::string_view> names;
+  for (const NamedDrafter& entry : kDrafters) names.push_back(entry.info.name);
+  throw UsageError(fmt::format("drafter: found \"{}\", expected {}", name,
+                               fmt::join(names, ", ")));
+}
+
+std::string_view words_for(DraftInput input) {
+  switch (input) {
+    case DraftInput::kDraftModel:
+      return "a draft model";
+    case DraftInput::kPrediction:
+      return "a prediction";
+    case DraftInput::kCorpus:
+      return "a corpus";
+    case DraftInput::kLayers:
+      return "a number of layers";
+    case DraftInput::kNone:
+      break;
+  }
+  return "nothing";
+}
+
+void require_distinct(std::span<const std::string> names) {
+  for (const std::string& name : names) {
+    if (std::ranges::count(names, name) > 1) {
+      throw UsageError(fmt::format("drafter {}: is there twice", name));
     }
   }
-  return nullptr;
 }
 
 }  // namespace
 
-std::unique_ptr<Drafter> make_drafter(const EngineOptions& options,
-                                      ModelScorer& target, ModelScorer* draft) {
-  std::vector<DrafterKind> kinds = options.drafters;
-  if (kinds.empty() && draft != nullptr) kinds = {DrafterKind::kModel};
-  if (kinds.empty()) return std::make_unique<NoDrafter>();
-  if (kinds.size() == 1) return make_one(kinds[0], options, target, draft);
-  std::vector<std::unique_ptr<Drafter>> drafters;
-  for (size_t i = 0; i < kinds.size(); ++i) {
-    if (std::find(kinds.begin(), kinds.begin() + static_cast<long>(i),
-                  kinds[i]) != kinds.begin() + static_cast<long>(i)) {
-      throw UsageError(
-          fmt::format("drafter {}: is there twice", drafter_name(kinds[i])));
-    }
-    drafters.push_back(make_one(kinds[i], options, target, draft));
+std::span<const DrafterInfo> drafter_infos() {
+  static const auto kInfos = [] {
+    std::array<DrafterInfo, kDrafters.size()> infos;
+    std::ranges::transform(kDrafters, infos.begin(), &NamedDrafter::info);
+    return infos;
+  }();
+  return kInfos;
+}
+
+const DrafterInfo& drafter_info(std::string_view name) {
+  return entry_of(name).info;
+}
+
+std::vector<std::string> parse_drafters(std::string_view list) {
+  std::vector<std::string> names;
+  if (list == "none") return names;
+  for (size_t begin = 0; begin <= list.size();) {
+    const size_t end = std::min(list.find(',', begin), list.size());
+    names.emplace_back(drafter_info(list.substr(begin, end - begin)).name);
+    begin = end + 1;
   }
+  require_distinct(names);
+  return names;
+}
+
+std::vector<std::string> choose_drafters(std::string_view list,
+                                         std::span<const DraftInput> given) {
+  const auto is_given = [&](const DrafterInfo& info) {
+    return std::ranges::count(given, info.input) > 0;
+  };
+  std::vector<std::string> names;
+  if (list.empty()) {
+    for (const DrafterInfo& info : drafter_infos()) {
+      if (is_given(info)) names.emplace_back(info.name);
+    }
+    return names;
+  }
+  names = parse_drafters(list);
+  for (const std::string& name : names) {
+    const DrafterInfo& info = drafter_info(name);
+    if (info.needs_input && !is_given(info)) {
+      throw UsageError(fmt::format("drafter {}: needs {}, and there is none",
+                                   name, words_for(info.input)));
+    }
+  }
+  for (const DraftInput input : given) {
+    if (input == DraftInput::kDraftModel || any_takes(names, input)) continue;
+    throw UsageError(
+        fmt::format("{} is for drafter {}", words_for(input),
+                    drafters_text(choose_drafters("", {&input, 1}))));
+  }
+  return names;
+}
+
+void check_tree(std::int64_t tree_width, std::span<const std::string> drafters,
+                const TokenAcceptor& acceptor) {
+  if (tree_width < 1) {
+    throw UsageError(fmt::format(
+        "tree_width: {} is out of range; 1 (a chain) or more", tree_width));
+  }
+  if (tree_width == 1) return;
+  if (std::ranges::none_of(drafters, [](const std::string& name) {
+        return drafter_info(name).makes_trees;
+      })) {
+    throw UsageError(
+        fmt::format("tree_width: found {}, and drafter {} makes no trees",
+                    tree_width, drafters_text(drafters)));
+  }
+  if (!acceptor.takes_trees()) {
+    throw UsageError(fmt::format(
+        "tree_width: found {}, and the acceptor {} judges one candidate per "
+        "place",
+        tree_width, acceptor.name()));
+  }
+}
+
+std::string drafters_text(std::span<const std::string> drafters) {
+  return drafters.empty() ? "none"
+                          : fmt::format("{}", fmt::join(drafters, ", "));
+}
+
+bool any_takes(std::span<const std::string> drafters, DraftInput input) {
+  return std::ranges::any_of(drafters, [input](const std::string& name) {
+    return drafter_info(name).input == input;
+  });
+}
+
+DrafterPtr make_drafter(const EngineOptions& options, Scorer& target,
+                        Scorer* draft) {
+  std::vector<std::string> names = options.drafters;
+  if (names.empty() && draft != nullptr) names = {"model"};
+  if (names.empty()) return std::make_unique<NoDrafter>();
+  require_distinct(names);
+  const auto acceptor =
+      options.acceptor ? options.acceptor : make_acceptor("block");
+  check_tree(options.tree_width, names, *acceptor);
+  std::vector<DrafterPtr> drafters;
+  for (const std::string& name : names) {
+    drafters.push_back(entry_of(name).make({options, target, draft}));
+  }
+  if (drafters.size() == 1) return std::move(drafters.front());
   return std::make_unique<PreferenceDrafter>(std::move(drafters));
 }
 

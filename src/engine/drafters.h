@@ -10,10 +10,10 @@
 namespace pilotfish {
 
 // The drafters that the options ask for, in one. `draft` may be null; both
-// models must outlive what is returned. Throws UsageError for a kind that lacks
-// what it needs or is there twice.
+// models must outlive what is returned. Throws UsageError for a drafter that is
+// unknown, lacks what it needs or is there twice.
 std::unique_ptr<Drafter> make_drafter(const EngineOptions& options,
-                                      ModelScorer& target, ModelScorer* draft);
+                                      Scorer& target, Scorer* draft);
 
 }  // namespace pilotfish
 

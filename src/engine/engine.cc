@@ -14,100 +14,39 @@
 #include "pilotfish/error.h"
 #include "pilotfish/scorer.h"
 #include "speculative/loop/decoder.h"
+#include "speculative/token_checks.h"
 #include "text/utf8.h"
 
 namespace pilotfish {
 namespace {
 
-KvCacheOptions cache_options(std::int64_t n_positions,
-                             const EngineOptions& options) {
-  return {.n_positions = n_positions,
-          .max_sequences = options.max_sequences,
-          .dtype = options.kv_dtype};
+EngineParts with_caches(std::shared_ptr<Model> target,
+                        std::shared_ptr<Model> draft,
+                        std::shared_ptr<const Tokenizer> tokenizer,
+                        const EngineOptions& options) {
+  EngineParts parts;
+  KvCacheOptions cache = {.n_positions = options.n_positions,
+                          .max_sequences = options.max_sequences,
+                          .dtype = options.kv_dtype};
+  parts.end_tokens = target->config().eos;
+  parts.target = std::make_shared<ModelScorer>(std::move(target), cache);
+  if (draft != nullptr) {
+    // Past its own positions a draft guesses badly; there it stops drafting.
+    cache.n_positions =
+        std::min(parts.target->n_positions(), draft->config().n_positions);
+    parts.draft = std::make_shared<ModelScorer>(std::move(draft), cache);
+  }
+  parts.tokenizer = std::move(tokenizer);
+  return parts;
 }
 
-}  // namespace
+std::int64_t checked_max_sequences(const EngineOptions& options) {
+  if (options.max_sequences >= 1) return options.max_sequences;
+  throw UsageError(fmt::format("max_sequences: {} is out of range; 1 or more",
+                               options.max_sequences));
+}
 
-struct Engine::Impl {
-  Impl(std::shared_ptr<Model> target_model, std::shared_ptr<Model> draft_model,
-       std::shared_ptr<const Tokenizer> text, const EngineOptions& engine)
-      : n_positions(engine.n_positions == 0 ? target_model->config().n_positions
-                                            : engine.n_positions),
-        model(std::move(target_model)),
-        tokenizer(std::move(text)),
-        max_sequences(engine.max_sequences),
-        target(model, cache_options(n_positions, engine)),
-        draft(make_draft(std::move(draft_model), engine)),
-        drafter(make_drafter(engine, target, draft.get())),
-        decoder(
-            target, *drafter,
-            engine.acceptor ? engine.acceptor : make_acceptor("block"),
-            {.window = engine.window, .prefill_chunk = engine.prefill_chunk}) {}
-
-  std::unique_ptr<ModelScorer> make_draft(std::shared_ptr<Model> draft_model,
-                                          const EngineOptions& engine) const {
-    if (draft_model == nullptr) return nullptr;
-    // Past its own positions a draft guesses badly; there it stops drafting.
-    const KvCacheOptions cache = cache_options(
-        std::min(n_positions, draft_model->config().n_positions), engine);
-    return std::make_unique<ModelScorer>(std::move(draft_model), cache);
-  }
-
-  void check(const Request& request) const;
-  Job* find(RequestId id) const;
-  void require_known(RequestId id) const;
-  void admit_waiting();
-  void run_pass();
-  void fail_active(const std::string& message);
-  void deliver();
-  void collect_finished();
-
-  std::int64_t n_positions;
-  std::shared_ptr<Model> model;
-  std::shared_ptr<const Tokenizer> tokenizer;
-  std::int64_t max_sequences;
-  ModelScorer target;
-  std::unique_ptr<ModelScorer> draft;  // null: none
-  std::unique_ptr<Drafter> drafter;
-  SpeculativeDecoder decoder;
-
-  RequestId next_id = 0;
-  std::deque<std::unique_ptr<Job>> waiting;  // in order of submission
-  std::vector<std::unique_ptr<Job>> active;  // in order of admission
-  std::map<RequestId, Generation> finished;
-  std::map<RequestId, std::string> failed;  // with the message
-  bool delivering = false;                  // callbacks are running
-};
-
-void Engine::Impl::check(const Request& request) const {
-  const auto check_token = [&](Token token, std::string_view what) {
-    if (token < 0 || token >= model->config().vocab_size) {
-      throw UsageError(
-          fmt::format("{} {} is not a token: the model's vocabulary is 0 to {}",
-                      what, token, model->config().vocab_size - 1));
-    }
-  };
-  const auto prompt = static_cast<std::int64_t>(request.prompt.size());
-  if (prompt >= n_positions) {
-    throw UsageError(fmt::format(
-        "the prompt has {} tokens and leaves no room for one more: n_positions "
-        "is {}",
-        prompt, n_positions));
-  }
-  for (const Token token : request.prompt) check_token(token, "prompt token");
-  for (const Token token : request.stop_ids) check_token(token, "stop id");
-  const SamplingParams& sampling = request.sampling;
-  for (const auto& bias : sampling.logit_bias) {
-    check_token(bias.first, "logit_bias: id");
-  }
-  const auto check_all = [&](const std::vector<Token>& tokens,
-                             std::string_view what) {
-    for (const Token token : tokens) check_token(token, what);
-  };
-  check_all(sampling.allowed_tokens, "allowed token");
-  check_all(sampling.banned_tokens, "banned token");
-  for (const auto& word : sampling.bad_words) check_all(word, "bad word: id");
-  check_all(request.prediction, "predicted token");
+void check_stop_strings(const Request& request, const Tokenizer* tokenizer) {
   if (request.stop_strings.empty()) return;
   if (tokenizer == nullptr) {
     throw UsageError("stop strings need a tokenizer, and the model has none");
@@ -118,6 +57,39 @@ void Engine::Impl::check(const Request& request) const {
     }
   }
 }
+
+}  // namespace
+
+struct Engine::Impl {
+  Impl(EngineParts given, const EngineOptions& engine)
+      : parts(std::move(given)),
+        max_sequences(checked_max_sequences(engine)),
+        drafter(make_drafter(engine, *parts.target, parts.draft.get())),
+        decoder(
+            *parts.target, *drafter,
+            engine.acceptor ? engine.acceptor : make_acceptor("block"),
+            {.window = engine.window, .prefill_chunk = engine.prefill_chunk}) {}
+
+  Job* find(RequestId id) const;
+  void require_known(RequestId id) const;
+  void admit_waiting();
+  void run_pass();
+  void fail_active(const std::exception_ptr& failure);
+  void deliver();
+  void collect_finished();
+
+  EngineParts parts;
+  std::int64_t max_sequences;
+  std::unique_ptr<Drafter> drafter;
+  SpeculativeDecoder decoder;
+
+  RequestId next_id = 0;
+  std::deque<std::unique_ptr<Job>> waiting;  // in order of submission
+  std::vector<std::unique_ptr<Job>> active;  // in order of admission
+  std::map<RequestId, Generation> finished;
+  std::map<RequestId, std::exception_ptr> failed;
+  bool delivering = false;  // callbacks are running
+};
 
 Job* Engine::Impl::find(RequestId id) const {
   const auto is_it = [id](const auto& job) { return job->id() == id; };
@@ -150,33 +122,25 @@ void Engine::Impl::run_pass() {
   for (const auto& job : active) sequences.push_back(&job->sequence());
   try {
     decoder.step(sequences);
-  } catch (const std::exception& error) {
-    fail_active(error.what());
+  } catch (...) {
+    fail_active(std::current_exception());
     throw;
   }
 }
 
-void Engine::Impl::fail_active(const std::string& message) {
+void Engine::Impl::fail_active(const std::exception_ptr& failure) {
   for (const auto& job : active) {
     decoder.retire(job->sequence());
-    failed.emplace(job->id(), message);
+    failed.emplace(job->id(), failure);
   }
   active.clear();
 }
 
 void Engine::Impl::deliver() {
-  std::exception_ptr thrown;
   delivering = true;
-  for (const auto& job : active) {
-    try {
-      job->deliver();
-    } catch (...) {
-      thrown = std::current_exception();
-    }
-  }
+  for (const auto& job : active) job->deliver();
   delivering = false;
   collect_finished();
-  if (thrown) std::rethrow_exception(thrown);
 }
 
 void Engine::Impl::collect_finished() {
@@ -184,8 +148,8 @@ void Engine::Impl::collect_finished() {
     for (const auto& job : jobs) {
       if (!job->sequence().finished()) continue;
       decoder.retire(job->sequence());
-      if (const auto& failure = job->sequence().failure()) {
-        failed.emplace(job->id(), *failure);
+      if (const std::exception_ptr failure = job->failure()) {
+        failed.emplace(job->id(), failure);
       } else {
         finished.emplace(job->id(), job->result());
       }
@@ -200,18 +164,25 @@ void Engine::Impl::collect_finished() {
 Engine::Engine(std::shared_ptr<Model> target, std::shared_ptr<Model> draft,
                std::shared_ptr<const Tokenizer> tokenizer,
                const EngineOptions& options)
-    : impl_(std::make_unique<Impl>(std::move(target), std::move(draft),
-                                   std::move(tokenizer), options)) {}
+    : Engine(with_caches(std::move(target), std::move(draft),
+                         std::move(tokenizer), options),
+             options) {}
+
+Engine::Engine(EngineParts parts, const EngineOptions& options)
+    : impl_(std::make_unique<Impl>(std::move(parts), options)) {}
 
 Engine::~Engine() = default;
 
 RequestId Engine::submit(Request request, OnPiece on_piece) {
-  impl_->check(request);
-  const RequestId id = impl_->next_id++;
-  impl_->waiting.push_back(
-      std::make_unique<Job>(id, std::move(request), impl_->model->config().eos,
-                            impl_->tokenizer.get(), std::move(on_piece)));
-  return id;
+  const EngineParts& parts = impl_->parts;
+  check_stop_strings(request, parts.tokenizer.get());
+  auto job = std::make_unique<Job>(impl_->next_id, std::move(request),
+                                   parts.end_tokens, parts.tokenizer.get(),
+                                   std::move(on_piece));
+  check_fits(job->sequence(), parts.target->vocab_size(),
+             parts.target->n_positions());
+  impl_->waiting.push_back(std::move(job));
+  return impl_->next_id++;
 }
 
 bool Engine::step() {
@@ -226,7 +197,7 @@ bool Engine::step() {
 std::optional<Generation> Engine::take(RequestId id) {
   impl_->require_known(id);
   if (const auto failure = impl_->failed.extract(id)) {
-    throw Error(failure.mapped());
+    std::rethrow_exception(failure.mapped());
   }
   if (auto result = impl_->finished.extract(id)) {
     return std::move(result.mapped());
@@ -248,7 +219,7 @@ double Engine::prompt_progress(RequestId id) const {
   if (job == nullptr || job->sequence().generated_size() > 0) return 1;
   const Sequence& sequence = job->sequence();
   if (sequence.target_id < 0) return 0;
-  return static_cast<double>(impl_->target.length(sequence.target_id)) /
+  return static_cast<double>(impl_->parts.target->length(sequence.target_id)) /
          static_cast<double>(sequence.prompt_size());
 }
 
@@ -258,11 +229,14 @@ Generation Engine::generate(Request request, const OnPiece& on_piece) {
   return take(id).value();
 }
 
-std::int64_t Engine::n_positions() const { return impl_->n_positions; }
+std::int64_t Engine::n_positions() const {
+  return impl_->parts.target->n_positions();
+}
 
 std::int64_t Engine::kv_cache_bytes() const {
-  return impl_->target.cache().bytes() +
-         (impl_->draft ? impl_->draft->cache().bytes() : 0);
+  const EngineParts& parts = impl_->parts;
+  return parts.target->cache_bytes() +
+         (parts.draft ? parts.draft->cache_bytes() : 0);
 }
 
 const TokenAcceptor& Engine::acceptor() const {

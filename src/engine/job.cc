@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "pilotfish/error.h"
+
 namespace pilotfish {
 namespace {
 
@@ -65,9 +67,15 @@ void Job::deliver() {
       hand_on(-1, Origin::kBonus, rest);
     }
   } catch (...) {
+    thrown_ = std::current_exception();
     cancel();
-    throw;
   }
+}
+
+std::exception_ptr Job::failure() const {
+  if (thrown_) return thrown_;
+  if (!sequence_.failure()) return nullptr;
+  return std::make_exception_ptr(Error(*sequence_.failure()));
 }
 
 void Job::deliver_token(size_t index) {

@@ -2,6 +2,7 @@
 #define PILOTFISH_ENGINE_JOB_H_
 
 #include <chrono>
+#include <exception>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,14 +30,18 @@ class Job {
 
   // Hands on the tokens the latest pass brought, one by one, and ends the
   // sequence at a stop string or where the caller wants no more. What the
-  // callback throws passes through; the job is cancelled then.
+  // callback throws ends it too, and is its failure.
   void deliver();
 
   // Ends the sequence with the tokens handed on so far; also while `deliver`
   // runs.
   void cancel();
 
-  // Requires: sequence().finished(), everything delivered.
+  // What the request failed with: what its callback threw, or an Error that
+  // says what became of its sequence. Null: nothing.
+  std::exception_ptr failure() const;
+
+  // Requires: sequence().finished(), everything delivered, no failure().
   Generation result();
 
  private:
@@ -52,7 +57,8 @@ class Job {
   Sequence sequence_;
   std::optional<TextStream> stream_;
   std::string text_;
-  size_t delivered_ = 0;  // of sequence_.generated()
+  size_t delivered_ = 0;       // of sequence_.generated()
+  std::exception_ptr thrown_;  // by the callback
 
   Clock::time_point submitted_ = Clock::now();
   Clock::time_point first_;  // end of the first iteration

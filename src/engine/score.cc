@@ -7,6 +7,7 @@
 #include "pilotfish/engine.h"
 #include "pilotfish/error.h"
 #include "sampling/log_probabilities.h"
+#include "speculative/token_checks.h"
 
 namespace pilotfish {
 namespace {
@@ -27,13 +28,7 @@ void check(const ModelConfig& config, std::span<const Token> tokens,
         fmt::format("{} tokens to score are more than n_positions, {}",
                     tokens.size(), most));
   }
-  for (const Token token : tokens) {
-    if (token < 0 || token >= config.vocab_size) {
-      throw UsageError(
-          fmt::format("{} is not a token: the model's vocabulary is 0 to {}",
-                      token, config.vocab_size - 1));
-    }
-  }
+  check_tokens("text", tokens, config.vocab_size);
 }
 
 }  // namespace

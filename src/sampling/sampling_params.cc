@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "pilotfish/error.h"
@@ -10,64 +12,80 @@
 namespace pilotfish {
 namespace {
 
-void require(bool holds, std::string_view name, double value,
+void require(bool holds, std::string_view name, auto value,
              std::string_view allowed) {
   if (holds) return;
   throw UsageError(fmt::format("{}: {} is out of range; allowed is {}", name,
                                value, allowed));
 }
 
-void require(bool holds, std::string_view name, std::int64_t value,
-             std::string_view allowed) {
-  if (holds) return;
-  throw UsageError(fmt::format("{}: {} is out of range; allowed is {}", name,
-                               value, allowed));
+// What each type of value has to be like.
+
+template <typename Number>
+void check(const SamplingField& field, Number value) {
+  const SamplingRange& range = field.range;
+  const auto number = static_cast<double>(value);
+  const bool high_enough =
+      range.least_itself ? number >= range.least : number > range.least;
+  require(high_enough && number <= range.most && std::isfinite(number),
+          field.name, value, range.allowed);
+}
+
+void check(const SamplingField& field, const std::vector<Token>& tokens) {
+  for (const Token token : tokens) {
+    require(token >= 0, field.name, token, "a token id of 0 or more");
+  }
+}
+
+void check(const SamplingField& field,
+           const std::vector<std::vector<Token>>& words) {
+  for (const std::vector<Token>& word : words) {
+    if (word.empty()) {
+      throw UsageError(fmt::format(
+          "{}: one is empty; it needs at least one token", field.name));
+    }
+    check(field, word);
+  }
+}
+
+void check(const SamplingField& field, const std::map<Token, float>& biases) {
+  for (const auto& [token, bias] : biases) {
+    require(token >= 0, field.name, token, "a token id of 0 or more");
+    require(!std::isnan(bias) && bias < HUGE_VALF, field.name, bias,
+            "a finite number, or -inf to ban the token");
+  }
 }
 
 }  // namespace
 
 void validate(const SamplingParams& params) {
-  const auto require_tokens = [](std::string_view name,
-                                 const std::vector<Token>& tokens) {
-    for (const Token token : tokens) {
-      require(token >= 0, name, std::int64_t{token}, "a token id of 0 or more");
+  for (const SamplingField& field : kSamplingFields) {
+    std::visit([&](auto member) { check(field, params.*member); },
+               field.member);
+  }
+}
+
+std::string sampling_text(const SamplingParams& params) {
+  std::string text =
+      fmt::format("temperature {}, seed {}", params.temperature, params.seed);
+  const SamplingParams usual;
+  const auto add = [&](const SamplingField& field, const auto& value) {
+    using Value = std::decay_t<decltype(value)>;
+    if constexpr (std::is_arithmetic_v<Value>) {
+      text += fmt::format(", {} {}", field.flag(), value);
+    } else {
+      text += fmt::format(", {}: {} given", field.flag(), value.size());
     }
   };
-  require_tokens("allowed_tokens", params.allowed_tokens);
-  require_tokens("banned_tokens", params.banned_tokens);
-  for (const std::vector<Token>& word : params.bad_words) {
-    if (word.empty()) {
-      throw UsageError("bad_words: one is empty; it needs at least one token");
-    }
-    require_tokens("bad_words", word);
+  for (const SamplingField& field : kSamplingFields) {
+    if (field.name == "temperature" || field.name == "seed") continue;
+    std::visit(
+        [&](auto member) {
+          if (params.*member != usual.*member) add(field, params.*member);
+        },
+        field.member);
   }
-  for (const auto& [token, bias] : params.logit_bias) {
-    require(token >= 0, "logit_bias", std::int64_t{token},
-            "a token id of 0 or more");
-    require(!std::isnan(bias) && bias < HUGE_VALF, "logit_bias", double{bias},
-            "a finite number, or -inf to ban the token");
-  }
-  require(
-      params.repetition_penalty > 0 && std::isfinite(params.repetition_penalty),
-      "repetition_penalty", params.repetition_penalty,
-      "a finite number above 0 (1: off)");
-  require(std::isfinite(params.frequency_penalty), "frequency_penalty",
-          params.frequency_penalty, "a finite number (0: off)");
-  require(std::isfinite(params.presence_penalty), "presence_penalty",
-          params.presence_penalty, "a finite number (0: off)");
-  require(params.penalty_window >= 0, "penalty_window", params.penalty_window,
-          "0 (all tokens) or more");
-  require(params.min_tokens >= 0, "min_tokens", params.min_tokens, "0 or more");
-  require(params.temperature >= 0 && std::isfinite(params.temperature),
-          "temperature", params.temperature,
-          "a finite number of 0 (greedy) or more");
-  require(params.top_k >= 0, "top_k", params.top_k, "0 (off) or more");
-  require(params.typical_p > 0 && params.typical_p <= 1, "typical_p",
-          params.typical_p, "above 0 and up to 1 (off)");
-  require(params.top_p > 0 && params.top_p <= 1, "top_p", params.top_p,
-          "above 0 and up to 1 (off)");
-  require(params.min_p >= 0 && params.min_p <= 1, "min_p", params.min_p,
-          "0 (off) up to 1");
+  return text;
 }
 
 }  // namespace pilotfish

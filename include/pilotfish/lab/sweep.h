@@ -21,7 +21,7 @@ namespace pilotfish {
 
 // What a sweep varies.
 struct SweepSetting {
-  std::vector<DrafterKind> drafters;  // in order of preference; not empty
+  std::vector<std::string> drafters;  // in order of preference; not empty
   std::string acceptor;               // as make_acceptor takes it
   double temperature = 0;
   std::int64_t window = 2;  // or kAutoWindow

@@ -14,12 +14,6 @@ namespace {
 constexpr std::int64_t kBatchSizes[] = {1, 5};
 constexpr std::int64_t kChunks[] = {7, 512};
 
-std::string names(const std::vector<DrafterKind>& drafters) {
-  std::vector<std::string_view> names;
-  for (const DrafterKind kind : drafters) names.push_back(drafter_name(kind));
-  return fmt::format("{}", fmt::join(names, ","));
-}
-
 // Gives each request different parameters, so that every one is on somewhere.
 void vary(std::size_t i, std::span<const Token> likely,
           SamplingParams& sampling) {
@@ -50,14 +44,13 @@ std::optional<std::string> difference(std::span<const Token> expected,
 
 }  // namespace
 
-std::vector<std::vector<DrafterKind>> drafters_for(const SelfcheckPair& pair) {
-  std::vector<std::vector<DrafterKind>> drafters;
-  if (pair.draft) drafters.push_back({DrafterKind::kModel});
+std::vector<std::vector<std::string>> drafters_for(const SelfcheckPair& pair) {
+  std::vector<std::vector<std::string>> drafters;
+  if (pair.draft) drafters.push_back({"model"});
   if (pair.target->config().n_layers() > 1) {
-    drafters.push_back({DrafterKind::kSkip});
+    drafters.push_back({"skip"});
   }
-  drafters.push_back(
-      {DrafterKind::kPrediction, DrafterKind::kSuffix, DrafterKind::kNgram});
+  drafters.push_back({"prediction", "suffix", "ngram"});
   return drafters;
 }
 
@@ -83,7 +76,8 @@ IdentityChecks::IdentityChecks(const std::vector<SelfcheckPair>& pairs,
 
 std::vector<std::string> IdentityChecks::description() const {
   std::vector<std::string> drafters;
-  for (const auto& kinds : drafters_) drafters.push_back(names(kinds));
+  for (const auto& kinds : drafters_)
+    drafters.push_back(fmt::format("{}", fmt::join(kinds, ",")));
   std::vector<int> threads;
   for (const SelfcheckPair& pair : pairs_) threads.push_back(pair.threads);
   return {fmt::format("drafters {}", fmt::join(drafters, " | ")),
@@ -178,7 +172,7 @@ void IdentityChecks::run(const Variation& variation,
     result.first_difference = fmt::format(
         "prompt {}: {} (drafter {}, k {}, {} threads, {} in a batch, prompt "
         "chunks of {})",
-        i, *where, names(variation.drafters), variation.window,
+        i, *where, fmt::join(variation.drafters, ","), variation.window,
         variation.pair->threads, variation.together, variation.chunk);
   }
 }

@@ -38,7 +38,7 @@ class IdentityChecks {
  private:
   using Texts = std::vector<std::vector<Token>>;
   struct Variation {
-    std::vector<DrafterKind> drafters;
+    std::vector<std::string> drafters;
     std::int64_t window;
     const SelfcheckPair* pair;
     std::int64_t together;
@@ -58,12 +58,12 @@ class IdentityChecks {
   const std::vector<SelfcheckPair>& pairs_;
   const SelfcheckOptions& options_;
   std::vector<Token> likely_;
-  std::vector<std::vector<DrafterKind>> drafters_;
+  std::vector<std::vector<std::string>> drafters_;
   std::vector<Variation> variations_;
 };
 
 // Which drafters can be checked with a pair, each list in order of preference.
-std::vector<std::vector<DrafterKind>> drafters_for(const SelfcheckPair& pair);
+std::vector<std::vector<std::string>> drafters_for(const SelfcheckPair& pair);
 
 }  // namespace pilotfish
 

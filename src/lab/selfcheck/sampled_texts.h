@@ -23,7 +23,7 @@ struct SampledRun {
   std::shared_ptr<const TokenAcceptor> acceptor;
   // Empty: the draft model drafts, or the target where there is none, made
   // worse by a NoisyScorer.
-  std::vector<DrafterKind> drafters = {};
+  std::vector<std::string> drafters = {};
   std::vector<Token> prediction = {};
   WrapDrafter wrap = nullptr;  // controls alone
 };

@@ -164,7 +164,7 @@ class Certifier {
   void plan_drafters() {
     for (const AcceptorPtr& acceptor : acceptors_) {
       if (!acceptor->lossless()) continue;
-      for (const std::vector<DrafterKind>& drafters : drafters_) {
+      for (const std::vector<std::string>& drafters : drafters_) {
         add_sampled(CheckKind::kDistribution, std::string(acceptor->name()), 0,
                     {.acceptor = acceptor,
                      .drafters = drafters,
@@ -197,8 +197,7 @@ class Certifier {
     check.subject = std::move(subject);
     check.settings = cases_[index].name;
     if (!run.drafters.empty()) {
-      check.settings =
-          fmt::format("drafter {}", drafter_name(run.drafters.front()));
+      check.settings = fmt::format("drafter {}", run.drafters.front());
     }
     if (kind == CheckKind::kDistribution) ++claims_;
     const double work = kRowsPerText * static_cast<double>(options_.trials);
@@ -279,7 +278,7 @@ class Certifier {
   std::vector<Token> likely_;
   std::vector<Token> prediction_;
   std::vector<SamplingCase> cases_;
-  std::vector<std::vector<DrafterKind>> drafters_;
+  std::vector<std::vector<std::string>> drafters_;
   IdentityChecks identity_;
   std::vector<Step> steps_;
   std::int64_t claims_ = 0;  // of a distribution

@@ -28,7 +28,7 @@ class Engines {
 
  private:
   Make make_;
-  std::map<std::pair<std::string, std::vector<DrafterKind>>,
+  std::map<std::pair<std::string, std::vector<std::string>>,
            std::unique_ptr<Engine>>
       engines_;
 };

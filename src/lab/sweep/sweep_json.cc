@@ -19,11 +19,7 @@ Json split_json(const IterationSummary::Split& split) {
 
 // What a setting is, its window apart.
 Json traits_json(const SweepSetting& setting) {
-  Json drafters = Json::array();
-  for (const DrafterKind kind : setting.drafters) {
-    drafters.push_back(drafter_name(kind));
-  }
-  return {{"drafters", std::move(drafters)},
+  return {{"drafters", setting.drafters},
           {"acceptor", setting.acceptor},
           {"temperature", setting.temperature}};
 }

@@ -47,7 +47,7 @@ IterationSummary text(std::vector<IterationStats> decoding) {
 // passes of 5 s emit 4 and 2 tokens.
 SweepComparison comparison() {
   SweepComparison one;
-  one.setting = {{DrafterKind::kModel}, "block", 0, 4};
+  one.setting = {{"model"}, "block", 0, 4};
   const IterationStats plain = pass(0, 0, {0, 2, 2.5});
   one.plain = text({plain, plain, plain});
   one.speculative = text({pass(3, 3, {1, 3, 5}), pass(3, 1, {1, 3, 5})});
@@ -83,14 +83,13 @@ TEST(SweepComparison, OfNothingIsZero) {
 }
 
 TEST(SweepGroups, DifferByMoreThanTheWindow) {
-  using K = DrafterKind;
   const std::vector<SweepComparison> all = {
-      with({{K::kModel}, "block", 0, kAutoWindow}),
-      with({{K::kModel}, "block", 0, 4}),
-      with({{K::kModel}, "block", 1, 4}),
-      with({{K::kModel}, "rejection", 1, 4}),
-      with({{K::kNgram, K::kModel}, "rejection", 1, 2}),
-      with({{K::kNgram, K::kModel}, "rejection", 1, 4}),
+      with({{"model"}, "block", 0, kAutoWindow}),
+      with({{"model"}, "block", 0, 4}),
+      with({{"model"}, "block", 1, 4}),
+      with({{"model"}, "rejection", 1, 4}),
+      with({{"ngram", "model"}, "rejection", 1, 2}),
+      with({{"ngram", "model"}, "rejection", 1, 4}),
   };
   EXPECT_THAT(sweep_groups(all),
               ElementsAre(SizeIs(2), SizeIs(1), SizeIs(1), SizeIs(2)));
@@ -165,8 +164,8 @@ class SweepTest : public ::testing::Test {
     options_.request.max_tokens = 20;
     options_.request.ignore_eos = true;
     options_.prompts = {{1, 5, 9}, {1, 7}};
-    options_.settings = {{{DrafterKind::kModel}, "block", 0, 4},
-                         {{DrafterKind::kNgram}, "rejection", 1, 2}};
+    options_.settings = {{{"model"}, "block", 0, 4},
+                         {{"ngram"}, "rejection", 1, 2}};
   }
 
   std::vector<SweepComparison> run() const {

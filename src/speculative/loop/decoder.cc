@@ -9,6 +9,7 @@
 
 #include "pilotfish/error.h"
 #include "pilotfish/window.h"
+#include "speculative/token_checks.h"
 #include "speculative/window/adaptive_window.h"
 
 namespace pilotfish {
@@ -60,18 +61,7 @@ SpeculativeDecoder::SpeculativeDecoder(
 
 void SpeculativeDecoder::admit(Sequence& sequence) {
   assert(sequence.target_id < 0);
-  const std::span<const Token> tokens = sequence.tokens();
-  if (sequence.size() >= target_.n_positions()) {
-    throw UsageError(fmt::format(
-        "prompt: {} tokens leave no room for another; n_positions is {}",
-        tokens.size(), target_.n_positions()));
-  }
-  for (size_t i = 0; i < tokens.size(); ++i) {
-    if (tokens[i] >= 0 && tokens[i] < target_.vocab_size()) continue;
-    throw UsageError(fmt::format(
-        "prompt: token {} at index {} is outside the model's vocabulary of {}",
-        tokens[i], i, target_.vocab_size()));
-  }
+  check_fits(sequence, target_.vocab_size(), target_.n_positions());
   sequence.target_id = target_.create();
   const auto free = std::ranges::find(slots_, false);
   const auto slot = static_cast<std::uint32_t>(free - slots_.begin());

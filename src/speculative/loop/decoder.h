@@ -38,8 +38,7 @@ class SpeculativeDecoder {
                      const DecoderOptions& options = {});
 
   // Gives the sequence a key and a place in the target's cache. Throws
-  // UsageError where the prompt leaves no room for a token (prompt_size() >=
-  // n_positions) or has tokens out of range, Error when no place is free.
+  // UsageError as check_fits does, Error when no place is free.
   void admit(Sequence& sequence);
   // Takes both back, with what the drafter holds of it. No-op if not admitted.
   void retire(Sequence& sequence);
