@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pilotfish/error.h"
@@ -317,6 +319,79 @@ TEST_F(Identity, DraftsOfDifferentQualityAreTested) {
   EXPECT_GT(good.accepted, 0);
   EXPECT_LT(good.accepted, good.drafted) << "no rejection was tested";
   EXPECT_LT(random.accepted * 2, random.drafted);
+}
+
+// Drafts as another drafter does, and keeps the hidden rows that come with the
+// text's tokens.
+class HiddenWatcher final : public Drafter {
+ public:
+  HiddenWatcher(Drafter& inner, std::vector<std::int64_t> layers)
+      : inner_(inner), layers_(std::move(layers)) {}
+
+  std::vector<Draft> propose(std::span<const DraftRequest> requests) override {
+    return inner_.propose(requests);
+  }
+  std::span<const std::int64_t> hidden_layers() const override {
+    return layers_;
+  }
+  void commit(std::span<const PassRows> passes,
+              const PassOutput& output) override {
+    inner_.commit(passes, output);
+    for (const PassRows& pass : passes) {
+      for (std::int64_t i = 0; i < pass.rows(); ++i) {
+        if (std::ssize(rows) > pass.first + i) continue;
+        ASSERT_EQ(std::ssize(rows), pass.first + i);
+        rows.emplace_back();
+        for (const std::int64_t layer : layers_) {
+          const auto row = output.hidden(layer, pass.hidden_row(i));
+          rows.back().insert(rows.back().end(), row.begin(), row.end());
+        }
+      }
+    }
+  }
+
+  std::vector<std::vector<float>> rows;  // [tokens][layers * hidden_size]
+
+ private:
+  Drafter& inner_;
+  std::vector<std::int64_t> layers_;
+};
+
+// What a head that drafts from the target's states sees is what one pass over
+// the whole text gives, in chains and trees, bit for bit.
+TEST_F(Identity, HiddenRowsOfTheTextComeWithItsPasses) {
+  const std::vector<std::int64_t> layers = {0, 1, 2};
+  for (const std::int64_t width : {1, 3}) {
+    const auto model = load("target", 2);
+    ModelScorer target(model, {0, 1, DType::kF32});
+    ModelScorer draft(load("good", 2), {0, 1, DType::kF32});
+    TreeDrafter drafter(draft, target.vocab_size(), width, 7);
+    HiddenWatcher watcher(drafter, layers);
+    SpeculativeDecoder decoder(target, watcher, make_acceptor("rejection"),
+                               {.window = 5, .prefill_chunk = 7});
+    Sequence sequence(request(3, {}));
+    decoder.admit(sequence);
+    std::vector<Sequence*> active = {&sequence};
+    while (!sequence.finished()) decoder.step(active);
+
+    KvCache cache = model->make_cache({.dtype = DType::kF32});
+    Batch batch;
+    batch.want_hidden(layers);
+    const auto cached = std::ssize(watcher.rows);
+    ASSERT_EQ(cached, sequence.size() - 1);
+    batch.add(cache.create(),
+              sequence.tokens().first(static_cast<size_t>(cached)), 0, cached);
+    const HiddenRows expected = model->forward(batch, cache).hidden;
+    for (std::int64_t i = 0; i < cached; ++i) {
+      std::vector<float> row;
+      for (std::int64_t layer = 0; layer < std::ssize(layers); ++layer) {
+        row.insert(row.end(), expected.row(layer, i).begin(),
+                   expected.row(layer, i).end());
+      }
+      EXPECT_EQ(watcher.rows[static_cast<size_t>(i)], row)
+          << "token " << i << ", width " << width;
+    }
+  }
 }
 
 }  // namespace
