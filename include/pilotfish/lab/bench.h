@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_BENCH_H_
-#define PILOTFISH_BENCH_H_
+#ifndef PILOTFISH_LAB_BENCH_H_
+#define PILOTFISH_LAB_BENCH_H_
 
 #include <cstdint>
 #include <functional>
@@ -109,4 +109,4 @@ BenchReport bench(const std::shared_ptr<Model>& target,
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_BENCH_H_
+#endif  // PILOTFISH_LAB_BENCH_H_

@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_CONVERT_H_
-#define PILOTFISH_CONVERT_H_
+#ifndef PILOTFISH_LAB_CONVERT_H_
+#define PILOTFISH_LAB_CONVERT_H_
 
 #include <filesystem>
 #include <optional>
@@ -33,4 +33,4 @@ void convert(const std::filesystem::path& from, const std::filesystem::path& to,
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_CONVERT_H_
+#endif  // PILOTFISH_LAB_CONVERT_H_

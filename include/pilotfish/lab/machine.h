@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_MACHINE_H_
-#define PILOTFISH_MACHINE_H_
+#ifndef PILOTFISH_LAB_MACHINE_H_
+#define PILOTFISH_LAB_MACHINE_H_
 
 #include <cstdint>
 #include <map>
@@ -58,4 +58,4 @@ PassSpeed measure_passes(Model& target, Model* draft, const Workload& workload,
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_MACHINE_H_
+#endif  // PILOTFISH_LAB_MACHINE_H_

@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_PLAN_H_
-#define PILOTFISH_PLAN_H_
+#ifndef PILOTFISH_LAB_PLAN_H_
+#define PILOTFISH_LAB_PLAN_H_
 
 #include <cstdint>
 #include <limits>
@@ -68,4 +68,4 @@ double cost_per_million_tokens(double hourly_price, double tokens_per_second);
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_PLAN_H_
+#endif  // PILOTFISH_LAB_PLAN_H_

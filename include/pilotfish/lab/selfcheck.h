@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_SELFCHECK_H_
-#define PILOTFISH_SELFCHECK_H_
+#ifndef PILOTFISH_LAB_SELFCHECK_H_
+#define PILOTFISH_LAB_SELFCHECK_H_
 
 #include <cstdint>
 #include <functional>
@@ -128,4 +128,4 @@ Selfcheck selfcheck(const std::vector<SelfcheckPair>& pairs,
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_SELFCHECK_H_
+#endif  // PILOTFISH_LAB_SELFCHECK_H_

@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_SHAPES_H_
-#define PILOTFISH_SHAPES_H_
+#ifndef PILOTFISH_LAB_SHAPES_H_
+#define PILOTFISH_LAB_SHAPES_H_
 
 #include <cstdint>
 #include <span>
@@ -37,4 +37,4 @@ std::int64_t lookup_elements(const ModelConfig& config);
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_SHAPES_H_
+#endif  // PILOTFISH_LAB_SHAPES_H_

@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_SWEEP_H_
-#define PILOTFISH_SWEEP_H_
+#ifndef PILOTFISH_LAB_SWEEP_H_
+#define PILOTFISH_LAB_SWEEP_H_
 
 #include <cstdint>
 #include <functional>
@@ -92,4 +92,4 @@ nlohmann::ordered_json sweep_json(
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_SWEEP_H_
+#endif  // PILOTFISH_LAB_SWEEP_H_

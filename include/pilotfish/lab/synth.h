@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_SYNTH_H_
-#define PILOTFISH_SYNTH_H_
+#ifndef PILOTFISH_LAB_SYNTH_H_
+#define PILOTFISH_LAB_SYNTH_H_
 
 #include <cstdint>
 #include <filesystem>
@@ -65,4 +65,4 @@ PairReport synthesise_pair(const Shape& shape,
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_SYNTH_H_
+#endif  // PILOTFISH_LAB_SYNTH_H_

@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_MODEL_WEIGHTS_H_
-#define PILOTFISH_MODEL_WEIGHTS_H_
+#ifndef PILOTFISH_BACKENDS_CPU_WEIGHTS_H_
+#define PILOTFISH_BACKENDS_CPU_WEIGHTS_H_
 
 #include <deque>
 #include <functional>
@@ -84,4 +84,4 @@ class Weights {
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_MODEL_WEIGHTS_H_
+#endif  // PILOTFISH_BACKENDS_CPU_WEIGHTS_H_

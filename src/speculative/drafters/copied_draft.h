@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_SPECULATIVE_COPIED_DRAFT_H_
-#define PILOTFISH_SPECULATIVE_COPIED_DRAFT_H_
+#ifndef PILOTFISH_SPECULATIVE_DRAFTERS_COPIED_DRAFT_H_
+#define PILOTFISH_SPECULATIVE_DRAFTERS_COPIED_DRAFT_H_
 
 #include <cstdint>
 #include <span>
@@ -22,4 +22,4 @@ Draft repeated_draft(const Sequence& sequence, std::int64_t from,
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_SPECULATIVE_COPIED_DRAFT_H_
+#endif  // PILOTFISH_SPECULATIVE_DRAFTERS_COPIED_DRAFT_H_

@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_SPECULATIVE_MODEL_DRAFTER_H_
-#define PILOTFISH_SPECULATIVE_MODEL_DRAFTER_H_
+#ifndef PILOTFISH_SPECULATIVE_DRAFTERS_MODEL_DRAFTER_H_
+#define PILOTFISH_SPECULATIVE_DRAFTERS_MODEL_DRAFTER_H_
 
 #include <cstdint>
 #include <memory>
@@ -53,4 +53,4 @@ class ModelDrafter final : public FollowingDrafter {
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_SPECULATIVE_MODEL_DRAFTER_H_
+#endif  // PILOTFISH_SPECULATIVE_DRAFTERS_MODEL_DRAFTER_H_

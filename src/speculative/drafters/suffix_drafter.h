@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_SPECULATIVE_SUFFIX_DRAFTER_H_
-#define PILOTFISH_SPECULATIVE_SUFFIX_DRAFTER_H_
+#ifndef PILOTFISH_SPECULATIVE_DRAFTERS_SUFFIX_DRAFTER_H_
+#define PILOTFISH_SPECULATIVE_DRAFTERS_SUFFIX_DRAFTER_H_
 
 #include <cstdint>
 #include <memory>
@@ -47,4 +47,4 @@ std::shared_ptr<const SuffixAutomaton> make_corpus(
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_SPECULATIVE_SUFFIX_DRAFTER_H_
+#endif  // PILOTFISH_SPECULATIVE_DRAFTERS_SUFFIX_DRAFTER_H_

@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_SPECULATIVE_TREE_DRAFTER_H_
-#define PILOTFISH_SPECULATIVE_TREE_DRAFTER_H_
+#ifndef PILOTFISH_SPECULATIVE_DRAFTERS_TREE_DRAFTER_H_
+#define PILOTFISH_SPECULATIVE_DRAFTERS_TREE_DRAFTER_H_
 
 #include <cstdint>
 #include <memory>
@@ -51,4 +51,4 @@ class TreeDrafter final : public FollowingDrafter {
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_SPECULATIVE_TREE_DRAFTER_H_
+#endif  // PILOTFISH_SPECULATIVE_DRAFTERS_TREE_DRAFTER_H_

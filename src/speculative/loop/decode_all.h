@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_SPECULATIVE_DECODE_ALL_H_
-#define PILOTFISH_SPECULATIVE_DECODE_ALL_H_
+#ifndef PILOTFISH_SPECULATIVE_LOOP_DECODE_ALL_H_
+#define PILOTFISH_SPECULATIVE_LOOP_DECODE_ALL_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -43,4 +43,4 @@ void decode_all(SpeculativeDecoder& decoder, std::uint64_t count,
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_SPECULATIVE_DECODE_ALL_H_
+#endif  // PILOTFISH_SPECULATIVE_LOOP_DECODE_ALL_H_

@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_SPECULATIVE_DECODER_H_
-#define PILOTFISH_SPECULATIVE_DECODER_H_
+#ifndef PILOTFISH_SPECULATIVE_LOOP_DECODER_H_
+#define PILOTFISH_SPECULATIVE_LOOP_DECODER_H_
 
 #include <cstdint>
 #include <memory>
@@ -109,4 +109,4 @@ class SpeculativeDecoder {
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_SPECULATIVE_DECODER_H_
+#endif  // PILOTFISH_SPECULATIVE_LOOP_DECODER_H_

@@ -1,5 +1,5 @@
-#ifndef PILOTFISH_SPECULATIVE_PASS_TIMES_H_
-#define PILOTFISH_SPECULATIVE_PASS_TIMES_H_
+#ifndef PILOTFISH_SPECULATIVE_WINDOW_PASS_TIMES_H_
+#define PILOTFISH_SPECULATIVE_WINDOW_PASS_TIMES_H_
 
 #include <array>
 #include <cstddef>
@@ -70,4 +70,4 @@ class PassTimes {
 
 }  // namespace pilotfish
 
-#endif  // PILOTFISH_SPECULATIVE_PASS_TIMES_H_
+#endif  // PILOTFISH_SPECULATIVE_WINDOW_PASS_TIMES_H_
