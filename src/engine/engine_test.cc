@@ -8,6 +8,7 @@
 #include <set>
 
 #include "engine/testing/toy_tokenizer.h"
+#include "pilotfish/drafters.h"
 #include "pilotfish/error.h"
 #include "random_model.h"
 #include "test_data.h"
@@ -147,18 +148,19 @@ TEST_F(EngineTest, DraftersInOrderOfPreference) {
   Request job = request({1, 5, 9, 33, 1, 5, 9}, 60);
   const Generation expected = plain(job);
   job.prediction = expected.tokens;
-  const std::vector<std::vector<std::string>> lists = {
-      {"model"},         {"ngram"},
-      {"suffix"},        {"prediction"},
-      {"skip"},          {"suffix", "model"},
-      {"ngram", "skip"}, {"prediction", "suffix", "skip"}};
+  std::vector<std::vector<std::string>> lists = {
+      {"suffix", "model"}, {"ngram", "skip"}, {"prediction", "suffix", "skip"}};
+  for (const DrafterInfo& info : drafter_infos()) {
+    lists.push_back({std::string(info.name)});
+  }
   for (const std::vector<std::string>& drafters : lists) {
     Engine engine(
         target(), draft(), tokenizer(),
         {.window = 5, .drafters = drafters, .corpus = expected.tokens});
     const Generation found = engine.generate(job);
-    EXPECT_EQ(found.tokens, expected.tokens);
-    EXPECT_GT(found.stats.summary.tokens_per_pass(), 1) << drafters.size();
+    EXPECT_EQ(found.tokens, expected.tokens) << drafters_text(drafters);
+    EXPECT_GT(found.stats.summary.tokens_per_pass(), 1)
+        << drafters_text(drafters);
     if (drafters[0] == "prediction") {
       EXPECT_EQ(found.stats.summary.acceptance_rate(), 1);
     }
