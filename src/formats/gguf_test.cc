@@ -62,7 +62,7 @@ class Bytes {
   std::string text_;
 };
 
-void parse(const MappedFile& file) {
+void check_gguf(const MappedFile& file) {
   const GgufFile parsed = parse_gguf(file);
   test::check_tensors(parsed.tensors, parsed.file);
 }
@@ -199,11 +199,12 @@ TEST(Gguf, RefusesBadAlignment) {
                                  .u32(kU32)
                                  .u32(alignment)
                                  .str();
-    EXPECT_THAT(parse_error(file, parse), Optional(HasSubstr("power of two")));
+    EXPECT_THAT(parse_error(file, check_gguf),
+                Optional(HasSubstr("power of two")));
   }
   Bytes b;
   b.start(1, 0).tensor("t", {1}, 0, 16).pad_to(32).floats(64);
-  EXPECT_THAT(parse_error(b.str(), parse),
+  EXPECT_THAT(parse_error(b.str(), check_gguf),
               Optional(HasSubstr("multiple of 32")));
 }
 
@@ -219,30 +220,30 @@ TEST(Gguf, ReadsQuantisedBlocksAndRefusesPartOfOne) {
   Bytes part;
   part.start(1, 0).tensor("t", {33, 2}, 8, 0).pad_to(32);
   part.raw(std::string(400, 'x'));
-  EXPECT_THAT(parse_error(part.str(), parse),
+  EXPECT_THAT(parse_error(part.str(), check_gguf),
               Optional(HasSubstr("whole blocks of 32")));
 }
 
 TEST(Gguf, NamesTensorAndUnsupportedType) {
   Bytes b;
   b.start(1, 0).tensor("blk.0.x", {256}, 16, 0).pad_to(32).floats(64);
-  EXPECT_THAT(parse_error(b.str(), parse),
+  EXPECT_THAT(parse_error(b.str(), check_gguf),
               Optional(HasSubstr("tensor \"blk.0.x\" has type iq2_xxs (16)")));
   Bytes unknown;
   unknown.start(1, 0).tensor("t", {256}, 999, 0).pad_to(32).floats(64);
-  EXPECT_THAT(parse_error(unknown.str(), parse),
+  EXPECT_THAT(parse_error(unknown.str(), check_gguf),
               Optional(HasSubstr("unknown (999)")));
 }
 
 TEST(Gguf, RefusesOtherFiles) {
-  EXPECT_THAT(parse_error("", parse), Optional(HasSubstr("no GGUF file")));
-  EXPECT_THAT(parse_error("GGUX1234567890", parse),
+  EXPECT_THAT(parse_error("", check_gguf), Optional(HasSubstr("no GGUF file")));
+  EXPECT_THAT(parse_error("GGUX1234567890", check_gguf),
               Optional(HasSubstr("no GGUF file")));
-  EXPECT_THAT(parse_error(Bytes().start(0, 0, 1).str(), parse),
+  EXPECT_THAT(parse_error(Bytes().start(0, 0, 1).str(), check_gguf),
               Optional(HasSubstr("version 1")));
-  EXPECT_THAT(parse_error(Bytes().start(0, 0, 4).str(), parse),
+  EXPECT_THAT(parse_error(Bytes().start(0, 0, 4).str(), check_gguf),
               Optional(HasSubstr("version 4")));
-  EXPECT_THAT(parse_error(Bytes().start(0, 0, 0x03000000).str(), parse),
+  EXPECT_THAT(parse_error(Bytes().start(0, 0, 0x03000000).str(), check_gguf),
               Optional(HasSubstr("big-endian")));
 }
 
@@ -251,18 +252,21 @@ TEST(Gguf, RefusesCountsBeyondTheFile) {
   const std::string filler(64, '\0');
   // Five would fit if they took a byte each.
   for (const std::uint64_t count : {std::uint64_t{5}, kHuge, kHuge / 13}) {
-    EXPECT_THAT(parse_error(Bytes().start(count, 0).raw(filler).str(), parse),
-                Optional(HasSubstr("number of tensors")));
-    EXPECT_THAT(parse_error(Bytes().start(0, count).raw(filler).str(), parse),
-                Optional(HasSubstr("number of metadata keys")));
+    EXPECT_THAT(
+        parse_error(Bytes().start(count, 0).raw(filler).str(), check_gguf),
+        Optional(HasSubstr("number of tensors")));
+    EXPECT_THAT(
+        parse_error(Bytes().start(0, count).raw(filler).str(), check_gguf),
+        Optional(HasSubstr("number of metadata keys")));
     if (count == 5) continue;
     Bytes text;
     text.start(0, 1).u64(count).raw(filler);
-    EXPECT_THAT(parse_error(text.str(), parse), Optional(HasSubstr("key 0")));
+    EXPECT_THAT(parse_error(text.str(), check_gguf),
+                Optional(HasSubstr("key 0")));
     for (std::uint32_t type = 0; type <= 12; ++type) {
       Bytes array;
       array.start(0, 1).text("k").u32(kArray).u32(type).u64(count).raw(filler);
-      EXPECT_THAT(parse_error(array.str(), parse),
+      EXPECT_THAT(parse_error(array.str(), check_gguf),
                   Optional(HasSubstr("\"k\"")));
     }
   }
@@ -277,24 +281,26 @@ TEST(Gguf, RefusesOverflowingShapes) {
            {4, std::uint64_t{1} << 62, 0}}) {
     Bytes b;
     b.start(1, 0).tensor("t", dimensions, 0, 0).pad_to(32).floats(8);
-    EXPECT_THAT(parse_error(b.str(), parse), Optional(HasSubstr("too large")));
+    EXPECT_THAT(parse_error(b.str(), check_gguf),
+                Optional(HasSubstr("too large")));
   }
   Bytes five;
   five.start(1, 0).tensor("t", {1, 1, 1, 1, 1}, 0, 0).pad_to(32).floats(8);
-  EXPECT_THAT(parse_error(five.str(), parse), Optional(HasSubstr("at most 4")));
+  EXPECT_THAT(parse_error(five.str(), check_gguf),
+              Optional(HasSubstr("at most 4")));
 }
 
 TEST(Gguf, RefusesOverlapAndWhatLiesOutside) {
   Bytes overlap;
   overlap.start(3, 0).tensor("a", {4}, 0, 64).tensor("b", {9}, 0, 0);
   overlap.tensor("c", {1}, 0, 32).pad_to(32).floats(64);
-  EXPECT_THAT(parse_error(overlap.str(), parse),
+  EXPECT_THAT(parse_error(overlap.str(), check_gguf),
               Optional(HasSubstr("tensors \"b\" and \"c\" overlap")));
   for (const std::uint64_t offset :
        {std::uint64_t{256}, std::uint64_t{224}, ~std::uint64_t{31}}) {
     Bytes outside;
     outside.start(1, 0).tensor("a", {16}, 0, offset).pad_to(32).floats(64);
-    EXPECT_THAT(parse_error(outside.str(), parse),
+    EXPECT_THAT(parse_error(outside.str(), check_gguf),
                 Optional(HasSubstr("truncated or damaged")));
   }
 }
@@ -302,12 +308,12 @@ TEST(Gguf, RefusesOverlapAndWhatLiesOutside) {
 TEST(Gguf, RefusesDuplicates) {
   Bytes keys;
   keys.start(0, 2).text("k").u32(kU8).u8(1).text("k").u32(kU8).u8(1);
-  EXPECT_THAT(parse_error(keys.str(), parse),
+  EXPECT_THAT(parse_error(keys.str(), check_gguf),
               Optional(HasSubstr("key \"k\" appears twice")));
   Bytes tensors;
   tensors.start(2, 0).tensor("t", {1}, 0, 0).tensor("t", {1}, 0, 32);
   tensors.pad_to(32).floats(16);
-  EXPECT_THAT(parse_error(tensors.str(), parse),
+  EXPECT_THAT(parse_error(tensors.str(), check_gguf),
               Optional(HasSubstr("tensor \"t\" appears twice")));
 }
 
@@ -330,7 +336,7 @@ TEST(Gguf, MessagesStayOnOneLine) {
   Bytes b;
   const std::string name = std::string("two\nlines\x01\xff").append(500, 'x');
   b.start(1, 0).tensor(name, {256}, 16, 0);
-  EXPECT_THAT(parse_error(b.str(), parse),
+  EXPECT_THAT(parse_error(b.str(), check_gguf),
               Optional(HasSubstr("\"two\\x0alines\\x01\\xffxxx")));
 }
 
@@ -348,16 +354,16 @@ Bytes rich_file() {
 }
 
 TEST(Gguf, SurvivesEveryTruncation) {
-  EXPECT_EQ(parse_error(rich_file().str(), parse), std::nullopt);
-  test::try_every_truncation(rich_file().str(), parse);
+  EXPECT_EQ(parse_error(rich_file().str(), check_gguf), std::nullopt);
+  test::try_every_truncation(rich_file().str(), check_gguf);
 }
 
 TEST(Gguf, SurvivesEveryBitFlip) {
   const std::string whole = rich_file().str();
-  test::try_every_bit_flip(whole, whole.size(), parse);
+  test::try_every_bit_flip(whole, whole.size(), check_gguf);
 }
 
-TEST(Gguf, SurvivesTheFuzzersCases) { test::try_corpus("gguf", parse); }
+TEST(Gguf, SurvivesTheFuzzersCases) { test::try_corpus("gguf", check_gguf); }
 
 TEST(Gguf, ReadsRealFiles) {
   SKIP_WITHOUT_DATA("gguf/llama-2-tiny-random.gguf");

@@ -25,7 +25,7 @@ std::string file_of(const std::string& header, size_t data_bytes) {
   return file;
 }
 
-void parse(const MappedFile& file) {
+void check_safetensors(const MappedFile& file) {
   const SafetensorsFile parsed = parse_safetensors(file);
   test::check_tensors(parsed.tensors, parsed.file);
 }
@@ -55,9 +55,9 @@ TEST(Safetensors, TakesScalarsAndEmptyTensors) {
           file_of(R"({"s":{"dtype":"F16","shape":[],"data_offsets":[0,2]},)"
                   R"("e":{"dtype":"F32","shape":[0,5],"data_offsets":[2,2]}})",
                   2),
-          parse),
+          check_safetensors),
       std::nullopt);
-  EXPECT_EQ(parse_error(file_of("{}", 0), parse), std::nullopt);
+  EXPECT_EQ(parse_error(file_of("{}", 0), check_safetensors), std::nullopt);
 }
 
 TEST(Safetensors, KeepsOtherDtypesApart) {
@@ -79,8 +79,9 @@ class BadSafetensors : public testing::TestWithParam<BadFile> {};
 
 TEST_P(BadSafetensors, IsRefused) {
   const BadFile& bad = GetParam();
-  EXPECT_THAT(parse_error(file_of(bad.header, bad.data_bytes), parse),
-              Optional(HasSubstr(bad.message)));
+  EXPECT_THAT(
+      parse_error(file_of(bad.header, bad.data_bytes), check_safetensors),
+      Optional(HasSubstr(bad.message)));
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -126,33 +127,34 @@ INSTANTIATE_TEST_SUITE_P(
             8, "ends at byte 9223372036854775807"}));
 
 TEST(Safetensors, RefusesHeaderBeyondTheFile) {
-  EXPECT_THAT(parse_error("", parse), Optional(HasSubstr("0 bytes")));
+  EXPECT_THAT(parse_error("", check_safetensors),
+              Optional(HasSubstr("0 bytes")));
   for (const std::uint64_t length :
        {std::uint64_t{1} << 63, ~std::uint64_t{0}, std::uint64_t{15}}) {
     std::string file = file_of("{}", 8);
     std::memcpy(file.data(), &length, sizeof(length));
-    EXPECT_TRUE(parse_error(file, parse)) << length;
+    EXPECT_TRUE(parse_error(file, check_safetensors)) << length;
   }
 }
 
 TEST(Safetensors, RefusesDeepNesting) {
   const std::string deep(100'000, '[');
-  EXPECT_THAT(parse_error(file_of("{\"a\":" + deep, 0), parse),
+  EXPECT_THAT(parse_error(file_of("{\"a\":" + deep, 0), check_safetensors),
               Optional(HasSubstr("nested deeper than 64")));
 }
 
 TEST(Safetensors, SurvivesEveryTruncation) {
-  EXPECT_EQ(parse_error(file_of(kTwo, 14), parse), std::nullopt);
-  test::try_every_truncation(file_of(kTwo, 14), parse);
+  EXPECT_EQ(parse_error(file_of(kTwo, 14), check_safetensors), std::nullopt);
+  test::try_every_truncation(file_of(kTwo, 14), check_safetensors);
 }
 
 TEST(Safetensors, SurvivesEveryBitFlip) {
   const std::string whole = file_of(kTwo, 14);
-  test::try_every_bit_flip(whole, whole.size(), parse);
+  test::try_every_bit_flip(whole, whole.size(), check_safetensors);
 }
 
 TEST(Safetensors, SurvivesTheFuzzersCases) {
-  test::try_corpus("safetensors", parse);
+  test::try_corpus("safetensors", check_safetensors);
 }
 
 TEST(Safetensors, ReadsARealFile) {

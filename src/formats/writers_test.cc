@@ -41,7 +41,8 @@ std::vector<std::byte> content(std::int64_t bytes, int seed) {
 }
 
 // Writes each tensor in three portions, the middle one empty.
-void fill(TensorFileWriter writer, const std::vector<TensorSpec>& tensors) {
+void write_in_portions(TensorFileWriter writer,
+                       const std::vector<TensorSpec>& tensors) {
   for (size_t i = 0; i < tensors.size(); ++i) {
     const auto bytes = content(tensors[i].bytes(), static_cast<int>(i));
     const std::span all(bytes);
@@ -76,7 +77,7 @@ TEST(GgufWriter, IsReadBack) {
   header.set_strings("ss", std::vector<std::string>{"", "\xff", "x"});
   header.set_f32s("fs", std::vector{1.5F, -2.0F});
   header.set_i32s("is", std::vector<std::int32_t>{-1, 6});
-  fill(write_gguf(path, header, tensors), tensors);
+  write_in_portions(write_gguf(path, header, tensors), tensors);
 
   const GgufFile file = parse_gguf(MappedFile::open(path));
   const GgufMetadata& metadata = file.metadata;
@@ -126,7 +127,7 @@ TEST(SafetensorsWriter, IsReadBack) {
                                            {"b\"\\\n", DType::kBF16, {5}},
                                            {"c", DType::kF16, {}},
                                            {"d", DType::kF16, {0, 3}}};
-  fill(write_safetensors(path, tensors), tensors);
+  write_in_portions(write_safetensors(path, tensors), tensors);
   const SafetensorsFile file = parse_safetensors(MappedFile::open(path));
   ASSERT_EQ(file.tensors.size(), tensors.size());
   for (size_t i = 0; i < tensors.size(); ++i) {
@@ -206,8 +207,8 @@ TEST(TensorFileWriter, LeavesNothingOnAFullDisk) {
   const std::vector<TensorSpec> tensors = {{"t", DType::kF32, {100'000}}};
   const FileSizeLimit limit(10'000);
   EXPECT_THAT(error_of([&] {
-                fill(write_gguf(folder.path() / "m.gguf", {}, tensors),
-                     tensors);
+                write_in_portions(
+                    write_gguf(folder.path() / "m.gguf", {}, tensors), tensors);
               }),
               Optional(HasSubstr("m.gguf: cannot write")));
   EXPECT_EQ(files_in(folder.path()), 0U);

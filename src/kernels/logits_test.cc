@@ -19,8 +19,8 @@ using test::random_floats;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr std::int64_t kSizes[] = {1,  2,  7,   8,   9,   15,  16,  17,
-                                   31, 33, 127, 128, 129, 256, 777, 3000};
+constexpr std::int64_t kRowSizes[] = {1,  2,  7,   8,   9,   15,  16,  17,
+                                      31, 33, 127, 128, 129, 256, 777, 3000};
 constexpr std::int64_t kBlocks[] = {16, 128};
 
 // A row with its maxima, right before an unreadable page.
@@ -52,7 +52,7 @@ class Row {
 std::vector<std::vector<float>> rows() {
   std::mt19937 random(1);
   std::vector<std::vector<float>> all;
-  for (const std::int64_t n : kSizes) {
+  for (const std::int64_t n : kRowSizes) {
     all.push_back(random_floats(n, random, 6));
     all.push_back(all.back());
     for (size_t i = 0; i < all.back().size(); i += 1 + random() % 9) {

@@ -13,12 +13,10 @@ namespace pilotfish {
 namespace {
 
 using test::BytesAtPageEnd;
+using test::kGuard;
 using test::random_floats;
 using test::random_weights;
 using test::same_bits;
-
-// Written where nothing must be written.
-constexpr float kGuard = -12345.5f;
 
 class MatmulTest : public test::EverySet {
  protected:

@@ -14,6 +14,7 @@ namespace pilotfish {
 namespace {
 
 using test::BytesAtPageEnd;
+using test::kGuard;
 using test::random_floats;
 using test::random_weights;
 using test::same_bits;
@@ -26,8 +27,6 @@ std::vector<DType> with_bf16() {
   types.push_back(DType::kBF16);
   return types;
 }
-
-constexpr float kGuard = -12345.5f;  // where nothing must be written
 
 PackedMatrix pack_all(DType dtype, const std::vector<std::byte>& rows,
                       std::int64_t n, std::int64_t columns) {

@@ -25,6 +25,9 @@
 // accesses outside them.
 namespace pilotfish::test {
 
+// Stands where nothing must be written.
+inline constexpr float kGuard = -12345.5f;
+
 // Every set this processor runs, and the AVX-512 ones emulated.
 inline std::vector<const Kernels*> sets_under_test() {
   const auto available = available_kernels();

@@ -18,9 +18,9 @@
 namespace pilotfish {
 namespace {
 
+using test::kInfinity;
 using test::Reference;
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 struct Case {

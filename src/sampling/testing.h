@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <span>
 #include <utility>
@@ -12,6 +13,8 @@
 #include "pilotfish/token.h"
 
 namespace pilotfish::test {
+
+inline constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 // The definitions, step by step, over plain vectors of probabilities.
 class Reference {

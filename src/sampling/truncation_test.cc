@@ -19,9 +19,8 @@
 namespace pilotfish {
 namespace {
 
+using test::kInfinity;
 using test::Reference;
-
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 std::vector<float> random_row(std::mt19937& random, size_t size,
                               float deviation) {

@@ -11,9 +11,9 @@ namespace {
 
 using testing::ElementsAre;
 
-std::vector<std::string> pieces(const std::string& json, std::string text,
-                                bool at_start = true) {
-  const auto document = nlohmann::json::parse(json);
+std::vector<std::string> pieces(const std::string& description,
+                                std::string text, bool at_start = true) {
+  const auto document = nlohmann::json::parse(description);
   PieceList list{std::move(text), {}, at_start};
   list.pieces.push_back({0, list.text.size()});
   pre_tokenizer_from_json(JsonNode(document, "test"))->apply(list);
@@ -114,7 +114,7 @@ TEST(PreTokenizer, BytesThatAreNoUtf8StandAlone) {
 }
 
 TEST(PreTokenizer, RefusesWhatItDoesNotKnow) {
-  for (const char* json : {
+  for (const char* description : {
            R"({"type":"BertPreTokenizer"})",
            R"({"pattern":1})",
            R"([])",
@@ -125,7 +125,7 @@ TEST(PreTokenizer, RefusesWhatItDoesNotKnow) {
            R"({"type":"Metaspace","prepend_scheme":"last"})",
            R"({"type":"ByteLevel","use_regex":1})",
        }) {
-    EXPECT_THROW(pieces(json, "a"), Error) << json;
+    EXPECT_THROW(pieces(description, "a"), Error) << description;
   }
   std::string nested = R"({"type":"Digits"})";
   for (int i = 0; i < 20; ++i) {

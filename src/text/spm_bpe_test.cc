@@ -149,7 +149,7 @@ TEST(SpmBpe, InvalidBytesBecomeBytesOrTheReplacementCharacter) {
             "x");
 }
 
-std::string load_error(const std::string& model) {
+std::string model_error(const std::string& model) {
   try {
     tokenizer_from_sentencepiece(model, {}, "toy.model");
   } catch (const Error& e) {
@@ -161,20 +161,20 @@ std::string load_error(const std::string& model) {
 TEST(SpmBpe, NamesWhatItDoesNotSupport) {
   ToyModel unigram;
   unigram.model_type = 1;
-  EXPECT_THAT(load_error(unigram.serialized()),
+  EXPECT_THAT(model_error(unigram.serialized()),
               HasSubstr("toy.model: trainer_spec.model_type is 1 (unigram)"));
   ToyModel suffix;
   suffix.more_trainer = number(24, 1);
-  EXPECT_THAT(load_error(suffix.serialized()),
+  EXPECT_THAT(model_error(suffix.serialized()),
               HasSubstr("treat_whitespace_as_suffix"));
   ToyModel mapped;
   mapped.more_normalizer = bytes(2, "map");
-  EXPECT_THAT(load_error(mapped.serialized()), HasSubstr("maps characters"));
+  EXPECT_THAT(model_error(mapped.serialized()), HasSubstr("maps characters"));
   ToyModel odd;
   odd.pieces.push_back({"a", std::nanf(""), PieceType::kNormal});
-  EXPECT_THAT(load_error(odd.serialized()),
+  EXPECT_THAT(model_error(odd.serialized()),
               HasSubstr("the score of token 3 is not a number"));
-  EXPECT_THAT(load_error(""), HasSubstr("it has no pieces"));
+  EXPECT_THAT(model_error(""), HasSubstr("it has no pieces"));
 }
 
 // Cut right before normalizer_spec, which then has its defaults, it is whole.
@@ -183,7 +183,7 @@ TEST(SpmBpe, EveryTruncationIsAnErrorOrAShorterModel) {
   model.pieces.push_back({"a", -1, PieceType::kNormal});
   const std::string whole = model.serialized();
   for (size_t size = 0; size < whole.size(); ++size) {
-    const std::string error = load_error(whole.substr(0, size));
+    const std::string error = model_error(whole.substr(0, size));
     if (size == whole.size() - model.normalizer_spec().size()) {
       EXPECT_EQ(error, "accepted");
     } else {
@@ -193,15 +193,15 @@ TEST(SpmBpe, EveryTruncationIsAnErrorOrAShorterModel) {
 }
 
 TEST(SpmBpe, RefusesMalformedFields) {
-  EXPECT_THAT(load_error(std::string(12, '\xFF')),
+  EXPECT_THAT(model_error(std::string(12, '\xFF')),
               HasSubstr("a number of more than 64 bits"));
-  EXPECT_THAT(load_error("\x0B"), HasSubstr("wire type 3"));
-  EXPECT_THAT(load_error(std::string(1, '\0')),
+  EXPECT_THAT(model_error("\x0B"), HasSubstr("wire type 3"));
+  EXPECT_THAT(model_error(std::string(1, '\0')),
               HasSubstr("no valid field number"));
-  EXPECT_THAT(load_error("\x0A\xFF\xFF\xFF\xFF\x0F"),
+  EXPECT_THAT(model_error("\x0A\xFF\xFF\xFF\xFF\x0F"),
               HasSubstr("a field of 4294967295 bytes with 0 left"));
-  EXPECT_THAT(load_error("\x08\x01"), HasSubstr("a number in place"));
-  EXPECT_THAT(load_error(bytes(1, number(3, 9))),
+  EXPECT_THAT(model_error("\x08\x01"), HasSubstr("a number in place"));
+  EXPECT_THAT(model_error(bytes(1, number(3, 9))),
               HasSubstr("a piece of type 9"));
 }
 

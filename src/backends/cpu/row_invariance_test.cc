@@ -21,7 +21,7 @@ namespace {
 
 using Rows = std::vector<std::vector<float>>;
 
-struct Case {
+struct InvarianceCase {
   std::string name;
   test::RandomModelOptions model;
   DType kv;
@@ -29,9 +29,9 @@ struct Case {
 };
 
 // For gtest, which prints bytes otherwise.
-void PrintTo(const Case& it, std::ostream* out) { *out << it.name; }
+void PrintTo(const InvarianceCase& it, std::ostream* out) { *out << it.name; }
 
-class RowInvariance : public testing::TestWithParam<Case> {
+class RowInvariance : public testing::TestWithParam<InvarianceCase> {
  protected:
   std::shared_ptr<Model> load(std::string_view set, int threads) const {
     LoadOptions options;
@@ -329,8 +329,8 @@ TEST_P(RowInvariance, HoldsForEveryPathThroughATree) {
   }
 }
 
-std::vector<Case> cases() {
-  std::vector<Case> result;
+std::vector<InvarianceCase> cases() {
+  std::vector<InvarianceCase> result;
   for (const DType kv : {DType::kF32, DType::kF16, DType::kBF16}) {
     result.push_back({"cache_" + std::string(dtype_name(kv)), {}, kv});
   }

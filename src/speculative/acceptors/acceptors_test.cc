@@ -12,19 +12,19 @@
 #include "sampling/chi_square.h"
 #include "speculative/acceptors/typical.h"
 #include "speculative/testing/toy.h"
+#include "speculative/testing/trials.h"
 
 namespace pilotfish {
 namespace {
 
 using test::ArgmaxDrafter;
+using test::kLevel;
+using test::kTrials;
 using test::LogitTable;
 using test::TableScorer;
 using test::Toy;
 
 using Tokens = std::vector<Token>;
-
-constexpr std::uint64_t kTrials = 200000;
-constexpr double kLevel = 1e-4;
 
 Distribution random_distribution(size_t vocab, unsigned seed, double spread) {
   std::mt19937 random(seed);

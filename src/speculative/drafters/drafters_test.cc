@@ -251,13 +251,13 @@ Toy repeating_toy(double temperature) {
   return toy;
 }
 
-struct Outcome {
+struct DraftOutcome {
   Tokens text;
   std::int64_t accepted = 0;
 };
 
-Outcome run(const Toy& toy, std::uint64_t seed, Drafter& drafter,
-            const std::string& acceptor, const Tokens& prediction) {
+DraftOutcome run(const Toy& toy, std::uint64_t seed, Drafter& drafter,
+                 const std::string& acceptor, const Tokens& prediction) {
   TableScorer target(toy.target, 128);
   SpeculativeDecoder decoder(target, drafter, make_acceptor(acceptor));
   SequenceOptions options = toy.sequence(seed);
@@ -267,7 +267,8 @@ Outcome run(const Toy& toy, std::uint64_t seed, Drafter& drafter,
   Sequence* one = &sequence;
   while (!sequence.finished()) decoder.step({&one, 1});
   decoder.retire(sequence);
-  Outcome result{{sequence.generated().begin(), sequence.generated().end()}};
+  DraftOutcome result{
+      {sequence.generated().begin(), sequence.generated().end()}};
   for (const IterationStats& iteration : sequence.iterations()) {
     result.accepted += iteration.accepted;
   }
@@ -299,7 +300,8 @@ TEST(LookupDrafters, ChangeNoTextOfTemperatureZeroOrCoupled) {
         Drafter* const drafters[] = {&ngram, &suffix, &with_corpus, &prediction,
                                      &preference};
         for (size_t i = 0; i < std::size(drafters); ++i) {
-          const Outcome found = run(toy, seed, *drafters[i], "coupled", edited);
+          const DraftOutcome found =
+              run(toy, seed, *drafters[i], "coupled", edited);
           EXPECT_EQ(found.text, plain) << "drafter " << i;
           accepted[i] += found.accepted;
         }

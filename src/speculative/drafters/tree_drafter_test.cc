@@ -15,21 +15,21 @@
 #include "pilotfish/window.h"
 #include "speculative/keyed_chance.h"
 #include "speculative/testing/toy.h"
+#include "speculative/testing/trials.h"
 #include "speculative/testing/windows.h"
 #include "speculative/window/adaptive_window.h"
 
 namespace pilotfish {
 namespace {
 
+using test::kCaught;
+using test::kControlTrials;
+using test::kLevel;
+using test::kTrials;
 using test::LogitTable;
 using test::TableScorer;
 using test::Toy;
 using Tokens = std::vector<Token>;
-
-constexpr std::uint64_t kTrials = 200000;
-constexpr std::uint64_t kControlTrials = 40000;
-constexpr double kLevel = 1e-4;
-constexpr double kCaught = 1e-12;
 
 Toy toy_with(float noise, double temperature) {
   const LogitTable target(16, 8, 1);

@@ -54,7 +54,7 @@ void operator delete[](void* memory, std::size_t) noexcept {
 namespace pilotfish {
 namespace {
 
-constexpr std::int64_t kVocab = 4000;
+constexpr std::int64_t kLargeVocab = 4000;
 constexpr int kWarmUp = 30;
 constexpr int kIterations = 40;
 
@@ -63,7 +63,7 @@ class Allocations : public testing::Test {
   static void SetUpTestSuite() {
     folder_ = new test::TemporaryFolder;
     test::RandomModelOptions options;
-    options.vocab_size = kVocab;
+    options.vocab_size = kLargeVocab;
     options.n_positions = 2048;
     test::write_random_model(folder_->path() / "target", options);
     options.perturbation = 0.1;
@@ -91,14 +91,14 @@ class Allocations : public testing::Test {
     ModelScorer draft = scorer("draft");
     std::unique_ptr<Drafter> drafter = std::make_unique<NoDrafter>();
     if (drafter_name == "model") {
-      drafter = std::make_unique<ModelDrafter>(draft, kVocab);
+      drafter = std::make_unique<ModelDrafter>(draft, kLargeVocab);
     } else if (drafter_name == "skip") {
       drafter = std::make_unique<ModelDrafter>(
-          std::make_unique<FirstLayers>(target, 1), kVocab);
+          std::make_unique<FirstLayers>(target, 1), kLargeVocab);
     } else if (drafter_name == "ngram,model") {
       std::vector<std::unique_ptr<Drafter>> drafters;
       drafters.push_back(std::make_unique<NgramDrafter>());
-      drafters.push_back(std::make_unique<ModelDrafter>(draft, kVocab));
+      drafters.push_back(std::make_unique<ModelDrafter>(draft, kLargeVocab));
       drafter = std::make_unique<PreferenceDrafter>(std::move(drafters));
     }
     SpeculativeDecoder decoder(target, *drafter, make_acceptor(acceptor),
@@ -169,7 +169,7 @@ TEST_F(Allocations, AcceptorsMakeFew) {
 
 // What is as long as the vocabulary, only a residual may be.
 TEST_F(Allocations, NothingIsAsLargeAsTheVocabulary) {
-  constexpr std::size_t kSmall = kVocab * sizeof(float);
+  constexpr std::size_t kSmall = kLargeVocab * sizeof(float);
   for (const SamplingParams& sampling : samplings()) {
     EXPECT_LT(count("none", "block", sampling).largest, kSmall);
     EXPECT_LT(count("model", "coupled", sampling).largest, kSmall);

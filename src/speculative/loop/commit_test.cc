@@ -168,24 +168,24 @@ class ToyHead final : public Drafter {
   PerSequence<State> states_;
 };
 
-struct Setting {
+struct CommitSetting {
   std::int64_t window = 4;
   std::int64_t chunk = 512;
   bool snapshots = false;
   std::shared_ptr<WindowPolicy> policy = nullptr;
 };
 
-struct Outcome {
+struct CommitOutcome {
   std::vector<Tokens> texts;
   std::int64_t drafted = 0;
   std::int64_t accepted = 0;
 
-  friend bool operator==(const Outcome&, const Outcome&) = default;
+  friend bool operator==(const CommitOutcome&, const CommitOutcome&) = default;
 };
 
 // Five sequences, of which one decodes plainly.
 SequenceOptions request(const Toy& toy, std::uint64_t i,
-                        const Setting& setting) {
+                        const CommitSetting& setting) {
   SequenceOptions options = toy.sequence(i);
   options.prompt.resize(1 + 4 * i, static_cast<Token>(i));
   options.max_tokens = toy.max_tokens + static_cast<std::int64_t>(i);
@@ -193,7 +193,8 @@ SequenceOptions request(const Toy& toy, std::uint64_t i,
   return options;
 }
 
-Outcome run(const Toy& toy, Drafter& drafter, const Setting& setting) {
+CommitOutcome run(const Toy& toy, Drafter& drafter,
+                  const CommitSetting& setting) {
   TableScorer table(toy.target);
   SnapshotScorer snapshots(table);
   SpeculativeDecoder decoder(
@@ -211,7 +212,7 @@ Outcome run(const Toy& toy, Drafter& drafter, const Setting& setting) {
     decoder.step(active);
     std::erase_if(active, [](const Sequence* it) { return it->finished(); });
   }
-  Outcome outcome;
+  CommitOutcome outcome;
   for (const auto& sequence : sequences) {
     outcome.texts.push_back(copy(sequence->generated()));
     for (const IterationStats& it : sequence->iterations()) {
@@ -230,7 +231,7 @@ TEST(Commit, AHeadDraftsFromHiddenRows) {
   for (const std::int64_t window : {2, 4, 7}) {
     for (const std::int64_t chunk : {1, 3, 8, 512}) {
       for (const bool snapshots : {false, true}) {
-        const Setting setting = {window, chunk, snapshots};
+        const CommitSetting setting = {window, chunk, snapshots};
         ToyHead head(toy.draft, toy.target, false);
         ArgmaxDrafter reader(toy.draft);
         EXPECT_EQ(run(toy, head, setting), run(toy, reader, setting))

@@ -21,15 +21,14 @@
 namespace pilotfish {
 namespace {
 
+using test::kErrorCaught;
+using test::kTolerance;
 using test::LogitTable;
 using test::OutcomeTree;
 using test::TableScorer;
 using test::Toy;
 using Tokens = std::vector<Token>;
 using Joint = std::map<Tokens, double>;
-
-constexpr double kTolerance = 1e-12;
-constexpr double kCaught = 3e-4;
 
 // Draws chains, or trees of two siblings and what follows the first, from a
 // table's processed rows; which tokens come is the outcome tree's to say.
@@ -124,7 +123,7 @@ class OutcomeAcceptor final : public TokenAcceptor {
   const OutcomeTree& tree_;
 };
 
-Toy small_toy(unsigned seed) {
+Toy tiny_toy(unsigned seed) {
   const LogitTable target(3, 7, seed);
   Toy toy(target, LogitTable::like(target, seed + 100, 1.0f));
   toy.prompt = {1, 2, 0};
@@ -185,21 +184,21 @@ double error(const Joint& found, const Joint& expected) {
   return most;
 }
 
-struct Rule {
+struct LoopRule {
   const char* name;
   bool block;
   bool trees;
 };
-constexpr Rule kRules[] = {{"rejection", false, false},
-                           {"block", true, false},
-                           {"rejection of trees", false, true}};
+constexpr LoopRule kLoopRules[] = {{"rejection", false, false},
+                                   {"block", true, false},
+                                   {"rejection of trees", false, true}};
 
 TEST(DecoderExhaustive, TheLoopIsExactWhereverTheTargetGoesBackTo) {
   std::int64_t missing = 0;
   for (unsigned seed = 0; seed < 3; ++seed) {
-    const Toy toy = small_toy(seed);
+    const Toy toy = tiny_toy(seed);
     const Joint expected = expected_joint(toy);
-    for (const Rule& rule : kRules) {
+    for (const LoopRule& rule : kLoopRules) {
       for (const std::int64_t every : {1, 2, 4, 100}) {
         TableScorer table(toy.target);
         test::SnapshotScorer target(table, every);
@@ -235,12 +234,12 @@ class StaleScorer final : public test::WrappedScorer {
 };
 
 TEST(DecoderExhaustiveControl, AStateThatDidNotGoBackIsCaught) {
-  const Toy toy = small_toy(0);
+  const Toy toy = tiny_toy(0);
   TableScorer table(toy.target);
   StaleScorer target(table);
   EXPECT_GT(
       error(decoded_joint(toy, false, false, target), expected_joint(toy)),
-      kCaught);
+      kErrorCaught);
 }
 
 }  // namespace

@@ -18,13 +18,13 @@ namespace {
 
 using test::Chain;
 using test::from;
+using test::kErrorCaught;
 using test::kPairs;
+using test::kTolerance;
 using test::OutcomeTree;
 using test::Pair;
 using test::RowMaker;
 using test::Rule;
-
-constexpr double kTolerance = 1e-12;
 
 // How tokens are drafted from q, and what is said of it.
 enum class Drafting {
@@ -212,8 +212,6 @@ double error_on_mixed_chains(Drafting drafting, const Rule& rule) {
   return error;
 }
 
-constexpr double kCaught = 3e-4;
-
 TEST(ExhaustiveControl, TheRulesThemselvesPass) {
   for (const auto& [name, rule] : kExactRules) {
     EXPECT_LT(error_on_mixed_chains(Drafting::kSampled, rule), kTolerance)
@@ -224,7 +222,7 @@ TEST(ExhaustiveControl, TheRulesThemselvesPass) {
 TEST(ExhaustiveControl, AnArgmaxDraftTestedAgainstASoftmaxIsCaught) {
   for (const auto& [name, rule] : kExactRules) {
     EXPECT_GT(error_on_mixed_chains(Drafting::kArgmaxToldAsSampled, rule),
-              kCaught)
+              kErrorCaught)
         << name;
   }
 }
@@ -249,7 +247,7 @@ TEST(ExhaustiveControl, TheKnownExampleOfThatIsReproduced) {
 TEST(ExhaustiveControl, ADraftThatIsNotWhatItSaysIsCaught) {
   for (const auto& [name, rule] : kExactRules) {
     EXPECT_GT(error_on_mixed_chains(Drafting::kSampledToldSquared, rule),
-              kCaught)
+              kErrorCaught)
         << name;
   }
 }
@@ -309,7 +307,7 @@ TEST(ExhaustiveControl, EveryWrongRuleIsCaught) {
     Wrong rule;
     break_it(rule);
     for (const Drafting drafting : {Drafting::kSampled, Drafting::kArgmax}) {
-      EXPECT_GT(error_on_mixed_chains(drafting, rule), kCaught) << what;
+      EXPECT_GT(error_on_mixed_chains(drafting, rule), kErrorCaught) << what;
     }
   };
   expect_caught("ratio", [](Wrong& w) { w.inverted_ratio = true; });
@@ -384,7 +382,7 @@ TEST(ExhaustiveControl, EveryWrongBlockRuleIsCaught) {
   const auto expect_caught = [&](const char* what, auto break_it) {
     WrongBlock rule;
     break_it(rule);
-    EXPECT_GT(error(rule), kCaught) << what;
+    EXPECT_GT(error(rule), kErrorCaught) << what;
   };
   expect_caught("clip", [](WrongBlock& w) { w.ratios_not_clipped = true; });
   expect_caught("tests", [](WrongBlock& w) { w.ratios_as_tests = true; });

@@ -28,11 +28,11 @@ using test::TableScorer;
 using test::Tokens;
 using test::Toy;
 
-constexpr std::int64_t kVocab = 2000;
-constexpr std::uint64_t kTogether = 16;
+constexpr std::int64_t kWideVocab = 2000;
+constexpr std::uint64_t kSequences = 16;
 
 Toy wide_toy(double temperature) {
-  const LogitTable target(kVocab, 8, 1, 2.5f);
+  const LogitTable target(kWideVocab, 8, 1, 2.5f);
   Toy toy(target, LogitTable::like(target, 2, 0.5f));
   toy.sampling.temperature = temperature;
   toy.sampling.top_p = 0.95;
@@ -62,30 +62,30 @@ class Choosy final : public TokenAcceptor {
   std::shared_ptr<const TokenAcceptor> inner_;
 };
 
-struct Outcome {
+struct JudgeOutcome {
   Tokens text;
   std::vector<double> numbers;  // proposals' and log-probabilities
   std::string failure;
 
-  friend bool operator==(const Outcome&, const Outcome&) = default;
+  friend bool operator==(const JudgeOutcome&, const JudgeOutcome&) = default;
 };
 
-std::vector<Outcome> run(const Toy& toy, ThreadTeam* team,
-                         const std::string& acceptor, bool trees) {
+std::vector<JudgeOutcome> run(const Toy& toy, ThreadTeam* team,
+                              const std::string& acceptor, bool trees) {
   TableScorer target(toy.target);
   target.team = team;
   TableScorer draft(toy.draft);
   std::unique_ptr<Drafter> drafter;
   if (trees) {
-    drafter = std::make_unique<TreeDrafter>(draft, kVocab, 2);
+    drafter = std::make_unique<TreeDrafter>(draft, kWideVocab, 2);
   } else {
-    drafter = std::make_unique<ModelDrafter>(draft, kVocab);
+    drafter = std::make_unique<ModelDrafter>(draft, kWideVocab);
   }
   SpeculativeDecoder decoder(target, *drafter,
                              std::make_shared<Choosy>(make_acceptor(acceptor)));
   std::vector<std::unique_ptr<Sequence>> sequences;
   std::vector<Sequence*> active;
-  for (std::uint64_t seed = 0; seed < kTogether; ++seed) {
+  for (std::uint64_t seed = 0; seed < kSequences; ++seed) {
     SequenceOptions options = toy.sequence(seed);
     options.keep_proposals = true;
     options.logprobs = 2;
@@ -97,9 +97,9 @@ std::vector<Outcome> run(const Toy& toy, ThreadTeam* team,
     decoder.step(active);
     std::erase_if(active, [](const Sequence* it) { return it->finished(); });
   }
-  std::vector<Outcome> outcomes;
+  std::vector<JudgeOutcome> outcomes;
   for (const auto& sequence : sequences) {
-    Outcome& outcome = outcomes.emplace_back();
+    JudgeOutcome& outcome = outcomes.emplace_back();
     outcome.text = copy(sequence->generated());
     outcome.failure = sequence->failure().value_or("");
     for (const IterationStats& it : sequence->iterations()) {

@@ -86,12 +86,12 @@ std::unique_ptr<Drafter> all_drafters(Scorer& draft, bool trees) {
   return std::make_unique<PreferenceDrafter>(std::move(drafters));
 }
 
-struct Outcome {
+struct KeysOutcome {
   Tokens text;
   std::vector<std::int64_t> drafted;
   std::vector<std::int64_t> accepted;
 
-  friend bool operator==(const Outcome&, const Outcome&) = default;
+  friend bool operator==(const KeysOutcome&, const KeysOutcome&) = default;
 };
 
 SequenceOptions request(const Toy& toy, std::uint64_t seed) {
@@ -101,11 +101,11 @@ SequenceOptions request(const Toy& toy, std::uint64_t seed) {
   return options;
 }
 
-Outcome decode(SpeculativeDecoder& decoder, Sequence& sequence) {
+KeysOutcome decode(SpeculativeDecoder& decoder, Sequence& sequence) {
   decoder.admit(sequence);
   Sequence* const one[] = {&sequence};
   while (!sequence.finished()) decoder.step(one);
-  Outcome outcome{copy(sequence.generated()), {}, {}};
+  KeysOutcome outcome{copy(sequence.generated()), {}, {}};
   for (const IterationStats& it : sequence.iterations()) {
     outcome.drafted.push_back(it.drafted);
     outcome.accepted.push_back(it.accepted);
@@ -131,7 +131,7 @@ TEST(Keys, AddressesMayBeUsedAgain) {
     std::optional<Sequence> sequence;
     for (std::uint64_t seed = 0; seed < 30; ++seed) {
       sequence.emplace(request(toy, seed));
-      const Outcome found = decode(decoder, *sequence);
+      const KeysOutcome found = decode(decoder, *sequence);
       decoder.retire(*sequence);
       EXPECT_EQ(sequence->target_id, -1);
 
@@ -160,7 +160,8 @@ TEST(Keys, WhatIsNeverRetiredIsReplaced) {
                                  {.policy = policy});
       Sequence first(request(toy, 2 * seed));
       Sequence second(request(toy, 2 * seed + 1));
-      const Outcome found[] = {decode(decoder, first), decode(decoder, second)};
+      const KeysOutcome found[] = {decode(decoder, first),
+                                   decode(decoder, second)};
       EXPECT_EQ(first.key.slot, 0u);
       EXPECT_EQ(second.key.slot, 1u);
       EXPECT_LE(draft.in_use(), 2u);

@@ -26,7 +26,7 @@ using test::TableScorer;
 using test::Tokens;
 using test::Toy;
 
-struct Setting {
+struct SnapshotSetting {
   std::int64_t every = 0;  // tokens between snapshots; 0: any length will do
   bool target_falls = true;
   bool draft_falls = true;
@@ -44,9 +44,9 @@ struct Run {
   friend bool operator==(const Run&, const Run&) = default;
 };
 
-std::int64_t missing = 0;  // in all tests so far
+std::int64_t missing_so_far = 0;  // in all tests so far
 
-std::vector<Run> runs(const Toy& toy, const Setting& setting) {
+std::vector<Run> runs(const Toy& toy, const SnapshotSetting& setting) {
   constexpr std::uint64_t kTogether = 3;
   TableScorer target(toy.target);
   TableScorer draft(toy.draft);
@@ -88,7 +88,7 @@ std::vector<Run> runs(const Toy& toy, const Setting& setting) {
     }
     std::erase_if(active, [](const Sequence* it) { return it->finished(); });
   }
-  missing += short_target.missing + short_draft.missing;
+  missing_so_far += short_target.missing + short_draft.missing;
   std::vector<Run> result;
   for (const auto& sequence : sequences) {
     Run& run = result.emplace_back(Run{copy(sequence->generated()), {}});
@@ -112,7 +112,7 @@ Toy toy_at(double temperature, float noise) {
 // As target, as draft, as both: the same drafts, verdicts and texts, also those
 // of rules that look at what was drafted.
 TEST(Snapshots, NeitherTextsNorDraftsDependOnThem) {
-  missing = 0;
+  missing_so_far = 0;
   for (const double temperature : {0.0, 1.0}) {
     for (const float noise : {0.0f, 0.7f, 5.0f}) {
       Toy toy = toy_at(temperature, noise);
@@ -135,7 +135,7 @@ TEST(Snapshots, NeitherTextsNorDraftsDependOnThem) {
       }
     }
   }
-  EXPECT_GT(missing, 10000);
+  EXPECT_GT(missing_so_far, 10000);
 }
 
 // What is encoded again shares the chunks with prompts.
@@ -156,14 +156,14 @@ TEST(Snapshots, NorDoTextsInSmallChunks) {
 
 // A tree's accepted path falls short as a truncation does.
 TEST(Snapshots, NorDoTrees) {
-  missing = 0;
+  missing_so_far = 0;
   for (const double temperature : {0.0, 1.0}) {
     for (const float noise : {0.3f, 2.0f}) {
       Toy toy = toy_at(temperature, noise);
       for (const std::int64_t window : {2, 4, 8}) {
         toy.window = window;
         for (const char* acceptor : {"rejection", "coupled"}) {
-          Setting setting = {.tree_width = 3, .acceptor = acceptor};
+          SnapshotSetting setting = {.tree_width = 3, .acceptor = acceptor};
           const auto expected = runs(toy, setting);
           for (const std::int64_t every : {4, 1000}) {
             setting.every = every;
@@ -174,7 +174,7 @@ TEST(Snapshots, NorDoTrees) {
       }
     }
   }
-  EXPECT_GT(missing, 1000);
+  EXPECT_GT(missing_so_far, 1000);
 }
 
 TEST(Snapshots, NorDoGreedyTextsUnderAnyPolicy) {

@@ -20,6 +20,7 @@
 #include "speculative/drafters/suffix_drafter.h"
 #include "speculative/testing/naive_loop.h"
 #include "speculative/testing/toy.h"
+#include "speculative/testing/trials.h"
 #include "speculative/testing/windows.h"
 
 namespace pilotfish {
@@ -27,15 +28,14 @@ namespace {
 
 using test::ArgmaxDrafter;
 using test::Bug;
+using test::kCaught;
+using test::kControlTrials;
+using test::kLevel;
+using test::kTrials;
 using test::LogitTable;
 using test::TableScorer;
 using test::Tally;
 using test::Toy;
-
-constexpr std::uint64_t kTrials = 200000;
-constexpr std::uint64_t kControlTrials = 40000;  // less will do
-constexpr double kLevel = 1e-4;
-constexpr double kCaught = 1e-12;  // what a control must fall below
 
 Toy narrow_toy() {
   const LogitTable target(16, 8, 1);

@@ -21,14 +21,14 @@ namespace {
 
 using test::Chain;
 using test::from;
+using test::kErrorCaught;
 using test::kPairs;
+using test::kTolerance;
 using test::OutcomeTree;
 using test::Pair;
 using test::RowMaker;
 using test::Rule;
 
-constexpr double kTolerance = 1e-12;
-constexpr double kCaught = 3e-4;
 constexpr std::int32_t kNoMore = -2;
 
 // The parent of a tree's next token, given the draft so far; kNoMore: it is
@@ -274,7 +274,7 @@ TEST(ExhaustiveTreeControl, ADrawingThatIsNotWhatItSaysIsCaught) {
   for (const Siblings siblings :
        {Siblings::kWithoutToldAsWith, Siblings::kWithToldAsWithout,
         Siblings::kNotRenormalised, Siblings::kUnlikelyOnesLeftOut}) {
-    EXPECT_GT(error_on_mixed_chains(siblings, kRule, shape), kCaught)
+    EXPECT_GT(error_on_mixed_chains(siblings, kRule, shape), kErrorCaught)
         << static_cast<int>(siblings);
   }
 }
@@ -322,7 +322,7 @@ TEST(ExhaustiveTreeControl, EveryWrongRuleIsCaught) {
     WrongSiblings rule;
     break_it(rule);
     EXPECT_GT(error_on_mixed_chains(Siblings::kWithoutReplacement, rule, shape),
-              kCaught)
+              kErrorCaught)
         << what;
   };
   using W = WrongSiblings;
@@ -363,7 +363,7 @@ TEST(ExhaustiveTreeControl, ARuleChosenByTheShapeIsCaught) {
     wrong = std::max(wrong, error(by_shape));
   }
   EXPECT_LT(right, kTolerance);
-  EXPECT_GT(wrong, kCaught);
+  EXPECT_GT(wrong, kErrorCaught);
 }
 
 // The probability that one of `width` siblings is accepted.

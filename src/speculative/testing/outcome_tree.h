@@ -12,6 +12,10 @@
 
 namespace pilotfish::test {
 
+// What an exact rule may err by, and what a wrong one exceeds.
+inline constexpr double kTolerance = 1e-12;
+inline constexpr double kErrorCaught = 3e-4;
+
 // Takes the place of KeyedChance and leads a rule, run again and again, through
 // every outcome that its decisions can have. `probability()` is that of the
 // outcome of the latest run; over all runs they sum to 1. So what a rule yields

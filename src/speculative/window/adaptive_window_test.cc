@@ -76,17 +76,18 @@ constexpr Texts kTexts[] = {
 };
 
 // How the policy does, in the time of plain decoding and of the best window.
-struct Ratios {
+struct SimulatedRatios {
   double plain = 0;
   double best = 0;
 };
 
 // Means over some random texts.
-Ratios simulate(SimulatedCosts costs, const Texts& texts, bool samples) {
+SimulatedRatios simulate(SimulatedCosts costs, const Texts& texts,
+                         bool samples) {
   constexpr int kRuns = 4;
   // Looking up takes next to no time.
   if (!samples) costs.draft = 0.02;
-  Ratios ratios;
+  SimulatedRatios ratios;
   for (int seed = 0; seed < kRuns; ++seed) {
     const auto simulation = [&] {
       return WindowSimulation(costs, {texts.acceptance, samples},
@@ -112,7 +113,8 @@ TEST_P(AdaptiveWindowOn, IsNeverSlowerAndNearTheBest) {
   const auto [machine, samples] = GetParam();
   double best = 0;
   for (const Texts& texts : kTexts) {
-    const Ratios ratios = simulate(machines()[machine].costs, texts, samples);
+    const SimulatedRatios ratios =
+        simulate(machines()[machine].costs, texts, samples);
     EXPECT_GE(ratios.plain, 0.98) << texts.name;
     EXPECT_GE(ratios.best, 0.92) << texts.name;
     best += ratios.best / static_cast<double>(std::size(kTexts));
@@ -123,7 +125,8 @@ TEST_P(AdaptiveWindowOn, IsNeverSlowerAndNearTheBest) {
 // One short text with an engine that knows nothing yet, on a machine whose
 // first passes of each kind are slow: against plain decoding, and the window
 // that is best for all such texts.
-Ratios simulate_short(SimulatedCosts costs, const Texts& texts, bool samples) {
+SimulatedRatios simulate_short(SimulatedCosts costs, const Texts& texts,
+                               bool samples) {
   constexpr int kRuns = 40;
   costs.cold_draft = 3;
   costs.cold_verify = 1.4;
@@ -148,7 +151,7 @@ TEST_P(AdaptiveWindowOn, LosesLittleInFindingOut) {
   const auto [machine, samples] = GetParam();
   double best = 0;
   for (const Texts& texts : kTexts) {
-    const Ratios ratios =
+    const SimulatedRatios ratios =
         simulate_short(machines()[machine].costs, texts, samples);
     EXPECT_GE(ratios.plain, 0.975) << texts.name;
     EXPECT_GE(ratios.best, 0.85) << texts.name;
