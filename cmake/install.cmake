@@ -1,6 +1,6 @@
 # `cmake --install`: the program, the library with its headers, a CMake package
 # (find_package(pilotfish), then link pilotfish::pilotfish), and the models that
-# come with it.
+# come with it; a file for pkg-config, the licence and the examples.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/pilotfish)
@@ -24,3 +24,15 @@ write_basic_package_version_file(
 install(FILES ${PROJECT_BINARY_DIR}/pilotfishConfig.cmake
               ${PROJECT_BINARY_DIR}/pilotfishConfigVersion.cmake
         DESTINATION ${package_dir})
+
+# The paths in it are relative to where it lies, so that an installation may be
+# moved, and `cmake --install --prefix` is obeyed.
+file(RELATIVE_PATH prefix_from_pkgconfig
+     ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+list(JOIN PILOTFISH_LINK_FLAGS " " link_flags)
+configure_file(cmake/pilotfish.pc.in ${PROJECT_BINARY_DIR}/pilotfish.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/pilotfish.pc
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR})

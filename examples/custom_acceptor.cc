@@ -1,9 +1,11 @@
-// An acceptor of one's own. Built as a shared library, it is chosen by its
-// path:
+// An acceptance rule of your own. It needs only the public headers and links
+// nothing. Compile it as a shared library and give its path to --acceptor:
 //
-//   pilotfish generate --acceptor ./build/release/examples/custom_acceptor.so
+//   g++ -std=c++20 -shared -fPIC -Iinclude examples/custom_acceptor.cc -o my.so
+//   pilotfish generate --acceptor ./my.so -p "Once upon a time"
 //
-// It needs the public headers alone and links nothing.
+// With an installed pilotfish, $(pkg-config --cflags pilotfish) replaces
+// -Iinclude.
 
 #include <pilotfish/acceptor.h>
 
