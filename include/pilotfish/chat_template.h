@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "pilotfish/tokenizer.h"
+
 namespace pilotfish {
 
 struct ChatMessage {
@@ -29,6 +31,14 @@ struct ChatOptions {
   std::string variables_json = {};
 };
 
+struct RenderedChat {
+  std::string text;
+  // The bytes that came from the messages, the tools and the variables, roles
+  // and names among them, and not from the template. Encoded with these as
+  // EncodeOptions::literal, nobody's text becomes a special token.
+  std::vector<TextRange> content;
+};
+
 // A chat template: the Jinja subset that Hugging Face models use. Immutable and
 // thread-safe once built.
 class ChatTemplate {
@@ -47,6 +57,9 @@ class ChatTemplate {
   // bounded in steps, depth and output size, so that a hostile template ends.
   std::string render(const std::vector<ChatMessage>& messages,
                      const ChatOptions& options = {}) const;
+  // The same prompt, and which parts of it are content.
+  RenderedChat render_chat(const std::vector<ChatMessage>& messages,
+                           const ChatOptions& options = {}) const;
 
  private:
   struct Impl;

@@ -13,12 +13,24 @@
 
 namespace pilotfish {
 
+// Bytes [begin, end) of a text.
+struct TextRange {
+  size_t begin = 0;
+  size_t end = 0;
+
+  bool operator==(const TextRange&) const = default;
+};
+
 struct EncodeOptions {
   // Add what the model's post-processor adds (usually BOS in front).
   bool add_special = true;
   // Read the text of a special token ("<|eot_id|>") as that token. Switch it
   // off for text from people you do not trust.
   bool parse_special = true;
+  // Where `parse_special` is off for a part of the text alone: no special token
+  // is read that lies in one of these ranges or overlaps one. They stand in the
+  // order of the text; RenderedChat::content is such a list.
+  std::span<const TextRange> literal = {};
 };
 
 // Text to token ids and back. Immutable: any number of threads may share one.

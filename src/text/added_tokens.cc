@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "pilotfish/error.h"
 #include "text/unicode_form.h"
 #include "text/utf8.h"
@@ -19,6 +21,15 @@ bool touches_word(std::string_view text, size_t begin, size_t end) {
   const std::string_view after = text.substr(end);
   return (!before.empty() && is_word(before.substr(last_character(before)))) ||
          (!after.empty() && is_word(after));
+}
+
+// Requires: `ranges` are in order.
+bool overlaps(std::span<const TextRange> ranges, size_t begin, size_t end) {
+  auto range = std::ranges::upper_bound(ranges, begin, {}, &TextRange::end);
+  for (; range != ranges.end() && range->begin < end; ++range) {
+    if (range->begin < range->end) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -47,7 +58,8 @@ AddedTokens::AddedTokens(
   for (const auto& [text, token] : tokens) {
     const auto number = static_cast<Token>(ids_.size());
     ids_.push_back(static_cast<Token>(token.id));
-    rules_.push_back({token.single_word, token.lstrip, token.rstrip});
+    rules_.push_back(
+        {token.special, token.single_word, token.lstrip, token.rstrip});
     all.emplace_back(text, number);
     if (!token.special) plain.emplace_back(text, number);
   }
@@ -55,16 +67,21 @@ AddedTokens::AddedTokens(
   plain_ = PhraseMatcher(std::move(plain));
 }
 
-std::vector<Segment> AddedTokens::split(std::string_view text,
-                                        bool parse_special) const {
+std::vector<Segment> AddedTokens::split(
+    std::string_view text, bool parse_special,
+    std::span<const TextRange> literal) const {
   const PhraseMatcher& matcher = parse_special ? all_ : plain_;
   std::vector<Segment> segments;
   size_t done = 0;
   const auto add_stretch = [&](size_t end) {
     if (done < end) segments.push_back({text.substr(done, end - done)});
   };
+  const auto may_be_read = [&](const PhraseMatcher::Match& match) {
+    return !rules_[static_cast<size_t>(match.token)].special ||
+           !overlaps(literal, match.begin, match.end);
+  };
   size_t from = 0;
-  while (const auto match = matcher.find(text, from)) {
+  while (const auto match = matcher.find(text, from, may_be_read)) {
     const auto number = static_cast<size_t>(match->token);
     const Rules& rules = rules_[number];
     from = match->end;

@@ -2,10 +2,12 @@
 #define PILOTFISH_TEXT_ADDED_TOKENS_H_
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "pilotfish/tokenizer.h"
 #include "text/normalizer.h"
 #include "text/phrase_matcher.h"
 #include "text/vocabulary.h"
@@ -46,11 +48,14 @@ class AddedTokens {
   bool empty() const { return all_.empty(); }
 
   // Cuts `text` at the added tokens in it; special ones only if
-  // `parse_special`. No segment is empty.
-  std::vector<Segment> split(std::string_view text, bool parse_special) const;
+  // `parse_special` and where none of `literal`, which stand in order, overlaps
+  // them. No segment is empty.
+  std::vector<Segment> split(std::string_view text, bool parse_special,
+                             std::span<const TextRange> literal = {}) const;
 
  private:
   struct Rules {
+    bool special = false;
     bool single_word = false;
     bool lstrip = false;
     bool rstrip = false;

@@ -71,8 +71,8 @@ Value with_parsed_arguments(const Value& call, const std::string& what) {
 
 Value message_value(const ChatMessage& message, size_t index) {
   Dict dict;
-  dict.set("role", Value(message.role));
-  dict.set("content", Value(message.content));
+  dict.set("role", Value(jinja::content_string(message.role)));
+  dict.set("content", Value(jinja::content_string(message.content)));
   const std::string where = fmt::format("chat message {}", index);
   if (!message.tool_calls_json.empty()) {
     const std::string what = where + ", tool_calls_json";
@@ -95,6 +95,13 @@ struct ChatTemplate::Impl {
   jinja::Template source;
   std::string bos_token;
   std::string eos_token;
+
+  Dict special_tokens() const {
+    Dict variables;
+    variables.set("bos_token", Value(bos_token));
+    variables.set("eos_token", Value(eos_token));
+    return variables;
+  }
 };
 
 ChatTemplate::ChatTemplate(std::string_view source, std::string bos_token,
@@ -109,13 +116,21 @@ ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
 
 std::string ChatTemplate::render(const std::vector<ChatMessage>& messages,
                                  const ChatOptions& options) const {
-  Dict variables;
-  variables.set("bos_token", Value(impl_->bos_token));
-  variables.set("eos_token", Value(impl_->eos_token));
+  return render_chat(messages, options).text;
+}
+
+RenderedChat ChatTemplate::render_chat(const std::vector<ChatMessage>& messages,
+                                       const ChatOptions& options) const {
+  Dict variables = impl_->special_tokens();
   variables.set("documents", Value());
   if (!options.variables_json.empty()) {
     read_object(options.variables_json, "chat options, variables_json",
                 variables);
+    for (const char* name : {"bos_token", "eos_token"}) {
+      // Whoever replaces these means the tokens.
+      const jinja::String* text = variables.find(name)->string();
+      if (text != nullptr) variables.set(name, Value(text->text));
+    }
   }
   Values list;
   for (size_t i = 0; i < messages.size(); ++i) {
@@ -129,7 +144,8 @@ std::string ChatTemplate::render(const std::vector<ChatMessage>& messages,
                    ? Value()
                    : read_list(options.tools_json, "chat options, tools_json"));
   variables.set("add_generation_prompt", Value(options.add_generation_prompt));
-  return impl_->source.render(variables);
+  jinja::String prompt = impl_->source.render(variables);
+  return {std::move(prompt.text), prompt.marks.take()};
 }
 
 }  // namespace pilotfish

@@ -24,37 +24,20 @@ PhraseMatcher::PhraseMatcher(std::vector<std::pair<std::string, Token>> phrases)
   for (const auto& [text, token] : phrases_) begins_[byte_at(text, 0)] = true;
 }
 
-std::optional<PhraseMatcher::Match> PhraseMatcher::find(std::string_view text,
-                                                        size_t from) const {
-  for (size_t i = from; i < text.size(); ++i) {
-    if (!begins_[byte_at(text, i)]) continue;
-    if (const auto match = longest_at(text, i)) return match;
-  }
-  return std::nullopt;
-}
-
-// Narrows the sorted phrases byte by byte to those that agree with the text.
-std::optional<PhraseMatcher::Match> PhraseMatcher::longest_at(
-    std::string_view text, size_t begin) const {
-  std::optional<Match> longest;
-  auto low = phrases_.begin();
-  auto high = phrases_.end();
-  for (size_t depth = 0; begin + depth < text.size(); ++depth) {
-    const int wanted = byte_at(text, begin + depth);
-    // A phrase that ends here sorts before those that go on.
-    const auto byte = [&](const auto& phrase) {
-      return depth < phrase.first.size() ? byte_at(phrase.first, depth) : -1;
-    };
-    low = std::partition_point(
-        low, high, [&](const auto& phrase) { return byte(phrase) < wanted; });
-    high = std::partition_point(
-        low, high, [&](const auto& phrase) { return byte(phrase) <= wanted; });
-    if (low == high) break;
-    if (low->first.size() == depth + 1) {
-      longest = Match{begin, begin + depth + 1, low->second};
-    }
-  }
-  return longest;
+PhraseMatcher::Range PhraseMatcher::narrowed(Range range, size_t depth,
+                                             char wanted) {
+  const int code = static_cast<unsigned char>(wanted);
+  // A phrase that ends here sorts before those that go on.
+  const auto byte = [&](const auto& phrase) {
+    return depth < phrase.first.size() ? byte_at(phrase.first, depth) : -1;
+  };
+  const auto low = std::partition_point(
+      range.first, range.second,
+      [&](const auto& phrase) { return byte(phrase) < code; });
+  const auto high = std::partition_point(
+      low, range.second,
+      [&](const auto& phrase) { return byte(phrase) <= code; });
+  return {low, high};
 }
 
 }  // namespace pilotfish

@@ -31,6 +31,19 @@ bool found_after_normalising(const AddedToken& token) {
   return token.normalized && !token.special;
 }
 
+void check_literal(std::span<const TextRange> ranges) {
+  size_t last = 0;
+  for (const TextRange& range : ranges) {
+    if (range.begin < last || range.end < range.begin) {
+      throw UsageError(fmt::format(
+          "the literal range [{}, {}) stands after one that ends at {}, "
+          "expected ranges in the order of the text",
+          range.begin, range.end, last));
+    }
+    last = range.end;
+  }
+}
+
 std::vector<std::pair<std::string, AddedToken>> tokens_of_stage(
     const TokenizerParts& parts, bool after_normalising) {
   std::vector<std::pair<std::string, AddedToken>> tokens;
@@ -56,8 +69,8 @@ class PipelineTokenizer::Encoding {
   std::vector<Token> run(std::string_view text, const EncodeOptions& options) {
     const TokenizerParts& parts = tokenizer_.parts_;
     if (options.add_special) append(parts.prefix);
-    for (const Segment& segment :
-         tokenizer_.in_raw_text_.split(text, options.parse_special)) {
+    for (const Segment& segment : tokenizer_.in_raw_text_.split(
+             text, options.parse_special, options.literal)) {
       if (segment.token >= 0) {
         tokens_.push_back(segment.token);
       } else {
@@ -184,6 +197,7 @@ std::vector<Token> PipelineTokenizer::encode(
     throw UsageError(fmt::format("text of {} bytes, expected at most {}",
                                  text.size(), kMaxTextBytes));
   }
+  check_literal(options.literal);
   return Encoding(*this).run(text, options);
 }
 

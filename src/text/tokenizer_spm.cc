@@ -44,7 +44,8 @@ void refuse_unsupported(const SentencePieceModel& model) {
   }
 }
 
-SpmDescription describe(const SentencePieceModel& model, bool legacy) {
+SpmDescription describe(const SentencePieceModel& model,
+                        const TokenizerConfig& config) {
   SpmDescription description;
   for (const auto& piece : model.pieces) {
     const auto id = static_cast<Token>(description.texts.size());
@@ -59,12 +60,17 @@ SpmDescription describe(const SentencePieceModel& model, bool legacy) {
   using Prefix = BlankRules::Prefix;
   description.blanks = {
       .prefix = !model.add_dummy_prefix ? Prefix::kNever
-                : legacy                ? Prefix::kAlways
+                : config.legacy         ? Prefix::kAlways
                                         : Prefix::kFirst,
       .escape = model.escape_blanks,
       .remove_extra = model.remove_extra_blanks,
   };
   description.strip_first = model.add_dummy_prefix || model.remove_extra_blanks;
+  for (const AddedToken& token : config.added) {
+    if (token.special) {
+      description.special.push_back(static_cast<Token>(token.id));
+    }
+  }
   return description;
 }
 
@@ -79,8 +85,7 @@ std::shared_ptr<const Tokenizer> build(const SentencePieceModel& model,
                                        const TokenizerConfig& config,
                                        const std::string& where) {
   auto vocabulary = std::make_shared<Vocabulary>();
-  TokenizerParts parts =
-      make_spm_parts(describe(model, config.legacy), vocabulary);
+  TokenizerParts parts = make_spm_parts(describe(model, config), vocabulary);
   add_configured_tokens(config, parts.added, *vocabulary, where);
   parts.bos = config.bos(*vocabulary);
   if (!parts.bos) parts.bos = id_in(*vocabulary, model.bos_id);
@@ -108,7 +113,12 @@ TokenizerParts make_spm_parts(const SpmDescription& description,
       parts.added.push_back({.id = id, .text = text, .special = true});
     }
   }
-  parts.model = std::make_unique<SpmBpeModel>(vocabulary, description.pieces);
+  SpmPieces pieces = description.pieces;
+  for (const Token token : description.special) {
+    const auto id = static_cast<size_t>(token);
+    if (id < pieces.types.size()) pieces.types[id] = PieceType::kControl;
+  }
+  parts.model = std::make_unique<SpmBpeModel>(vocabulary, pieces);
   parts.normalizer = make_blank_normalizer(description.blanks);
   parts.decoder = make_blank_decoder(description.strip_first);
   parts.vocabulary = std::move(vocabulary);

@@ -15,6 +15,9 @@ namespace pilotfish {
 struct SpmDescription {
   std::vector<std::string> texts;  // by id; empty for an unused one
   SpmPieces pieces;                // of the same length
+  // Pieces that are control tokens whatever their type says: never found in a
+  // text that is taken literally.
+  std::vector<Token> special;
   BlankRules blanks;
   bool strip_first = true;  // decoding drops the blank put in front
 };

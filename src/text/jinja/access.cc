@@ -233,12 +233,13 @@ std::optional<Value> find_item(Runtime& rt, const Value& object,
   if (at < 0 || at >= size) return std::nullopt;
   const auto i = static_cast<size_t>(at);
   if (sequence != nullptr) return sequence->items[i];
-  if (static_cast<size_t>(size) == string->text.size()) {
-    return rt.string(string->text.substr(i, 1), string->markup);
+  const std::string_view text = string->text;
+  if (static_cast<size_t>(size) == text.size()) {
+    return rt.string(part_of(*string, text.substr(i, 1)));
   }
-  const std::vector<size_t> offsets = character_offsets(string->text);
-  return rt.string(string->text.substr(offsets[i], offsets[i + 1] - offsets[i]),
-                   string->markup);
+  const std::vector<size_t> offsets = character_offsets(text);
+  return rt.string(
+      part_of(*string, text.substr(offsets[i], offsets[i + 1] - offsets[i])));
 }
 
 // The elements a Python slice names: first, first + step, ...
@@ -283,24 +284,24 @@ SliceRange resolve_slice(Runtime& rt, int64_t size, const Value& start,
 Value slice_string(Runtime& rt, const String& string, const Value& start,
                    const Value& stop, const Value& step) {
   rt.charge(string.text.size() / kBytesPerUnit);
-  const std::vector<size_t> offsets = character_offsets(string.text);
+  const std::string_view whole = string.text;
+  const std::vector<size_t> offsets = character_offsets(whole);
   const SliceRange range = resolve_slice(
       rt, static_cast<int64_t>(offsets.size() - 1), start, stop, step);
   if (range.count == 0) return rt.string("", string.markup);
   if (range.step == 1) {
     const auto first = static_cast<size_t>(range.first);
     const size_t begin = offsets[first];
-    return rt.string(
-        string.text.substr(begin, offsets[first + range.count] - begin),
-        string.markup);
+    return rt.string(part_of(
+        string, whole.substr(begin, offsets[first + range.count] - begin)));
   }
-  std::string text;
+  String text{{}, string.markup};
   for (size_t k = 0; k < range.count; ++k) {
     const auto i =
         static_cast<size_t>(range.first + static_cast<int64_t>(k) * range.step);
-    text.append(string.text, offsets[i], offsets[i + 1] - offsets[i]);
+    text.append(string, whole.substr(offsets[i], offsets[i + 1] - offsets[i]));
   }
-  return rt.string(std::move(text), string.markup);
+  return rt.string(std::move(text));
 }
 
 }  // namespace
@@ -381,10 +382,13 @@ std::shared_ptr<const Values> iterate(Runtime& rt, const Value& value) {
   }
   auto items = std::make_shared<Values>();
   if (const String* string = value.string()) {
-    const std::vector<size_t> offsets = character_offsets(string->text);
+    const std::string_view text = string->text;
+    const std::vector<size_t> offsets = character_offsets(text);
     for (size_t i = 0; i + 1 < offsets.size(); ++i) {
-      items->push_back(rt.string(
-          string->text.substr(offsets[i], offsets[i + 1] - offsets[i])));
+      String character = part_of(
+          *string, text.substr(offsets[i], offsets[i + 1] - offsets[i]));
+      character.markup = false;
+      items->push_back(rt.string(std::move(character)));
     }
   } else if (const Dict* dict = value.dict()) {
     rt.charge(dict->entries().size());

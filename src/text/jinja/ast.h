@@ -127,7 +127,7 @@ struct Statement;
 using Block = std::vector<std::unique_ptr<const Statement>>;
 
 struct Text {
-  std::string text;
+  String text;
 };
 struct Output {
   ExpressionPtr value;

@@ -28,20 +28,19 @@ const Builtin* find_global(std::string_view name);
 // where it has one that is not supported.
 const Builtin* find_string_method(Runtime& rt, std::string_view name);
 
-// What string methods and filters share.
+// What string methods and filters share. Results are markup where `text` is.
 
 // str.replace; a negative `count` replaces all.
-std::string replace_text(Runtime& rt, std::string_view text,
-                         std::string_view old_text, std::string_view new_text,
-                         int64_t count);
+String replace_text(Runtime& rt, const String& text, std::string_view old_text,
+                    const String& new_text, int64_t count);
 
 // `text` with `left` and `right` copies of the character `fill` on its sides.
-std::string pad_text(Runtime& rt, std::string_view text, int64_t left,
-                     int64_t right, std::string_view fill);
+String pad_text(Runtime& rt, const String& text, int64_t left, int64_t right,
+                const String& fill);
 
 // str.center
-std::string center_text(Runtime& rt, std::string_view text, int64_t width,
-                        std::string_view fill);
+String center_text(Runtime& rt, const String& text, int64_t width,
+                   const String& fill);
 
 }  // namespace pilotfish::jinja
 

@@ -32,7 +32,7 @@ std::tm fixed_clock() {
 std::optional<std::string> output(const std::string& source,
                                   const Dict& variables) {
   try {
-    return Template(source).render(variables, fixed_clock);
+    return Template(source).render(variables, fixed_clock).text;
   } catch (const Error&) {
     return std::nullopt;
   }

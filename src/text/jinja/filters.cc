@@ -19,11 +19,17 @@ bool is_markup(const Value& value) {
   return value.string() != nullptr && value.string()->markup;
 }
 
-// Filters take any value as the text it prints as.
+// Filters take any value as the text it prints as; most of them keep markup.
+String input_text(Call& call) {
+  String text = to_text(call.rt, call.input);
+  text.markup = is_markup(call.input);
+  return text;
+}
+
 template <std::string (*map)(std::string_view)>
 Value map_filter(Call& call) {
-  return call.rt.string(map(to_text(call.rt, call.input)),
-                        is_markup(call.input));
+  const String text = input_text(call);
+  return call.rt.string(made_from(text, map(text.text)));
 }
 
 // A capital after white space, a hyphen or an opening bracket; unlike
@@ -52,18 +58,19 @@ std::string title_words(std::string_view text) {
 }
 
 Value trim(Call& call) {
-  const std::string text = to_text(call.rt, call.input);
-  const std::string_view trimmed = call.get_unless_none(0) == nullptr
-                                       ? strip(text, Side::kBoth)
-                                       : strip(text, Side::kBoth, call.text(0));
-  return call.rt.string(std::string(trimmed), is_markup(call.input));
+  const String text = input_text(call);
+  const std::string_view trimmed =
+      call.get_unless_none(0) == nullptr
+          ? strip(text.text, Side::kBoth)
+          : strip(text.text, Side::kBoth, call.text(0));
+  return call.rt.string(part_of(text, trimmed));
 }
 
 Value replace(Call& call) {
   const int64_t count =
       call.get_unless_none(2) == nullptr ? -1 : call.integer(2, -1);
   return call.rt.string(replace_text(call.rt, to_text(call.rt, call.input),
-                                     to_text(call.rt, *call.get(0)),
+                                     to_text(call.rt, *call.get(0)).text,
                                      to_text(call.rt, *call.get(1)), count));
 }
 
@@ -73,27 +80,28 @@ Value string(Call& call) {
 }
 
 Value safe(Call& call) {
-  return call.rt.string(to_text(call.rt, call.input), true);
-}
-
-Value escape(Call& call) {
-  if (is_markup(call.input)) return call.input;
-  return call.rt.string(escape_html(to_text(call.rt, call.input)), true);
+  String text = to_text(call.rt, call.input);
+  text.markup = true;
+  return call.rt.string(std::move(text));
 }
 
 Value force_escape(Call& call) {
-  return call.rt.string(escape_html(to_text(call.rt, call.input)), true);
+  String escaped = escape_html(to_text(call.rt, call.input));
+  escaped.markup = true;
+  return call.rt.string(std::move(escaped));
+}
+
+Value escape(Call& call) {
+  return is_markup(call.input) ? call.input : force_escape(call);
 }
 
 // One level of indentation: a number of spaces or the text itself.
-std::string indentation(Call& call, size_t parameter, int64_t otherwise) {
+String indentation(Call& call, size_t parameter, int64_t otherwise) {
   const Value* given = call.get(parameter);
-  if (given != nullptr && given->string() != nullptr) {
-    return given->string()->text;
-  }
+  if (given != nullptr && given->string() != nullptr) return *given->string();
   const int64_t spaces = call.integer(parameter, otherwise);
   if (spaces > 1000) call.rt.fail("an indentation of more than 1000 spaces");
-  return std::string(static_cast<size_t>(std::max<int64_t>(spaces, 0)), ' ');
+  return {std::string(static_cast<size_t>(std::max<int64_t>(spaces, 0)), ' ')};
 }
 
 Value indent(Call& call) {
@@ -104,31 +112,32 @@ Value indent(Call& call) {
                     "'{}'",
                     type_name(call.input)));
   }
-  const std::string margin = indentation(call, 0, 4);
+  const String margin = indentation(call, 0, 4);
   const bool first = call.boolean(1, false);
   const bool blank = call.boolean(2, false);
   // The line break that ends the text for splitlines; Jinja adds it too.
-  const std::string text = call.input.string()->text + "\n";
-  std::string out = first ? margin : "";
+  String text = *call.input.string();
+  text.append("\n");
+  String out{{}, text.markup};
+  if (first) out.append(margin);
   bool is_first = true;
-  for (const std::string_view line : split_lines(text)) {
-    if (!is_first) out += '\n';
-    if (!is_first && (blank || !line.empty())) out += margin;
-    out += line;
+  for (const std::string_view line : split_lines(text.text)) {
+    if (!is_first) out.append("\n");
+    if (!is_first && (blank || !line.empty())) out.append(margin);
+    out.append(text, line);
     is_first = false;
-    call.rt.check_size(out.size());
+    call.rt.check_size(out.text.size());
   }
-  return call.rt.string(std::move(out), is_markup(call.input));
+  return call.rt.string(std::move(out));
 }
 
 Value center(Call& call) {
-  return call.rt.string(center_text(call.rt, to_text(call.rt, call.input),
-                                    call.integer(0, 80), " "),
-                        is_markup(call.input));
+  return call.rt.string(
+      center_text(call.rt, input_text(call), call.integer(0, 80), {" "}));
 }
 
 Value format(Call& call) {
-  const String text{to_text(call.rt, call.input), is_markup(call.input)};
+  const String text = input_text(call);
   if (call.raw.named.empty()) {
     return percent_format(call.rt, text, call.rt.tuple(call.raw.positional));
   }
@@ -148,7 +157,7 @@ Value to_json_filter(Call& call) {
   style.ensure_ascii = call.boolean(0, false);
   if (call.get_unless_none(1) != nullptr) {
     style.indent = indentation(call, 1, 0);
-    style.item_separator.resize(1);  // json.dumps leaves its space out then
+    style.item_separator = {","};  // json.dumps leaves its space out then
   }
   if (const Value* separators = call.get_unless_none(2)) {
     const Sequence* pair = separators->sequence();
@@ -157,8 +166,8 @@ Value to_json_filter(Call& call) {
         pair->items[1].string() == nullptr) {
       call.rt.fail("'tojson' expects two strings as 'separators'");
     }
-    style.item_separator = pair->items[0].string()->text;
-    style.key_separator = pair->items[1].string()->text;
+    style.item_separator = *pair->items[0].string();
+    style.key_separator = *pair->items[1].string();
   }
   style.sort_keys = call.boolean(3, false);
   return call.rt.string(to_json(call.rt, call.input, style));

@@ -22,7 +22,7 @@ class Interpreter {
   // `runtime` and `variables` must outlive the interpreter.
   Interpreter(Runtime& runtime, const Dict& variables);
 
-  std::string run(const Block& block);
+  String run(const Block& block);
 
  private:
   // How a block ended: a break or continue unwinds to its loop.
@@ -71,14 +71,14 @@ class Interpreter {
   void assign(const Target& target, const Value& value);
 
   // Runs `block` in a scope of its own within `parent`, its output kept apart.
-  std::string captured(const Block& block, Flow& flow);
-  void print(std::string_view text);
+  String captured(const Block& block, Flow& flow);
+  void print(const String& text);
   // Replaces the current scope by a new one within `parent`, and gives it back.
   std::shared_ptr<Scope> enter(std::shared_ptr<Scope> parent);
 
   Runtime& rt_;
   std::shared_ptr<Scope> scope_;
-  std::string output_;
+  String output_;
   size_t level_ = 0;
 };
 
@@ -110,23 +110,23 @@ Interpreter::Interpreter(Runtime& runtime, const Dict& variables)
   }
 }
 
-std::string Interpreter::run(const Block& block) {
+String Interpreter::run(const Block& block) {
   execute(block);
   return std::move(output_);
 }
 
-void Interpreter::print(std::string_view text) {
-  rt_.check_size(output_.size() + text.size());
-  rt_.charge(text.size() / kBytesPerUnit);
-  output_ += text;
+void Interpreter::print(const String& text) {
+  rt_.check_size(output_.text.size() + text.text.size());
+  rt_.charge(text.text.size() / kBytesPerUnit);
+  output_.append(text);
 }
 
 std::shared_ptr<Scope> Interpreter::enter(std::shared_ptr<Scope> parent) {
   return std::exchange(scope_, std::make_shared<Scope>(std::move(parent)));
 }
 
-std::string Interpreter::captured(const Block& block, Flow& flow) {
-  std::string outer = std::exchange(output_, {});
+String Interpreter::captured(const Block& block, Flow& flow) {
+  String outer = std::exchange(output_, {});
   flow = execute(block);
   return std::exchange(output_, std::move(outer));
 }
@@ -151,7 +151,7 @@ Interpreter::Flow Interpreter::execute(const Statement&, const Output& node) {
   const Value value = evaluate(*node.value);
   rt_.at(node.value->position);
   if (const String* string = value.string()) {
-    print(string->text);
+    print(*string);
   } else {
     print(to_text(rt_, value));
   }
@@ -211,7 +211,7 @@ Interpreter::Flow Interpreter::execute(const Statement&, const Set& node) {
 Interpreter::Flow Interpreter::execute(const Statement&, const Capture& node) {
   Flow flow = Flow::kNormal;
   const auto outer = enter(scope_);
-  std::string text = captured(node.body, flow);
+  String text = captured(node.body, flow);
   if (flow != Flow::kNormal) {
     scope_ = outer;
     return flow;
@@ -256,7 +256,7 @@ Interpreter::Flow Interpreter::execute(const Statement& at,
                                        const CallBlock& node) {
   const Macro* body = rt_.make_macro({&node.body, scope_});
   if (node.call == nullptr) {
-    print(call_macro(*body, {}).string()->text);
+    print(*call_macro(*body, {}).string());
     return Flow::kNormal;
   }
   const auto& call_node = std::get<CallOf>(node.call->node);
@@ -281,7 +281,7 @@ Value Interpreter::call_macro(const Macro& macro, const Arguments& arguments) {
   const auto outer = enter(macro.scope);
   bind_arguments(*macro.definition, arguments);
   Flow flow = Flow::kNormal;
-  std::string text = captured(macro.definition->body, flow);
+  String text = captured(macro.definition->body, flow);
   scope_ = outer;
   return rt_.string(std::move(text));
 }
@@ -550,7 +550,7 @@ Value Interpreter::call(const Value& callee, const Arguments& arguments) {
 
 Template::Template(std::string_view source) : block_(parse_template(source)) {}
 
-std::string Template::render(const Dict& variables, Clock clock) const {
+String Template::render(const Dict& variables, Clock clock) const {
   Runtime runtime(clock);
   return Interpreter(runtime, variables).run(block_);
 }

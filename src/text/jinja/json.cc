@@ -37,7 +37,9 @@ class Builder {
   bool number_float(double value, const std::string&) {
     return put(Value(value));
   }
-  bool string(std::string& value) { return put(Value(std::move(value))); }
+  bool string(std::string& value) {
+    return put(Value(content_string(std::move(value))));
+  }
   bool binary(nlohmann::json::binary_t&) { return false; }
 
   bool start_object(size_t) { return open(true); }
@@ -85,7 +87,9 @@ class Builder {
     if (open_.empty()) {
       result_ = std::move(value);
     } else if (open_.back().is_object) {
-      open_.back().dict.set(open_.back().key, std::move(value));
+      Container& object = open_.back();
+      object.dict.set(Value(content_string(std::move(object.key))),
+                      std::move(value));
     } else {
       open_.back().items.push_back(std::move(value));
     }
@@ -101,22 +105,26 @@ class JsonWriter {
  public:
   JsonWriter(Runtime& rt, const JsonStyle& style) : rt_(rt), style_(style) {}
 
-  std::string run(const Value& value) {
+  String run(const Value& value) {
     write(value);
     return std::move(out_);
   }
 
  private:
   void put(std::string_view text) {
-    rt_.check_size(out_.size() + text.size());
-    out_ += text;
+    rt_.check_size(out_.text.size() + text.size());
+    out_.append(text);
+  }
+  void put(const String& text) {
+    rt_.check_size(out_.text.size() + text.text.size());
+    out_.append(text);
   }
 
   void write(const Value& value) {
     rt_.charge(1);
     const Sequence* sequence = value.sequence();
     if (const String* string = value.string()) {
-      write_string(string->text);
+      write_string(*string);
     } else if (value.is_none() || value.is_number()) {
       put(scalar(value));
     } else if (sequence != nullptr &&
@@ -164,18 +172,18 @@ class JsonWriter {
     if (dict.entries().empty()) return put("{}");
     put("{");
     ++level_;
-    std::string_view separator;
+    bool is_first = true;
     for (const auto* entry : ordered(dict)) {
-      put(separator);
+      if (!is_first) put(style_.item_separator);
+      is_first = false;
       new_line();
       if (const String* key = entry->first.string()) {
-        write_string(key->text);
+        write_string(*key);
       } else {
-        write_string(scalar(entry->first));
+        write_string({scalar(entry->first)});
       }
       put(style_.key_separator);
       write(entry->second);
-      separator = style_.item_separator;
     }
     --level_;
     new_line();
@@ -199,12 +207,18 @@ class JsonWriter {
     for (size_t i = 0; i < level_; ++i) put(*style_.indent);
   }
 
-  void write_string(std::string_view text) {
+  void write_string(const String& string) {
+    const std::string_view text = string.text;
     rt_.charge(text.size() / kBytesPerUnit);
     put("\"");
+    MarkCursor marks(string.marks);
     for (size_t at = 0; at < text.size();) {
       const Character c = character_at(text, at);
+      const size_t begin = out_.text.size();
       write_character(text.substr(at, c.bytes), static_cast<uint32_t>(c.code));
+      if (marks.touches(at, at + c.bytes)) {
+        out_.marks.add(begin, out_.text.size());
+      }
       at += c.bytes;
     }
     put("\"");
@@ -233,7 +247,7 @@ class JsonWriter {
 
   Runtime& rt_;
   const JsonStyle& style_;
-  std::string out_;
+  String out_;
   size_t level_ = 0;
 };
 
@@ -245,7 +259,7 @@ Value read_json(std::string_view text, std::string_view what) {
   return builder.result();
 }
 
-std::string to_json(Runtime& rt, const Value& value, const JsonStyle& style) {
+String to_json(Runtime& rt, const Value& value, const JsonStyle& style) {
   return JsonWriter(rt, style).run(value);
 }
 

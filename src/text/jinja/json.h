@@ -12,20 +12,21 @@ namespace pilotfish::jinja {
 
 // The value a JSON text stands for, as Python's json.loads gives it: objects
 // keep their order, a key that comes twice has its last value. `what` names the
-// text in the one-line Error a malformed one throws.
+// text in the one-line Error a malformed one throws. Its strings, keys among
+// them, are marked: they are the conversation's.
 Value read_json(std::string_view text, std::string_view what);
 
 // The parameters of Python's json.dumps that templates use.
 struct JsonStyle {
-  std::optional<std::string> indent;  // one level's; none for a single line
-  std::string item_separator = ", ";
-  std::string key_separator = ": ";
+  std::optional<String> indent;  // one level's; none for a single line
+  String item_separator = {", "};
+  String key_separator = {": "};
   bool ensure_ascii = false;
   bool sort_keys = false;
 };
 
 // json.dumps. Fails on what JSON cannot hold.
-std::string to_json(Runtime& rt, const Value& value, const JsonStyle& style);
+String to_json(Runtime& rt, const Value& value, const JsonStyle& style);
 
 }  // namespace pilotfish::jinja
 

@@ -153,11 +153,14 @@ Value real_operation(Runtime& rt, BinaryOp op, double a, double b) {
 Value add_strings(Runtime& rt, const String& left, const String& right) {
   rt.check_size(left.text.size() + right.text.size());
   if (left.markup == right.markup) {
-    return rt.string(left.text + right.text, left.markup);
+    String both = left;
+    both.append(right);
+    return rt.string(std::move(both));
   }
-  return rt.string((left.markup ? left.text : escape_html(left.text)) +
-                       (right.markup ? right.text : escape_html(right.text)),
-                   true);
+  String both = left.markup ? left : escape_html(left);
+  both.append(right.markup ? right : escape_html(right));
+  both.markup = true;
+  return rt.string(std::move(both));
 }
 
 bool is_list_or_tuple(const Sequence* sequence) {
@@ -187,10 +190,10 @@ Value repeat(Runtime& rt, const Value& value, int64_t times) {
     const size_t size = string->text.size();
     rt.check_size(
         size == 0 || count <= kMaxStringBytes / size ? 0 : kMaxStringBytes + 1);
-    std::string text;
-    text.reserve(size * count);
-    for (size_t i = 0; size > 0 && i < count; ++i) text += string->text;
-    return rt.string(std::move(text), string->markup);
+    String text{{}, string->markup};
+    text.text.reserve(size * count);
+    for (size_t i = 0; size > 0 && i < count; ++i) text.append(*string);
+    return rt.string(std::move(text));
   }
   const Sequence& sequence = *value.sequence();
   const size_t size = sequence.items.size();
@@ -209,10 +212,10 @@ bool is_repeatable(const Value& value) {
 }
 
 Value concatenate(Runtime& rt, const Value& left, const Value& right) {
-  std::string text = to_text(rt, left);
-  const std::string tail = to_text(rt, right);
-  rt.check_size(text.size() + tail.size());
-  text += tail;
+  String text = to_text(rt, left);
+  const String tail = to_text(rt, right);
+  rt.check_size(text.text.size() + tail.text.size());
+  text.append(tail);
   return rt.string(std::move(text));
 }
 

@@ -16,7 +16,7 @@ class ReprWriter {
  public:
   explicit ReprWriter(Runtime& rt) : rt_(rt) {}
 
-  std::string run(const Value& value) {
+  String run(const Value& value) {
     write(value);
     return std::move(out_);
   }
@@ -28,7 +28,7 @@ class ReprWriter {
   void operator()(double value) { put(float_text(value)); }
   void operator()(const std::shared_ptr<const String>& value) {
     if (value->markup) put("Markup(");
-    write_quoted(value->text);
+    write_quoted(*value);
     if (value->markup) put(")");
   }
   void operator()(const std::shared_ptr<const Sequence>& value) {
@@ -78,8 +78,8 @@ class ReprWriter {
 
  private:
   void put(std::string_view text) {
-    rt_.check_size(out_.size() + text.size());
-    out_ += text;
+    rt_.check_size(out_.text.size() + text.size());
+    out_.append(text);
   }
 
   void write(const Value& value) {
@@ -120,15 +120,21 @@ class ReprWriter {
                   : fmt::format("range({}, {}, {})", at(0), stop, step));
   }
 
-  void write_quoted(std::string_view text) {
+  void write_quoted(const String& string) {
+    const std::string_view text = string.text;
     const bool has_single = text.find('\'') != std::string_view::npos;
     const bool has_double = text.find('"') != std::string_view::npos;
     const char quote = has_single && !has_double ? '"' : '\'';
     rt_.charge(text.size() / kBytesPerUnit);
     put({&quote, 1});
+    MarkCursor marks(string.marks);
     for (size_t at = 0; at < text.size();) {
       const Character c = character_at(text, at);
+      const size_t begin = out_.text.size();
       write_character(text.substr(at, c.bytes), c.code, quote);
+      if (marks.touches(at, at + c.bytes)) {
+        out_.marks.add(begin, out_.text.size());
+      }
       at += c.bytes;
     }
     put({&quote, 1});
@@ -157,7 +163,7 @@ class ReprWriter {
   }
 
   Runtime& rt_;
-  std::string out_;
+  String out_;
   size_t namespaces_ = 0;
 };
 
@@ -176,6 +182,7 @@ class PercentFormatter {
  public:
   PercentFormatter(Runtime& rt, const String& format, const Value& arguments)
       : rt_(rt), format_(format), rest_(format.text), arguments_(arguments) {
+    out_.markup = format.markup;
     const Sequence* sequence = arguments.sequence();
     if (sequence != nullptr && sequence->kind == SequenceKind::kTuple) {
       tuple_ = &sequence->items;
@@ -185,7 +192,7 @@ class PercentFormatter {
   Value run() {
     while (!rest_.empty()) {
       const size_t percent = rest_.find('%');
-      put(rest_.substr(0, percent));
+      put(format_, rest_.substr(0, percent));
       if (percent == std::string_view::npos) break;
       rest_.remove_prefix(percent + 1);
       convert();
@@ -195,13 +202,13 @@ class PercentFormatter {
                                             : used_ > 0 || arguments_.dict() ||
                                                   arguments_.sequence();
     if (!all_used) rt_.fail("not all arguments of '%' are used by the format");
-    return rt_.string(std::move(out_), format_.markup);
+    return rt_.string(std::move(out_));
   }
 
  private:
-  void put(std::string_view text) {
-    rt_.check_size(out_.size() + text.size());
-    out_ += text;
+  void put(const String& whole, std::string_view part) {
+    rt_.check_size(out_.text.size() + part.size());
+    out_.append(whole, part);
   }
 
   std::string_view take(std::string_view allowed) {
@@ -234,8 +241,10 @@ class PercentFormatter {
     if (rest_.empty()) rt_.fail("a format that ends within a conversion");
     conversion.type = rest_.front();
     rest_.remove_prefix(1);
-    if (conversion.type == '%') return put("%");
-    put(padded(conversion, named != nullptr ? *named : next_argument()));
+    if (conversion.type == '%') return put({"%"}, "%");
+    const String text =
+        padded(conversion, named != nullptr ? *named : next_argument());
+    put(text, text.text);
   }
 
   const Value& take_named() {
@@ -259,21 +268,26 @@ class PercentFormatter {
     return tuple_ != nullptr ? (*tuple_)[used_++] : (++used_, arguments_);
   }
 
-  std::string padded(const Conversion& conversion, const Value& value) {
-    std::string text = converted(conversion, value);
+  String padded(const Conversion& conversion, const Value& value) {
+    String text = converted(conversion, value);
     const bool numeric = conversion.type != 's' && conversion.type != 'r';
-    const size_t size = count_characters(text);
+    const size_t size = count_characters(text.text);
     if (size >= conversion.width) return text;
     const size_t missing = conversion.width - size;
-    if (conversion.flag('-')) return text + std::string(missing, ' ');
-    if (!conversion.flag('0') || !numeric) {
-      return std::string(missing, ' ') + text;
+    if (conversion.flag('-')) {
+      text.append(std::string(missing, ' '));
+      return text;
     }
-    const size_t sign = text.find_first_not_of("+- ") == 0 ? 0 : 1;
-    return text.insert(sign, missing, '0');
+    if (!conversion.flag('0') || !numeric) {
+      String padded{std::string(missing, ' ')};
+      padded.append(text);
+      return padded;
+    }
+    const size_t sign = text.text.find_first_not_of("+- ") == 0 ? 0 : 1;
+    return {text.text.insert(sign, missing, '0')};
   }
 
-  std::string converted(const Conversion& conversion, const Value& value) {
+  String converted(const Conversion& conversion, const Value& value) {
     switch (conversion.type) {
       case 's':
       case 'r':
@@ -283,20 +297,20 @@ class PercentFormatter {
       case 'd':
       case 'i':
       case 'u':
-        return with_sign(conversion, fmt::format("{}", whole(value)));
+        return {with_sign(conversion, fmt::format("{}", whole(value)))};
       case 'x':
-        return with_sign(conversion, fmt::format("{:x}", whole(value)));
+        return {with_sign(conversion, fmt::format("{:x}", whole(value)))};
       case 'X':
-        return with_sign(conversion, fmt::format("{:X}", whole(value)));
+        return {with_sign(conversion, fmt::format("{:X}", whole(value)))};
       case 'o':
-        return with_sign(conversion, fmt::format("{:o}", whole(value)));
+        return {with_sign(conversion, fmt::format("{:o}", whole(value)))};
       case 'e':
       case 'E':
       case 'f':
       case 'F':
       case 'g':
       case 'G':
-        return with_sign(conversion, real(conversion, value));
+        return {with_sign(conversion, real(conversion, value))};
       default:
         rt_.fail(fmt::format("the conversion '%{}' is not supported",
                              conversion.type));
@@ -304,19 +318,18 @@ class PercentFormatter {
   }
 
   // A markup format escapes what is put into it.
-  std::string text_of(const Value& value) {
+  String text_of(const Value& value) {
     const bool safe = value.string() != nullptr && value.string()->markup;
-    std::string text = to_text(rt_, value);
+    String text = to_text(rt_, value);
     return format_.markup && !safe ? escape_html(text) : text;
   }
 
-  static std::string truncated(const Conversion& conversion, std::string text) {
+  static String truncated(const Conversion& conversion, String text) {
     if (!conversion.precision) return text;
-    const std::vector<size_t> offsets = character_offsets(text);
-    if (*conversion.precision + 1 < offsets.size()) {
-      text.resize(offsets[*conversion.precision]);
-    }
-    return text;
+    const std::vector<size_t> offsets = character_offsets(text.text);
+    if (*conversion.precision + 1 >= offsets.size()) return text;
+    return part_of(text, std::string_view(text.text).substr(
+                             0, offsets[*conversion.precision]));
   }
 
   static std::string with_sign(const Conversion& conversion, std::string text) {
@@ -353,21 +366,38 @@ class PercentFormatter {
   const Value& arguments_;
   const Values* tuple_ = nullptr;
   size_t used_ = 0;
-  std::string out_;
+  String out_;
 };
+
+std::string_view html_entity(char c) {
+  switch (c) {
+    case '&':
+      return "&amp;";
+    case '<':
+      return "&lt;";
+    case '>':
+      return "&gt;";
+    case '"':
+      return "&#34;";
+    case '\'':
+      return "&#39;";
+    default:
+      return {};
+  }
+}
 
 }  // namespace
 
-std::string to_repr(Runtime& rt, const Value& value) {
+String to_repr(Runtime& rt, const Value& value) {
   return ReprWriter(rt).run(value);
 }
 
-std::string to_text(Runtime& rt, const Value& value) {
+String to_text(Runtime& rt, const Value& value) {
   if (const String* string = value.string()) {
     rt.charge(1 + string->text.size() / kBytesPerUnit);
-    return string->text;
+    return {string->text, false, string->marks};
   }
-  if (value.is_undefined()) return "";
+  if (value.is_undefined()) return {};
   return to_repr(rt, value);
 }
 
@@ -393,28 +423,18 @@ std::string float_text(double number) {
   return plain;
 }
 
-std::string escape_html(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&#34;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
+String escape_html(const String& text) {
+  String out;
+  MarkCursor marks(text.marks);
+  for (size_t i = 0; i < text.text.size(); ++i) {
+    const std::string_view entity = html_entity(text.text[i]);
+    const size_t begin = out.text.size();
+    if (entity.empty()) {
+      out.text += text.text[i];
+    } else {
+      out.text += entity;
     }
+    if (marks.touches(i, i + 1)) out.marks.add(begin, out.text.size());
   }
   return out;
 }

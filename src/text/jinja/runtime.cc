@@ -7,6 +7,19 @@
 namespace pilotfish::jinja {
 namespace {
 
+bool has_marks(const Value& value) {
+  return value.string() != nullptr && !value.string()->marks.empty();
+}
+
+bool has_marks(const Value& input, const Arguments& arguments) {
+  return has_marks(input) ||
+         std::ranges::any_of(arguments.positional,
+                             [](const Value& v) { return has_marks(v); }) ||
+         std::ranges::any_of(arguments.named, [](const auto& argument) {
+           return has_marks(argument.second);
+         });
+}
+
 // Built-ins read their texts a bounded number of times.
 void charge_text(Runtime& rt, const Value& value) {
   if (const String* string = value.string()) {
@@ -50,14 +63,21 @@ void Runtime::check_nesting(size_t nesting) const {
 }
 
 Value Runtime::string(std::string text, bool markup) {
-  check_size(text.size());
-  charge(1 + text.size() / kBytesPerUnit);
-  text_bytes_ += text.size();
+  Marks marks;
+  if (given_marks_) marks = Marks::whole(text.size());
+  return string(String{std::move(text), markup, std::move(marks)});
+}
+
+Value Runtime::string(String text) {
+  const size_t mark_bytes = text.marks.ranges().size() * sizeof(TextRange);
+  check_size(text.text.size());
+  charge(1 + (text.text.size() + mark_bytes) / kBytesPerUnit);
+  text_bytes_ += text.text.size() + mark_bytes;
   if (text_bytes_ > kMaxTextBytes) {
     fail(fmt::format("rendering makes more than the {} bytes of text allowed",
                      kMaxTextBytes));
   }
-  return Value(std::move(text), markup);
+  return Value(std::move(text));
 }
 
 Value Runtime::sequence(SequenceKind kind, Values items) {
@@ -164,8 +184,8 @@ bool Call::boolean(size_t parameter, bool otherwise) const {
   return has(parameter) ? is_true(*get(parameter)) : otherwise;
 }
 
-const std::string& Call::text(size_t parameter) const {
-  if (const String* string = get(parameter)->string()) return string->text;
+const String& Call::string(size_t parameter) const {
+  if (const String* string = get(parameter)->string()) return *string;
   rt.refuse_undefined(*get(parameter));
   rt.fail(
       fmt::format("'{}' expects a string as '{}', not a value of type "
@@ -180,7 +200,10 @@ Value invoke(Runtime& rt, const Builtin& function, const Value& input,
   charge_text(rt, input);
   for (const Value& argument : arguments.positional) charge_text(rt, argument);
   Call call(rt, function, input, arguments);
-  return function.apply(call);
+  const bool before = rt.set_given_marks(has_marks(input, arguments));
+  Value result = function.apply(call);
+  rt.set_given_marks(before);
+  return result;
 }
 
 BuiltinTable::BuiltinTable(std::initializer_list<Builtin> builtins) {

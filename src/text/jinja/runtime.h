@@ -79,8 +79,10 @@ class Runtime {
   // made. Charges nothing.
   void check_size(size_t bytes) const;
 
-  // Values whose making is charged and checked.
+  // Values whose making is charged and checked. A text without marks of its
+  // own is marked as a whole inside a built-in that was given marked text.
   Value string(std::string text, bool markup = false);
+  Value string(String text);
   Value sequence(SequenceKind kind, Values items);
   Value list(Values items) {
     return sequence(SequenceKind::kList, std::move(items));
@@ -98,6 +100,12 @@ class Runtime {
   Loop* make_loop(std::shared_ptr<const Values> items);
   const Macro* make_macro(Macro macro);
 
+  // Whether the built-in that runs was given marked text; gives what was set
+  // before.
+  bool set_given_marks(bool given) {
+    return std::exchange(given_marks_, given);
+  }
+
   std::tm now() const { return clock_(); }
 
  private:
@@ -107,6 +115,7 @@ class Runtime {
   Position position_;
   uint64_t work_ = 0;
   size_t text_bytes_ = 0;
+  bool given_marks_ = false;
   std::deque<Namespace> namespaces_;
   std::deque<Loop> loops_;
   std::deque<Macro> macros_;
@@ -140,7 +149,10 @@ class Call {
   int64_t integer(size_t parameter, int64_t otherwise) const;
   bool boolean(size_t parameter, bool otherwise) const;
   // Fails where it is not a string. Requires: has(parameter).
-  const std::string& text(size_t parameter) const;
+  const String& string(size_t parameter) const;
+  const std::string& text(size_t parameter) const {
+    return string(parameter).text;
+  }
 
  private:
   const Builtin& function_;

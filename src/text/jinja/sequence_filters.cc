@@ -60,11 +60,13 @@ Value list(Call& call) { return call.rt.list(*input_items(call)); }
 Value reverse(Call& call) {
   if (const String* string = call.input.string()) {
     const std::vector<size_t> offsets = character_offsets(string->text);
-    std::string text;
+    const std::string_view text = string->text;
+    String reversed{{}, string->markup};
     for (size_t i = offsets.size() - 1; i > 0; --i) {
-      text.append(string->text, offsets[i - 1], offsets[i] - offsets[i - 1]);
+      reversed.append(*string,
+                      text.substr(offsets[i - 1], offsets[i] - offsets[i - 1]));
     }
-    return call.rt.string(std::move(text), string->markup);
+    return call.rt.string(std::move(reversed));
   }
   const auto items = input_items(call);
   Values reversed(items->rbegin(), items->rend());
@@ -76,17 +78,18 @@ Value reverse(Call& call) {
 }
 
 Value join(Call& call) {
-  const std::string separator =
-      call.has(0) ? to_text(call.rt, *call.get(0)) : "";
-  std::string out;
+  const String separator =
+      call.has(0) ? to_text(call.rt, *call.get(0)) : String();
+  String out;
   bool is_first = true;
   const auto items = input_items(call);
   for (const Value& item : *items) {
-    const std::string text = to_text(call.rt, picked(call, 1, item));
-    call.rt.charge(separator.size() / kBytesPerUnit);
-    call.rt.check_size(out.size() + separator.size() + text.size());
-    if (!is_first) out += separator;
-    out += text;
+    const String text = to_text(call.rt, picked(call, 1, item));
+    call.rt.charge(separator.text.size() / kBytesPerUnit);
+    call.rt.check_size(out.text.size() + separator.text.size() +
+                       text.text.size());
+    if (!is_first) out.append(separator);
+    out.append(text);
     is_first = false;
   }
   return call.rt.string(std::move(out));

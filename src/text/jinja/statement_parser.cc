@@ -31,7 +31,7 @@ class Parser {
     while (!tokens_.at(TokenKind::kEnd)) {
       const Position position = tokens_.current().position;
       if (tokens_.at(TokenKind::kData)) {
-        add(block, position, Text{tokens_.next().text});
+        add(block, position, Text{{tokens_.next().text}});
       } else if (tokens_.at(TokenKind::kVariableBegin)) {
         tokens_.next();
         add(block, position, Output{expressions_.parse_tuple()});

@@ -12,20 +12,21 @@ namespace pilotfish::jinja {
 namespace {
 
 // An empty old text matches before every character and at the end.
-std::string interleave(Runtime& rt, std::string_view text,
-                       std::string_view new_text, uint64_t count) {
-  std::string out;
+String interleave(Runtime& rt, const String& whole, const String& new_text,
+                  uint64_t count) {
+  const std::string_view text = whole.text;
+  String out{{}, whole.markup};
   uint64_t done = 0;
   for (size_t at = 0; at <= text.size();) {
     if (done < count) {
-      out += new_text;
+      out.append(new_text);
       ++done;
     }
     if (at == text.size()) break;
     const size_t bytes = character_at(text, at).bytes;
-    out += text.substr(at, bytes);
+    out.append(whole, text.substr(at, bytes));
     at += bytes;
-    rt.check_size(out.size());
+    rt.check_size(out.text.size());
   }
   return out;
 }
@@ -36,43 +37,42 @@ const std::string& receiver(const Call& call) {
   return call.input.string()->text;
 }
 
-// Strings made from markup are markup.
-Value like_input(Call& call, std::string text) {
-  return call.rt.string(std::move(text), call.input.string()->markup);
+// Part of the receiver, of whose text it is a view.
+Value receiver_part(Call& call, std::string_view part) {
+  return call.rt.string(part_of(*call.input.string(), part));
 }
 
 // A string argument, escaped where it goes into markup.
-std::string argument_text(Call& call, size_t parameter) {
-  const std::string& text = call.text(parameter);
-  const bool escape =
-      call.input.string()->markup && !call.get(parameter)->string()->markup;
-  return escape ? escape_html(text) : text;
+String argument_text(Call& call, size_t parameter) {
+  const String& text = call.string(parameter);
+  return call.input.string()->markup && !text.markup ? escape_html(text) : text;
 }
 
 template <Side side>
 Value strip_method(Call& call) {
   if (call.get_unless_none(0) == nullptr) {
-    return like_input(call, std::string(strip(receiver(call), side)));
+    return receiver_part(call, strip(receiver(call), side));
   }
   const std::string& characters = call.text(0);
   call.rt.charge(receiver(call).size() / kBytesPerUnit *
                  (1 + characters.size() / kBytesPerUnit));
-  return like_input(call, std::string(strip(receiver(call), side, characters)));
+  return receiver_part(call, strip(receiver(call), side, characters));
 }
 
 template <std::string (*map)(std::string_view)>
 Value map_method(Call& call) {
-  return like_input(call, map(receiver(call)));
+  return call.rt.string(made_from(*call.input.string(), map(receiver(call))));
 }
 
 Value replace_method(Call& call) {
-  return like_input(
-      call, replace_text(call.rt, receiver(call), argument_text(call, 0),
-                         argument_text(call, 1), call.integer(2, -1)));
+  return call.rt.string(
+      replace_text(call.rt, *call.input.string(), argument_text(call, 0).text,
+                   argument_text(call, 1), call.integer(2, -1)));
 }
 
 Value join_method(Call& call) {
-  std::string out;
+  const String& separator = *call.input.string();
+  String out{{}, separator.markup};
   bool first = true;
   const auto items = iterate(call.rt, *call.get(0));
   for (const Value& item : *items) {
@@ -85,14 +85,17 @@ Value join_method(Call& call) {
                       type_name(item)));
     }
     call.rt.charge(1);
-    call.rt.check_size(out.size() + receiver(call).size() + text->text.size());
-    if (!first) out += receiver(call);
+    call.rt.check_size(out.text.size() + separator.text.size() +
+                       text->text.size());
+    if (!first) out.append(separator);
     first = false;
-    out += call.input.string()->markup && !text->markup
-               ? escape_html(text->text)
-               : text->text;
+    if (separator.markup && !text->markup) {
+      out.append(escape_html(*text));
+    } else {
+      out.append(*text);
+    }
   }
-  return like_input(call, std::move(out));
+  return call.rt.string(std::move(out));
 }
 
 // The parts of a split, `most` cuts at most.
@@ -122,7 +125,7 @@ class Splitter {
 
  private:
   void add(std::string_view part) {
-    parts_.push_back(like_input(call_, std::string(part)));
+    parts_.push_back(receiver_part(call_, part));
   }
 
   void split_by(std::string_view separator) {
@@ -194,27 +197,28 @@ Value split_lines_method(Call& call) {
   }
   Values lines;
   for (const std::string_view line : split_lines(receiver(call))) {
-    lines.push_back(like_input(call, std::string(line)));
+    lines.push_back(receiver_part(call, line));
   }
   return call.rt.list(std::move(lines));
 }
 
 template <bool from_right>
 Value partition_method(Call& call) {
-  const std::string& text = receiver(call);
+  const std::string_view text = receiver(call);
   const std::string& separator = call.text(0);
   if (separator.empty()) call.rt.fail("'partition' by an empty string");
   const size_t at =
       from_right ? find_last_text(text, separator) : find_text(text, separator);
-  std::array<std::string, 3> parts;
+  std::array<std::string_view, 3> parts;
   if (at == kNone) {
     parts[from_right ? 2 : 0] = text;
   } else {
-    parts = {text.substr(0, at), separator, text.substr(at + separator.size())};
+    parts = {text.substr(0, at), text.substr(at, separator.size()),
+             text.substr(at + separator.size())};
   }
   Values values;
-  for (std::string& part : parts) {
-    values.push_back(like_input(call, std::move(part)));
+  for (const std::string_view part : parts) {
+    values.push_back(receiver_part(call, part));
   }
   return call.rt.tuple(std::move(values));
 }
@@ -245,7 +249,7 @@ Value remove_affix_method(Call& call) {
   const std::string& affix = call.text(0);
   if (at_end && text.ends_with(affix)) text.remove_suffix(affix.size());
   if (!at_end && text.starts_with(affix)) text.remove_prefix(affix.size());
-  return like_input(call, std::string(text));
+  return receiver_part(call, text);
 }
 
 // The part of the receiver that find's optional bounds leave: a byte offset
@@ -335,10 +339,10 @@ Value case_method(Call& call) {
   return Value(has_one_case(receiver(call), wanted, other));
 }
 
-std::string fill_character(Call& call) {
-  if (!call.has(1)) return " ";
-  const std::string& fill = call.text(1);
-  if (count_characters(fill) != 1) {
+String fill_character(Call& call) {
+  if (!call.has(1)) return {" "};
+  const String& fill = call.string(1);
+  if (count_characters(fill.text) != 1) {
     call.rt.fail("the fill character must be one character");
   }
   return fill;
@@ -355,25 +359,25 @@ int64_t missing_width(Call& call) {
 template <bool fill_left>
 Value justify_method(Call& call) {
   const int64_t missing = missing_width(call);
-  return like_input(call,
-                    pad_text(call.rt, receiver(call), fill_left ? missing : 0,
-                             fill_left ? 0 : missing, fill_character(call)));
+  return call.rt.string(
+      pad_text(call.rt, *call.input.string(), fill_left ? missing : 0,
+               fill_left ? 0 : missing, fill_character(call)));
 }
 
 Value center_method(Call& call) {
-  return like_input(call,
-                    center_text(call.rt, receiver(call), call.integer(0, 0),
-                                fill_character(call)));
+  return call.rt.string(center_text(call.rt, *call.input.string(),
+                                    call.integer(0, 0), fill_character(call)));
 }
 
 Value zero_fill_method(Call& call) {
   const int64_t missing = missing_width(call);
-  std::string_view text = receiver(call);
+  const String& whole = *call.input.string();
+  const std::string_view text = whole.text;
   const bool has_sign = text.starts_with('+') || text.starts_with('-');
-  std::string out(text.substr(0, has_sign ? 1 : 0));
-  text.remove_prefix(out.size());
-  out += pad_text(call.rt, text, missing, 0, "0");
-  return like_input(call, std::move(out));
+  String out = part_of(whole, text.substr(0, has_sign ? 1 : 0));
+  const String digits = part_of(whole, text.substr(has_sign ? 1 : 0));
+  out.append(pad_text(call.rt, digits, missing, 0, {"0"}));
+  return call.rt.string(std::move(out));
 }
 
 bool is_unsupported(std::string_view name) {
@@ -386,44 +390,44 @@ bool is_unsupported(std::string_view name) {
 
 }  // namespace
 
-std::string replace_text(Runtime& rt, std::string_view text,
-                         std::string_view old_text, std::string_view new_text,
-                         int64_t count) {
+String replace_text(Runtime& rt, const String& whole, std::string_view old_text,
+                    const String& new_text, int64_t count) {
+  const std::string_view text = whole.text;
   const uint64_t most = count < 0 ? UINT64_MAX : static_cast<uint64_t>(count);
   rt.charge(text.size() / kBytesPerUnit);
-  if (old_text.empty()) return interleave(rt, text, new_text, most);
-  std::string out;
+  if (old_text.empty()) return interleave(rt, whole, new_text, most);
+  String out{{}, whole.markup};
   size_t from = 0;
   for (uint64_t done = 0; done < most; ++done) {
     const size_t found = find_text(text, old_text, from);
     if (found == std::string_view::npos) break;
     rt.charge(1);
-    rt.check_size(out.size() + found - from + new_text.size());
-    out += text.substr(from, found - from);
-    out += new_text;
+    rt.check_size(out.text.size() + found - from + new_text.text.size());
+    out.append(whole, text.substr(from, found - from));
+    out.append(new_text);
     from = found + old_text.size();
   }
-  out += text.substr(from);
+  out.append(whole, text.substr(from));
   return out;
 }
 
-std::string pad_text(Runtime& rt, std::string_view text, int64_t left,
-                     int64_t right, std::string_view fill) {
+String pad_text(Runtime& rt, const String& text, int64_t left, int64_t right,
+                const String& fill) {
   const auto limit = static_cast<int64_t>(kMaxStringBytes);
   const auto before = static_cast<size_t>(std::clamp<int64_t>(left, 0, limit));
   const auto after = static_cast<size_t>(std::clamp<int64_t>(right, 0, limit));
-  rt.check_size(text.size() + (before + after) * fill.size());
-  std::string out;
-  for (size_t i = 0; i < before; ++i) out += fill;
-  out += text;
-  for (size_t i = 0; i < after; ++i) out += fill;
+  rt.check_size(text.text.size() + (before + after) * fill.text.size());
+  String out{{}, text.markup};
+  for (size_t i = 0; i < before; ++i) out.append(fill);
+  out.append(text);
+  for (size_t i = 0; i < after; ++i) out.append(fill);
   return out;
 }
 
-std::string center_text(Runtime& rt, std::string_view text, int64_t width,
-                        std::string_view fill) {
-  const auto size = static_cast<int64_t>(count_characters(text));
-  if (width <= size) return std::string(text);
+String center_text(Runtime& rt, const String& text, int64_t width,
+                   const String& fill) {
+  const auto size = static_cast<int64_t>(count_characters(text.text));
+  if (width <= size) return text;
   // CPython's own rounding: the odd space goes left where the width is odd.
   const int64_t missing = width - size;
   const int64_t left = missing / 2 + (missing & width & 1);

@@ -19,8 +19,9 @@ class Template {
   explicit Template(std::string_view source);
 
   // Throws Error where the template refuses its input, or uses a value as Jinja
-  // would not allow, or takes more than limits.h allows.
-  std::string render(const Dict& variables, Clock clock = system_clock) const;
+  // would not allow, or takes more than limits.h allows. Marked texts among the
+  // variables are marked in the result too.
+  String render(const Dict& variables, Clock clock = system_clock) const;
 
  private:
   Block block_;

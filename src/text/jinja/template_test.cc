@@ -27,7 +27,9 @@ std::string repeated(const std::string& text, size_t times) {
 
 std::string render(const std::string& source,
                    const std::string& variables = "{}") {
-  return Template(source).render(*read_json(variables, "variables").dict());
+  return Template(source)
+      .render(*read_json(variables, "variables").dict())
+      .text;
 }
 
 // The message of the Error that building (and rendering) `source` throws.
@@ -251,8 +253,8 @@ TEST(JinjaTemplate, UsesTheLocalClockUnlessGivenOne) {
     time.tm_year = -1;
     return time;
   };
-  EXPECT_EQ(source.render({}, in_1899), "1899");
-  EXPECT_GE(std::stoi(source.render({})), 2024);
+  EXPECT_EQ(source.render({}, in_1899).text, "1899");
+  EXPECT_GE(std::stoi(source.render({}).text), 2024);
   EXPECT_THAT(render_error("{{ strftime_now('%c' * 100000) }}"),
               HasSubstr("strftime_now"));
   EXPECT_THAT(render_error("{{ strftime_now('%99999d') }}"),
@@ -262,12 +264,12 @@ TEST(JinjaTemplate, UsesTheLocalClockUnlessGivenOne) {
 TEST(JinjaTemplate, ThreadsMayShareOne) {
   const Template source(
       "{% for x in range(100) %}{{ x ~ 'a' }}{% endfor %}{{ [1, 'b'] }}");
-  const std::string expected = source.render({});
+  const std::string expected = source.render({}).text;
   std::vector<std::string> found(4);
   std::vector<std::thread> threads;
   for (std::string& out : found) {
     threads.emplace_back([&] {
-      for (int i = 0; i < 50; ++i) out = source.render({});
+      for (int i = 0; i < 50; ++i) out = source.render({}).text;
     });
   }
   for (std::thread& thread : threads) thread.join();

@@ -105,8 +105,8 @@ Value is_same_as(Call& call) {
 
 template <bool (*wanted)(char32_t), bool (*other)(char32_t)>
 Value has_case(Call& call) {
-  const std::string text = to_text(call.rt, call.input);
-  return Value(has_one_case(text, wanted, other));
+  const String text = to_text(call.rt, call.input);
+  return Value(has_one_case(text.text, wanted, other));
 }
 
 Value range(Call& call) {
@@ -165,7 +165,7 @@ Value make_namespace(Call& call) {
 }
 
 Value raise_exception(Call& call) {
-  call.rt.fail(to_text(call.rt, *call.get(0)));
+  call.rt.fail(to_text(call.rt, *call.get(0)).text);
 }
 
 // Python's strftime on a time without a zone: what C's does, but microseconds

@@ -20,9 +20,37 @@ bool as_integer(double number, int64_t& integer) {
 
 }  // namespace
 
+void String::append(const String& whole, std::string_view part) {
+  if (part.empty()) return;
+  const auto begin = static_cast<size_t>(part.data() - whole.text.data());
+  assert(begin + part.size() <= whole.text.size());
+  marks.add_part(whole.marks, begin, begin + part.size(), text.size());
+  text += part;
+}
+
+String content_string(std::string text) {
+  Marks marks = Marks::whole(text.size());
+  return {std::move(text), false, std::move(marks)};
+}
+
+String part_of(const String& whole, std::string_view part) {
+  String result;
+  result.markup = whole.markup;
+  result.append(whole, part);
+  return result;
+}
+
+String made_from(const String& source, std::string text) {
+  Marks marks;
+  if (!source.marks.empty()) marks = Marks::whole(text.size());
+  return {std::move(text), source.markup, std::move(marks)};
+}
+
 Value::Value(std::string text, bool markup)
-    : storage_(
-          std::make_shared<const String>(String{std::move(text), markup})) {}
+    : Value(String{std::move(text), markup}) {}
+
+Value::Value(String value)
+    : storage_(std::make_shared<const String>(std::move(value))) {}
 
 const int64_t* Value::integer() const {
   if (const bool* value = get<bool>()) return &kFalseTrue[*value ? 1 : 0];

@@ -11,6 +11,8 @@
 #include <variant>
 #include <vector>
 
+#include "text/jinja/marks.h"
+
 namespace pilotfish::jinja {
 
 class Dict;
@@ -33,7 +35,22 @@ struct None {};
 struct String {
   std::string text;
   bool markup = false;  // came from |safe or |escape: + escapes what it meets
+  Marks marks = {};     // the bytes of `text` that the conversation gave
+
+  // Adds text of the template, or text whose marks come along.
+  void append(std::string_view own) { text += own; }
+  void append(const String& other) { append(other, other.text); }
+  // Requires: `part` is a view of `whole.text`.
+  void append(const String& whole, std::string_view part);
 };
+
+// A text that the conversation gave.
+String content_string(std::string text);
+// A part of `whole`, of which it is a view.
+String part_of(const String& whole, std::string_view part);
+// What was made of `source` in a way that no longer tells its bytes apart: all
+// of it is marked where something of the source is.
+String made_from(const String& source, std::string text);
 
 // A Python value. Strings, sequences and dictionaries never change once made
 // (the sandbox forbids it), so sharing them cannot form a cycle. What does
@@ -54,6 +71,7 @@ class Value {
   explicit Value(double value) : storage_(value) {}
   explicit Value(Undefined value) : storage_(std::move(value)) {}
   explicit Value(std::string text, bool markup = false);
+  explicit Value(String value);
   explicit Value(std::shared_ptr<const Sequence> value)
       : storage_(std::move(value)) {}
   explicit Value(std::shared_ptr<const Dict> value)
