@@ -313,15 +313,16 @@ TEST(UnevenLayers, AgreeWithFloat64) {
   Batch batch;
   batch.want_hidden(std::vector<std::int64_t>{0, 1, 2, 3, 4});
   batch.add(cache.create(), tokens, 40, 40);
-  const auto [logits, hidden] = forward.run(batch, cache, config.n_layers());
-  EXPECT_LT(relative_error(expected.logits,
-                           [&](std::int64_t i) { return logits.row(i); }),
-            2e-5);
+  const ForwardOutput output = forward.run(batch, cache, config.n_layers());
+  EXPECT_LT(
+      relative_error(expected.logits,
+                     [&](std::int64_t i) { return output.logits.row(i); }),
+      2e-5);
   for (std::int64_t layer = 0; layer <= config.n_layers(); ++layer) {
-    EXPECT_LT(
-        relative_error(expected.hidden[static_cast<size_t>(layer)],
-                       [&](std::int64_t i) { return hidden.row(layer, i); }),
-        2e-5)
+    EXPECT_LT(relative_error(
+                  expected.hidden[static_cast<size_t>(layer)],
+                  [&](std::int64_t i) { return output.hidden.row(layer, i); }),
+              2e-5)
         << "layer " << layer;
   }
 }
