@@ -46,6 +46,8 @@ struct Request {
 
 struct GenerationStats {
   std::int64_t prompt_tokens = 0;
+  // Of those, the first ones that the cache still had (reuse_prefixes).
+  std::int64_t reused_tokens = 0;
   std::int64_t generated_tokens = 0;
   double ttft_seconds = 0;    // from submission to the first token
   double decode_seconds = 0;  // from the first iteration's end to the last's
@@ -99,6 +101,11 @@ struct EngineOptions {
   // Needs an acceptor that takes trees.
   std::int64_t tree_width = 1;
   std::vector<Token> corpus = {};  // for "suffix", beside the text itself
+  // What a finished request has encoded stays in the caches of target and draft
+  // until its place is needed. A request whose prompt begins with the same
+  // tokens, such as the next turn of a conversation, encodes only the rest. The
+  // text is the same to the bit, and the caches take no more memory.
+  bool reuse_prefixes = true;
 };
 
 // What an engine works with, where that is not simply two models: whatever can

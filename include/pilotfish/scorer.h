@@ -9,6 +9,7 @@
 #include "pilotfish/kv_cache.h"
 #include "pilotfish/model.h"
 #include "pilotfish/threads.h"
+#include "pilotfish/token.h"
 
 namespace pilotfish {
 
@@ -23,6 +24,11 @@ class Scorer {
   virtual std::int64_t n_positions() const = 0;  // the most a sequence holds
 
   virtual SequenceId create() = 0;  // throws Error when all are in use
+  // A sequence for a text that begins with `text`. It may hold some of the
+  // first of these tokens already, never all: `length` says how many.
+  virtual SequenceId create_for(std::span<const Token> /*text*/) {
+    return create();
+  }
   virtual void release(SequenceId sequence) = 0;
   virtual std::int64_t length(SequenceId sequence) const = 0;
   // As KvCache::truncate. Returns the length reached, which may be less than

@@ -160,7 +160,11 @@ std::string statistics_text(const Session& session, const Engine& engine,
     text += fmt::format("{}{:<12}{}", text.empty() ? "" : "\n", name, value);
   };
   line("prompt",
-       fmt::format("{} tokens, first token after {}", stats.prompt_tokens,
+       fmt::format("{} tokens{}, first token after {}", stats.prompt_tokens,
+                   stats.reused_tokens == 0
+                       ? ""
+                       : fmt::format(" ({} of them still in the cache)",
+                                     stats.reused_tokens),
                    format_seconds(stats.ttft_seconds)));
   line("generated",
        fmt::format("{} tokens, ended by {}", stats.generated_tokens,
@@ -219,6 +223,7 @@ nlohmann::ordered_json generation_json(const Session& session,
   if (request.logprobs) json["logprobs"] = logprobs_json(generation);
   json["finish_reason"] = finish_reason_name(generation.finish_reason);
   json["prompt_tokens"] = request.prompt;
+  json["reused_tokens"] = stats.reused_tokens;
   json["model"] = model_json(*session.target);
   json["draft"] = session.draft ? model_json(*session.draft) : Json(nullptr);
   json["drafters"] = session.engine.drafters;

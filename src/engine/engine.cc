@@ -11,6 +11,7 @@
 
 #include "engine/drafters.h"
 #include "engine/job.h"
+#include "engine/reusing_scorer.h"
 #include "pilotfish/error.h"
 #include "pilotfish/scorer.h"
 #include "speculative/loop/decoder.h"
@@ -40,6 +41,14 @@ EngineParts with_caches(std::shared_ptr<Model> target,
   return parts;
 }
 
+// Where `options` ask for it, one that keeps what released sequences encoded.
+std::shared_ptr<Scorer> with_reuse(std::shared_ptr<Scorer> scorer,
+                                   const EngineOptions& options) {
+  if (scorer == nullptr || !options.reuse_prefixes) return scorer;
+  return std::make_shared<ReusingScorer>(std::move(scorer),
+                                         options.max_sequences);
+}
+
 std::int64_t checked_max_sequences(const EngineOptions& options) {
   if (options.max_sequences >= 1) return options.max_sequences;
   throw UsageError(fmt::format("max_sequences: {} is out of range; 1 or more",
@@ -64,9 +73,11 @@ struct Engine::Impl {
   Impl(EngineParts given, const EngineOptions& engine)
       : parts(std::move(given)),
         max_sequences(checked_max_sequences(engine)),
-        drafter(make_drafter(engine, *parts.target, parts.draft.get())),
+        target(with_reuse(parts.target, engine)),
+        draft(with_reuse(parts.draft, engine)),
+        drafter(make_drafter(engine, *parts.target, draft.get())),
         decoder(
-            *parts.target, *drafter,
+            *target, *drafter,
             engine.acceptor ? engine.acceptor : make_acceptor("block"),
             {.window = engine.window, .prefill_chunk = engine.prefill_chunk}) {}
 
@@ -80,6 +91,9 @@ struct Engine::Impl {
 
   EngineParts parts;
   std::int64_t max_sequences;
+  // Those of `parts`, which remember prefixes if the options say so.
+  std::shared_ptr<Scorer> target;
+  std::shared_ptr<Scorer> draft;
   std::unique_ptr<Drafter> drafter;
   SpeculativeDecoder decoder;
 
@@ -112,6 +126,8 @@ void Engine::Impl::admit_waiting() {
   while (!waiting.empty() &&
          static_cast<std::int64_t>(active.size()) < max_sequences) {
     decoder.admit(waiting.front()->sequence());
+    waiting.front()->note_reuse(
+        target->length(waiting.front()->sequence().target_id));
     active.push_back(std::move(waiting.front()));
     waiting.pop_front();
   }

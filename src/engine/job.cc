@@ -128,6 +128,7 @@ Generation Job::result() {
 GenerationStats Job::statistics() const {
   GenerationStats stats;
   stats.prompt_tokens = sequence_.prompt_size();
+  stats.reused_tokens = reused_;
   stats.generated_tokens = sequence_.generated_size();
   stats.iterations = cut(sequence_.iterations(), stats.generated_tokens);
   stats.summary.add(stats.iterations);

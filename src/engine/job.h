@@ -28,6 +28,9 @@ class Job {
   Sequence& sequence() { return sequence_; }
   const Sequence& sequence() const { return sequence_; }
 
+  // How many of the prompt's first tokens the target's cache had already.
+  void note_reuse(std::int64_t tokens) { reused_ = tokens; }
+
   // Hands on the tokens the latest pass brought, one by one, and ends the
   // sequence at a stop string or where the caller wants no more. What the
   // callback throws ends it too, and is its failure.
@@ -57,6 +60,7 @@ class Job {
   Sequence sequence_;
   std::optional<TextStream> stream_;
   std::string text_;
+  std::int64_t reused_ = 0;
   size_t delivered_ = 0;       // of sequence_.generated()
   std::exception_ptr thrown_;  // by the callback
 

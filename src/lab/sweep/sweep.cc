@@ -84,6 +84,7 @@ std::vector<SweepComparison> sweep(
     const SweepOptions& options) {
   Engines engines([&](const SweepSetting& setting) {
     EngineOptions engine = options.engine;
+    engine.reuse_prefixes = false;  // or all but the first would be quicker
     engine.acceptor = make_acceptor(setting.acceptor);
     engine.drafters = setting.drafters;
     return std::make_unique<Engine>(target, draft, tokenizer, engine);

@@ -14,8 +14,10 @@ constexpr std::int64_t kFirstPassRows = 2;
 }  // namespace
 
 FollowingDrafter::CachedSequence::CachedSequence(Scorer& draft,
-                                                 SequenceId target_id)
-    : draft_(draft), id_(draft.is_view() ? target_id : draft.create()) {}
+                                                 const Sequence& sequence)
+    : draft_(draft),
+      id_(draft.is_view() ? sequence.target_id
+                          : draft.create_for(sequence.tokens())) {}
 
 FollowingDrafter::CachedSequence::~CachedSequence() {
   if (!draft_.is_view()) draft_.release(id_);
@@ -40,8 +42,7 @@ FollowingDrafter::FollowingDrafter(std::unique_ptr<Scorer> draft,
 FollowingDrafter::Follower& FollowingDrafter::follow(
     const DraftRequest& request) {
   const Sequence& sequence = *request.sequence;
-  Follower& follower =
-      followers_.find_or_make(sequence.key, draft_, sequence.target_id);
+  Follower& follower = followers_.find_or_make(sequence.key, draft_, sequence);
   // Rows beyond are left of an iteration that threw.
   const SequenceId id = follower.cached.id();
   draft_.truncate(

@@ -30,8 +30,9 @@ class FollowingDrafter : public Drafter {
   // A sequence of the draft's cache, for as long as this lives.
   class CachedSequence {
    public:
-    // Of a view, the target's own. Throws as Scorer::create does.
-    CachedSequence(Scorer& draft, SequenceId target_id);
+    // Of a view, the target's own; else one for the sequence's text. Throws as
+    // Scorer::create does.
+    CachedSequence(Scorer& draft, const Sequence& sequence);
     ~CachedSequence();
     CachedSequence(const CachedSequence&) = delete;
     CachedSequence& operator=(const CachedSequence&) = delete;
@@ -45,7 +46,8 @@ class FollowingDrafter : public Drafter {
 
   // What the draft holds of a sequence.
   struct Follower {
-    Follower(Scorer& draft, SequenceId target_id) : cached(draft, target_id) {}
+    Follower(Scorer& draft, const Sequence& sequence)
+        : cached(draft, sequence) {}
 
     CachedSequence cached;
     std::int64_t skipped = 0;      // tokens after the first, not in the cache

@@ -62,7 +62,7 @@ SpeculativeDecoder::SpeculativeDecoder(
 void SpeculativeDecoder::admit(Sequence& sequence) {
   assert(sequence.target_id < 0);
   check_fits(sequence, target_.vocab_size(), target_.n_positions());
-  sequence.target_id = target_.create();
+  sequence.target_id = target_.create_for(sequence.tokens());
   const auto free = std::ranges::find(slots_, false);
   const auto slot = static_cast<std::uint32_t>(free - slots_.begin());
   if (free == slots_.end()) slots_.push_back(false);

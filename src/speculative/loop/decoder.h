@@ -37,7 +37,8 @@ class SpeculativeDecoder {
                      std::shared_ptr<const TokenAcceptor> acceptor,
                      const DecoderOptions& options = {});
 
-  // Gives the sequence a key and a place in the target's cache. Throws
+  // Gives the sequence a key and a place in the target's cache, which may have
+  // the first of its tokens already (Scorer::create_for). Throws
   // UsageError as check_fits does, Error when no place is free.
   void admit(Sequence& sequence);
   // Takes both back, with what the drafter holds of it. No-op if not admitted.
