@@ -10,6 +10,8 @@ differ between machines: times, rates, shares, other fractions, the instruction
 set. `…` stands for anything, a line of it for any number of lines. A command that
 is shown without output only has to succeed. Lines of prose may be wrapped.
 
+Links between the project's pages are followed too, down to the heading.
+
 What cannot run is marked by a comment above the block, which no reader sees:
 
     <!-- not run: REASON -->
@@ -217,6 +219,32 @@ class Scratch:
         return result.returncode, printed
 
 
+def anchors_of(path):
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", re.sub(r"\]\([^)]*\)", "", heading))
+            .lower().replace(" ", "-") for heading in headings}
+
+
+def broken_links():
+    """"PAGE: LINK" for each link to a page or heading that is not there."""
+    broken = []
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    for folder in ("docs", "models", "training"):
+        pages += sorted((ROOT / folder).rglob("*.md"))
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        for link in re.findall(r"\]\(([^)\s]+)\)", text):
+            if "://" in link:
+                continue
+            name, _, anchor = link.partition("#")
+            target = page.parent / name if name else page
+            if not target.exists() or (
+                    anchor and anchor not in anchors_of(target)):
+                broken.append(f"{page.relative_to(ROOT)}: {link}")
+    return broken
+
+
 class Check:
 
     def __init__(self, options):
@@ -298,6 +326,8 @@ def main():
     parser.add_argument("--update", action="store_true")
     parser.add_argument("--update-figures", action="store_true")
     check = Check(parser.parse_args())
+    for link in broken_links():
+        check.fail(link, "leads nowhere")
     for name in check.options.files:
         check.check_file(name)
     check.report()
