@@ -57,6 +57,7 @@ const std::map<std::string, std::string> kPublic = {
     {"threads.h", "base"},
     {"random.h", "base"},
     {"spread.h", "base"},
+    {"signals.h", "base"},
     {"dtype.h", "tensor"},
     {"model_config.h", "model"},
     {"kv_cache.h", "model"},

@@ -9,7 +9,12 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <string>
+#include <system_error>
+#include <utility>
 
+#include "base/mapped_ranges.h"
+#include "base/out_of_memory.h"
 #include "pilotfish/error.h"
 
 namespace pilotfish {
@@ -18,7 +23,8 @@ namespace {
 class FileDescriptor {
  public:
   explicit FileDescriptor(const std::filesystem::path& path)
-      : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
+      // A pipe that nobody writes to would be waited for.
+      : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
   ~FileDescriptor() {
     if (fd_ >= 0) ::close(fd_);
   }
@@ -30,17 +36,54 @@ class FileDescriptor {
   int fd_;
 };
 
+// A mapping that ends with the object.
+class Mapping {
+ public:
+  Mapping(void* address, size_t size, std::string path)
+      : address_(address),
+        size_(size),
+        range_(address, size, std::move(path)) {}
+  ~Mapping() { ::munmap(address_, size_); }
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+
+ private:
+  void* address_;
+  size_t size_;
+  MappedRange range_;
+};
+
+std::string_view kind_of(mode_t mode) {
+  if (S_ISDIR(mode)) return "a folder";
+  if (S_ISFIFO(mode)) return "a pipe";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "a device";
+}
+
+[[noreturn]] void fail_to_open(const std::filesystem::path& path, int error) {
+  std::error_code none;
+  if (error == ENOENT && std::filesystem::is_symlink(path, none)) {
+    throw Error(fmt::format(
+        "{}: a link to {}, which is not there: the download is not complete; "
+        "download the model again",
+        path.string(), std::filesystem::read_symlink(path, none).string()));
+  }
+  throw Error(
+      fmt::format("{}: cannot open: {}", path.string(), std::strerror(error)));
+}
+
 }  // namespace
 
 MappedFile MappedFile::open(const std::filesystem::path& path) {
   const FileDescriptor file(path);
-  if (file.get() < 0) {
-    throw Error(fmt::format("{}: cannot open: {}", path.string(),
-                            std::strerror(errno)));
-  }
+  if (file.get() < 0) fail_to_open(path, errno);
   struct stat status {};
-  if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
-    throw Error(fmt::format("{}: not a regular file", path.string()));
+  if (::fstat(file.get(), &status) != 0) fail_to_open(path, errno);
+  if (!S_ISREG(status.st_mode)) {
+    throw Error(fmt::format(
+        "{}: {}, not a regular file; models are mapped into memory, so save it "
+        "as a file first",
+        path.string(), kind_of(status.st_mode)));
   }
 
   MappedFile result;
@@ -50,11 +93,15 @@ MappedFile MappedFile::open(const std::filesystem::path& path) {
 
   void* address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), 0);
   if (address == MAP_FAILED) {
+    const int error = errno;
+    if (error == ENOMEM) {
+      throw out_of_memory(size, "mapping " + path.string(),
+                          "a smaller model or a higher limit is needed");
+    }
     throw Error(fmt::format("{}: cannot map {} bytes: {}", path.string(), size,
-                            std::strerror(errno)));
+                            std::strerror(error)));
   }
-  result.mapping_ = std::shared_ptr<const void>(
-      address, [size](const void* p) { ::munmap(const_cast<void*>(p), size); });
+  result.mapping_ = std::make_shared<Mapping>(address, size, path.string());
   result.bytes_ = {static_cast<const std::byte*>(address), size};
   return result;
 }

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "pilotfish/error.h"
+#include "pilotfish/signals.h"
 
 namespace pilotfish::cli {
 namespace {
@@ -61,5 +62,6 @@ int main(int argc, char** argv) {
   // A reader that went away (`| head`) ends the program without a word, even
   // where the parent had SIGPIPE ignored.
   std::signal(SIGPIPE, SIG_DFL);
+  pilotfish::install_signal_handlers();
   return pilotfish::cli::run(argc, argv);
 }

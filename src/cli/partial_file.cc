@@ -1,7 +1,6 @@
 #include "cli/partial_file.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -23,16 +22,12 @@ bool is_no_plain_file(const std::string& path) {
 
 }  // namespace
 
-PartialFile::PartialFile(std::string path)
-    : path_(std::move(path)),
-      temporary_(is_no_plain_file(path_) ? path_ : path_ + ".partial") {
+PartialFile::PartialFile(std::string path) : path_(std::move(path)) {
+  const std::string name = is_no_plain_file(path_) ? path_ : path_ + ".partial";
   // A folder cannot be opened for writing, which is found here as well.
-  file_.reset(std::fopen(temporary_.c_str(), "wb"));
+  file_.reset(std::fopen(name.c_str(), "wb"));
   if (file_ == nullptr) fail();
-}
-
-PartialFile::~PartialFile() {
-  if (file_ != nullptr && temporary_ != path_) ::unlink(temporary_.c_str());
+  if (name != path_) temporary_.emplace(name);  // now that it is ours
 }
 
 void PartialFile::write(const void* data, std::size_t bytes) {
@@ -40,10 +35,10 @@ void PartialFile::write(const void* data, std::size_t bytes) {
 }
 
 void PartialFile::commit() {
-  if (std::fflush(file_.get()) != 0 ||
-      (temporary_ != path_ &&
-       std::rename(temporary_.c_str(), path_.c_str()) != 0)) {
-    fail();
+  if (std::fflush(file_.get()) != 0) fail();
+  if (temporary_) {
+    if (std::rename(temporary_->path().c_str(), path_.c_str()) != 0) fail();
+    temporary_->release();
   }
   file_.reset();
 }

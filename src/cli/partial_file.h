@@ -4,19 +4,21 @@
 #include <cstddef>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "pilotfish/signals.h"
 
 namespace pilotfish::cli {
 
 // A file that appears under its name when it is complete; until then, and for
-// good if it never is, nothing changes there. What is no plain file, a pipe,
-// /dev/stdout or a link, is written to as it is.
+// good if it never is, be it for a signal, nothing changes there. What is no
+// plain file, a pipe, /dev/stdout or a link, is written to as it is.
 class PartialFile {
  public:
   // These throw Error where the file cannot be written.
   explicit PartialFile(std::string path);
-  ~PartialFile();
   PartialFile(const PartialFile&) = delete;
   PartialFile& operator=(const PartialFile&) = delete;
 
@@ -30,8 +32,9 @@ class PartialFile {
   struct Close {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
+
   std::string path_;
-  std::string temporary_;  // path_ where it is written to as it is
+  std::optional<TemporaryPath> temporary_;  // none: written to as it is
   std::unique_ptr<std::FILE, Close> file_;
 };
 

@@ -29,6 +29,7 @@ struct SynthFlags {
   double agreement = 0.8;
   std::int64_t draft_layers = 2;
   int threads = 0;
+  bool force = false;
 };
 
 Shape shape_of(const SynthFlags& options) {
@@ -101,7 +102,8 @@ void run_synth(const SynthFlags& options) {
   const auto threads = make_threads(options.threads);
   SynthOptions synth{.dtype = dtype_of("--dtype", options.dtype).value(),
                      .seed = options.seed,
-                     .threads = threads};
+                     .threads = threads,
+                     .overwrite = options.force};
   if (options.pair.empty()) {
     {
       Progress progress("writing " + shape.name);
@@ -144,6 +146,8 @@ void add_synth(CommandLine& line) {
   model.add("--seed", options->seed, "N", "Same seed, same file (default 0)");
   model.add("-t,--threads", options->threads, "N",
             "Threads to compute with (default: one a processor)");
+  model.add_switch("--force", options->force,
+                   "Replace files that are there already");
   const FlagGroup pair = command.group("Pair");
   pair.add("--pair", options->pair, "TARGET DRAFT",
            "Write two GGUF files instead: a target, and its first layers as "

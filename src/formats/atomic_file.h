@@ -6,6 +6,8 @@
 #include <span>
 #include <string_view>
 
+#include "formats/new_path.h"
+
 namespace pilotfish {
 
 // A new file that appears under its name complete or not at all: it is written
@@ -13,8 +15,10 @@ namespace pilotfish {
 // at commit(). Without a commit nothing of it stays. Not thread-safe.
 class AtomicFile {
  public:
-  // Throws Error where the folder cannot be written to.
-  explicit AtomicFile(std::filesystem::path path);
+  // Throws Error as check_name_for_new_file, and where the folder cannot be
+  // written to.
+  explicit AtomicFile(std::filesystem::path path,
+                      Existing existing = Existing::kReplace);
   ~AtomicFile();
   AtomicFile(AtomicFile&& other) noexcept;
   AtomicFile& operator=(AtomicFile&&) = delete;
@@ -30,8 +34,7 @@ class AtomicFile {
  private:
   [[noreturn]] void fail(std::string_view what) const;
 
-  std::filesystem::path path_;
-  std::filesystem::path temporary_;
+  NewPath place_;
   int fd_ = -1;  // -1 once committed or moved from
 };
 

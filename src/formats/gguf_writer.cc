@@ -111,8 +111,10 @@ std::string GgufHeader::encode(std::span<const TensorSpec> tensors) const {
 
 TensorFileWriter write_gguf(const std::filesystem::path& path,
                             const GgufHeader& header,
-                            std::span<const TensorSpec> tensors) {
-  return TensorFileWriter(path, header.encode(tensors), tensors, kAlignment);
+                            std::span<const TensorSpec> tensors,
+                            Existing existing) {
+  return TensorFileWriter(path, header.encode(tensors), tensors, kAlignment,
+                          existing);
 }
 
 }  // namespace pilotfish

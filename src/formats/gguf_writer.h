@@ -39,7 +39,8 @@ class GgufHeader {
 // Starts a GGUF file, version 3, with the default alignment. Throws Error.
 TensorFileWriter write_gguf(const std::filesystem::path& path,
                             const GgufHeader& header,
-                            std::span<const TensorSpec> tensors);
+                            std::span<const TensorSpec> tensors,
+                            Existing existing = Existing::kReplace);
 
 }  // namespace pilotfish
 

@@ -16,8 +16,8 @@ std::int64_t TensorSpec::bytes() const {
 TensorFileWriter::TensorFileWriter(std::filesystem::path path,
                                    std::string_view header,
                                    std::span<const TensorSpec> tensors,
-                                   std::int64_t alignment)
-    : file_(std::move(path)), alignment_(alignment) {
+                                   std::int64_t alignment, Existing existing)
+    : file_(std::move(path), existing), alignment_(alignment) {
   assert(std::ssize(header) % alignment == 0);
   for (const TensorSpec& tensor : tensors) sizes_.push_back(tensor.bytes());
   file_.write(header);

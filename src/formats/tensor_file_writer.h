@@ -31,7 +31,8 @@ class TensorFileWriter {
   // Every tensor starts at a multiple of `alignment` after the header, which
   // must itself end at one.
   TensorFileWriter(std::filesystem::path path, std::string_view header,
-                   std::span<const TensorSpec> tensors, std::int64_t alignment);
+                   std::span<const TensorSpec> tensors, std::int64_t alignment,
+                   Existing existing = Existing::kReplace);
 
   // Writes the next bytes, in portions of any size, none of which may reach
   // from one tensor into the next. Throws Error, a full disk for instance.

@@ -179,8 +179,49 @@ TEST(AtomicFile, NamesTheFileItCannotWrite) {
               Optional(HasSubstr("none/f: cannot create")));
   fs::create_directory(folder.path() / "taken");
   EXPECT_THAT(error_of([&] { AtomicFile(folder.path() / "taken").commit(); }),
-              Optional(HasSubstr("taken: cannot write")));
+              Optional(HasSubstr("taken: something that is no file")));
   EXPECT_EQ(files_in(folder.path()), 1U);
+}
+
+// A file that is there stays, be it there before the work or since.
+TEST(AtomicFile, RefusesToReplaceUnlessAsked) {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "f";
+  {
+    AtomicFile late(path, Existing::kRefuse);
+    late.write("new");
+    std::ofstream(path) << "old";
+    EXPECT_THAT(error_of([&] { late.commit(); }),
+                Optional(HasSubstr("f: cannot write: File exists")));
+  }
+  EXPECT_THAT(error_of([&] { AtomicFile(path, Existing::kRefuse); }),
+              Optional(HasSubstr("f: already exists; choose another name")));
+  fs::create_symlink("nowhere", folder.path() / "link");
+  EXPECT_THAT(
+      error_of([&] { AtomicFile(folder.path() / "link", Existing::kRefuse); }),
+      Optional(HasSubstr("link: already exists")));
+  EXPECT_EQ(read_file(path), "old");
+  EXPECT_EQ(files_in(folder.path()), 2U);
+}
+
+// A link stays a link, and what it leads to is replaced or made.
+TEST(AtomicFile, WritesBehindLinks) {
+  const TemporaryFolder folder;
+  fs::create_directory(folder.path() / "elsewhere");
+  const fs::path real = folder.path() / "elsewhere" / "real";
+  std::ofstream(real) << "old";
+  fs::create_symlink("elsewhere/real", folder.path() / "one");
+  fs::create_symlink(folder.path() / "one", folder.path() / "two");
+  fs::create_symlink("elsewhere/new", folder.path() / "dangling");
+  for (const char* name : {"two", "dangling"}) {
+    AtomicFile file(folder.path() / name);
+    file.write(name);
+    file.commit();
+    EXPECT_TRUE(fs::is_symlink(folder.path() / name));
+    EXPECT_EQ(read_file(folder.path() / name), name);
+  }
+  EXPECT_EQ(read_file(real), "two");
+  EXPECT_EQ(files_in(folder.path() / "elsewhere"), 2U);
 }
 
 // A limit on the size of files stands for a full disk.

@@ -20,6 +20,7 @@ struct SynthOptions {
   std::uint64_t seed = 0;      // same shape, dtype and seed: same file
   std::shared_ptr<ThreadTeam> threads = nullptr;  // null: one a processor
   std::function<void(double)> progress = {};      // 0..1; may be empty
+  bool overwrite = false;  // files that are there already
 };
 
 // Writes a GGUF file in the form that llama.cpp reads too: the shape's
@@ -28,7 +29,8 @@ struct SynthOptions {
 // about that of a trained model: at temperature 1 the most probable tokens
 // share most of the mass. The file appears complete or not at all; memory stays
 // small. Throws UsageError for a dtype that is none of the above or a
-// vocabulary too small for all bytes, Error where the file cannot be written.
+// vocabulary too small for all bytes, Error where the file is there already or
+// cannot be written.
 void synthesise(const Shape& shape, const std::filesystem::path& path,
                 const SynthOptions& options = {});
 

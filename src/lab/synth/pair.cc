@@ -1,12 +1,11 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <string>
-#include <system_error>
 #include <utility>
 
+#include "formats/new_path.h"
 #include "lab/synth/agreement.h"
 #include "lab/synth/synth_file.h"
 #include "pilotfish/error.h"
@@ -16,35 +15,6 @@ namespace pilotfish {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A file beside the one it may become.
-class Candidate {
- public:
-  explicit Candidate(fs::path path)
-      : path_(std::move(path)),
-        temporary_(path_.parent_path() / fmt::format(".{}.{}.tmp",
-                                                     path_.filename().string(),
-                                                     ::getpid())) {}
-  ~Candidate() {
-    std::error_code ignored;
-    fs::remove(temporary_, ignored);
-  }
-  Candidate(const Candidate&) = delete;
-  Candidate& operator=(const Candidate&) = delete;
-
-  const fs::path& file() const { return temporary_; }
-  void commit() {
-    std::error_code failed;
-    fs::rename(temporary_, path_, failed);
-    if (!failed) return;
-    throw Error(
-        fmt::format("{}: cannot write: {}", path_.string(), failed.message()));
-  }
-
- private:
-  const fs::path path_;
-  const fs::path temporary_;
-};
 
 // Where the scale may lie, and where to look next. The share of tokens that
 // differ grows with the scale, at first in proportion.
@@ -87,8 +57,8 @@ class PairMaker {
         options_(options),
         pair_(pair),
         threads_(options.threads ? options.threads : make_threads()),
-        target_(target),
-        draft_(draft),
+        target_(target, existing(options)),
+        draft_(draft, existing(options)),
         search_(pair.agreement) {}
 
   PairReport make() {
@@ -128,8 +98,8 @@ class PairMaker {
     if (options_.progress) options_.progress((trial_ + fraction) / kTrials);
   }
 
-  std::shared_ptr<Model> load(const Candidate& candidate) const {
-    return Model::load(candidate.file(), {.threads = threads_});
+  std::shared_ptr<Model> load(const NewPath& candidate) const {
+    return Model::load(candidate.temporary(), {.threads = threads_});
   }
 
   void write_draft() const {
@@ -140,14 +110,15 @@ class PairMaker {
     shape.name += fmt::format("-first-{}-layers", pair_.draft_layers);
     shape.config.keep_layers(pair_.draft_layers);
     write_synth_file(shape, {.first = pair_.draft_layers}, options, *threads_,
-                     draft_.file());
+                     draft_.temporary());
   }
 
   void write_target(double scale) const {
     SynthOptions options = options_;
+    options.overwrite = true;  // the trial before
     options.progress = [&](double fraction) { show(fraction); };
     write_synth_file(shape_, {.first = pair_.draft_layers, .scale = scale},
-                     options, *threads_, target_.file());
+                     options, *threads_, target_.temporary());
   }
 
   // Measures agreement on texts that the target writes itself.
@@ -175,8 +146,8 @@ class PairMaker {
   const SynthOptions& options_;
   const PairOptions& pair_;
   const std::shared_ptr<ThreadTeam> threads_;
-  Candidate target_;
-  Candidate draft_;
+  NewPath target_;
+  NewPath draft_;
   ScaleSearch search_;
   int trial_ = 0;
 };
@@ -199,6 +170,8 @@ void check_pair(const Shape& shape, const fs::path& target,
     throw UsageError(fmt::format("{}: target and draft cannot be the same file",
                                  target.string()));
   }
+  check_name_for_new_file(target, existing(options));
+  check_name_for_new_file(draft, existing(options));
 }
 
 }  // namespace

@@ -114,9 +114,9 @@ std::vector<RandomTensor> random_tensors(const ModelConfig& config, DType dtype,
     if (is_output_projection(role) && shape.layer >= later.first) {
       elements.deviation *= later.scale;
     }
-    const DType stored = shape.is_matrix()
-                             ? gguf_matrix_dtype(dtype, shape.columns)
-                             : DType::kF32;
+    const DType stored =
+        shape.is_matrix() ? gguf_matrix_dtype(dtype, DType::kF16, shape.columns)
+                          : DType::kF32;
     tensors.push_back(
         {{tensor_name(Checkpoint::Kind::kGguf, role, shape.layer), stored,
           shape.extents()},

@@ -22,6 +22,10 @@ void check_synth_dtype(DType dtype) {
       "dtype {}: expected f32, f16, bf16, q8_0 or q4_0", dtype_name(dtype)));
 }
 
+Existing existing(const SynthOptions& options) {
+  return options.overwrite ? Existing::kReplace : Existing::kRefuse;
+}
+
 void write_synth_file(const Shape& shape, const LaterLayers& later,
                       const SynthOptions& options, ThreadTeam& threads,
                       const std::filesystem::path& path) {
@@ -40,7 +44,7 @@ void write_synth_file(const Shape& shape, const LaterLayers& later,
          DType::kF32,
          {std::ssize(divisors)}});
   }
-  TensorFileWriter writer = write_gguf(path, header, specs);
+  TensorFileWriter writer = write_gguf(path, header, specs, existing(options));
   write_random(tensors, options.seed, threads, options.progress, writer);
   writer.write(std::as_bytes(std::span(divisors)));
   writer.finish();

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/thread_team.h"
+#include "formats/new_path.h"
 #include "lab/synth/random_weights.h"
 #include "pilotfish/lab/synth.h"
 
@@ -11,6 +12,9 @@ namespace pilotfish {
 
 // Throws UsageError for a dtype that weights are not stored as.
 void check_synth_dtype(DType dtype);
+
+// What SynthOptions::overwrite says.
+Existing existing(const SynthOptions& options);
 
 // One file of random weights: `shape`'s layers, as SynthOptions
 // say. The same seed gives the layers that two files share the same elements.

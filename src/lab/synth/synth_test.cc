@@ -228,6 +228,19 @@ TEST_F(SynthTest, WithoutScalingTheyDoNotAgree) {
             0.4);
 }
 
+TEST_F(SynthTest, ReplacesNothingUnlessAsked) {
+  SynthOptions options{.threads = threads_};
+  std::ofstream(path("m.gguf")) << "precious";
+  EXPECT_THROW(synthesise(tiny(), path("m.gguf"), options), Error);
+  EXPECT_THROW(synthesise_pair(tiny(), path("t.gguf"), path("m.gguf"), options),
+               Error);
+  EXPECT_EQ(test::read_file(path("m.gguf")), "precious");
+  EXPECT_EQ(files(), 1);
+  options.overwrite = true;
+  synthesise(tiny(), path("m.gguf"), options);
+  EXPECT_EQ(inspect_model(path("m.gguf")).format, "GGUF");
+}
+
 TEST_F(SynthTest, RefusesWhatItCannotWrite) {
   const SynthOptions options{.threads = threads_};
   const auto pair = [&](const PairOptions& p) {

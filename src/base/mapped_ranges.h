@@ -1,0 +1,28 @@
+#ifndef PILOTFISH_BASE_MAPPED_RANGES_H_
+#define PILOTFISH_BASE_MAPPED_RANGES_H_
+
+#include <cstddef>
+#include <string>
+
+namespace pilotfish {
+
+// While one lives, path_of_mapped knows where this file is mapped.
+class MappedRange {
+ public:
+  MappedRange(const void* begin, size_t bytes, std::string path);
+  ~MappedRange();
+  MappedRange(const MappedRange&) = delete;
+  MappedRange& operator=(const MappedRange&) = delete;
+
+ private:
+  const std::string path_;
+  void* entry_;
+};
+
+// The file that is mapped where `address` lies; null: none. Safe in a signal
+// handler of the thread that touched the address.
+const char* path_of_mapped(const void* address) noexcept;
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_BASE_MAPPED_RANGES_H_

@@ -1,0 +1,44 @@
+#ifndef PILOTFISH_FORMATS_NEW_PATH_H_
+#define PILOTFISH_FORMATS_NEW_PATH_H_
+
+#include <filesystem>
+
+#include "pilotfish/signals.h"
+
+namespace pilotfish {
+
+// What becomes of a file that has the name of a new one.
+enum class Existing { kReplace, kRefuse };
+
+// Throws Error where there is something under the name that a new file cannot
+// take the place of: a file for kRefuse, in any case what is no file.
+void check_name_for_new_file(const std::filesystem::path& path,
+                             Existing existing);
+
+// A file or folder that appears under its name when it is complete: until
+// commit() it has another name beside that one. Where the name is a link, what
+// it leads to is what appears. Without a commit nothing stays.
+class NewPath {
+ public:
+  explicit NewPath(std::filesystem::path path,
+                   Existing existing = Existing::kReplace);
+
+  const std::filesystem::path& path() const { return path_; }
+  // Where the caller makes it.
+  const std::filesystem::path& temporary() const { return temporary_.path(); }
+
+  // May be called once. Throws Error.
+  void commit();
+
+ private:
+  int move_into_place() const;
+
+  std::filesystem::path path_;    // as the caller knows it
+  std::filesystem::path target_;  // links followed
+  Existing existing_;
+  TemporaryPath temporary_;
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_FORMATS_NEW_PATH_H_
