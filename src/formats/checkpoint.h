@@ -39,9 +39,14 @@ class Checkpoint {
   // Sorted by name.
   std::span<const TensorView> tensors() const { return tensors_; }
   // nullptr where there is none of that name. Throws Error where there is one
-  // of a dtype that pilotfish does not read (safetensors' I64, F8_E4M3, ...);
-  // such a tensor is not among tensors() and does no harm unless asked for.
+  // of a dtype that pilotfish does not read (safetensors' I64, F8_E4M3, GGUF's
+  // iq2_xxs, ...); such a tensor is not among tensors() and does no harm unless
+  // asked for.
   const TensorView* find(std::string_view name) const;
+  // Those tensors: name to what find throws for it.
+  const std::map<std::string, std::string, std::less<>>& unreadable() const {
+    return unreadable_;
+  }
 
   // Says that the tensor's data will not be read again soon; see
   // MappedFile::release.
@@ -59,7 +64,6 @@ class Checkpoint {
   std::filesystem::path path_;
   std::vector<TensorView> tensors_;
   std::vector<MappedFile> files_;  // where they lie
-  // Name to what is wrong with it, with the file's name.
   std::map<std::string, std::string, std::less<>> unreadable_;
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -193,6 +194,74 @@ TEST_F(HuggingFaceFolder, RefusesUnreadableDtypesOnlyWhenAsked) {
               Optional(HasSubstr("one.safetensors")));
 }
 
+constexpr const char* kLfsPointer =
+    "version https://git-lfs.github.com/spec/v1\n"
+    "oid "
+    "sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393"
+    "\nsize 12345\n";
+
+// What a checkout without git-lfs, a failed download and a cache from which
+// something was removed leave in place of a file.
+TEST_F(HuggingFaceFolder, ExplainsWhatLiesInPlaceOfAFile) {
+  write("model.safetensors", kLfsPointer);
+  EXPECT_THAT(open_error(), Optional(HasSubstr("a git-lfs pointer")));
+  write("model.safetensors", "<!DOCTYPE html>\n<html><head>");
+  EXPECT_THAT(open_error(), Optional(HasSubstr("a web page")));
+  write("model.safetensors", "");
+  EXPECT_THAT(open_error(), Optional(HasSubstr("the file is empty")));
+  write_shard(at("model.safetensors"), {"a"});
+  write("config.json", kLfsPointer);
+  EXPECT_THAT(open_error(),
+              Optional(HasSubstr("config.json: a git-lfs pointer")));
+  write("config.json", "<html>");
+  EXPECT_THAT(open_error(), Optional(HasSubstr("config.json: a web page")));
+  write("config.json", "{}");
+  EXPECT_FALSE(open_error());
+
+  fs::remove(at("model.safetensors"));
+  fs::create_symlink("../blobs/1234", at("model.safetensors"));
+  EXPECT_THAT(open_error(),
+              Optional(HasSubstr("model.safetensors: a link to ../blobs/1234, "
+                                 "which is not there")));
+  fs::remove(at("config.json"));
+  fs::create_symlink("../blobs/5678", at("config.json"));
+  EXPECT_THAT(open_error(), Optional(HasSubstr("config.json: a link to")));
+}
+
+TEST_F(HuggingFaceFolder, NamesShardsThatLeadNowhere) {
+  write_index(R"({"a": "one.safetensors"})");
+  fs::create_symlink("../blobs/1234", at("one.safetensors"));
+  EXPECT_THAT(open_error(), Optional(HasSubstr("one.safetensors: a link to")));
+}
+
+// Opening a pipe that nobody writes to must not wait for a writer.
+TEST_F(HuggingFaceFolder, DoesNotWaitForAPipe) {
+  ASSERT_EQ(::mkfifo(at("pipe.gguf").c_str(), 0600), 0);
+  EXPECT_THAT(error_of([&] { Checkpoint::open(at("pipe.gguf")); }),
+              Optional(HasSubstr("pipe.gguf: a pipe, not a regular file")));
+  ASSERT_EQ(::mkfifo(at("model.safetensors").c_str(), 0600), 0);
+  EXPECT_THAT(open_error(), Optional(HasSubstr("a pipe, not a regular file")));
+}
+
+// Python writes floats that JSON has no numbers for by name.
+TEST_F(HuggingFaceFolder, ReadsPythonsLiterals) {
+  write_shard(at("model.safetensors"), {"a"});
+  write("config.json",
+        R"({"a": Infinity, "b": [-Infinity, NaN], "c": "NaN, \"Infinity",
+            "d": 1})");
+  const auto& config = open()->config();
+  EXPECT_EQ(config.at("a"), "Infinity");
+  EXPECT_EQ(config.at("b").at(0), "-Infinity");
+  EXPECT_EQ(config.at("b").at(1), "NaN");
+  EXPECT_EQ(config.at("c"), "NaN, \"Infinity");
+  EXPECT_EQ(config.at("d"), 1);
+  // Places in messages are those of the file.
+  write("config.json", R"({"a": NaN, "b": nan})");
+  EXPECT_THAT(open_error(), Optional(HasSubstr("not valid JSON at byte 18")));
+  write("config.json", R"({"a": nan})");
+  EXPECT_THAT(open_error(), Optional(HasSubstr("not valid JSON at byte 8")));
+}
+
 class GgufFiles : public testing::Test {
  protected:
   fs::path part(int index) const {
@@ -263,7 +332,16 @@ TEST_F(GgufFiles, ExplainsOtherPaths) {
   write_shard(folder_.path() / "model.safetensors", {"a"});
   EXPECT_THAT(
       error_of([&] { Checkpoint::open(folder_.path() / "model.safetensors"); }),
-      Optional(HasSubstr("give the folder")));
+      Optional(
+          HasSubstr("weights alone; expected a GGUF file, or the folder")));
+  write_text(folder_.path() / "config.json", "{}");
+  EXPECT_THAT(
+      error_of([&] { Checkpoint::open(folder_.path() / "model.safetensors"); }),
+      Optional(
+          HasSubstr("give the folder itself: " + folder_.path().string())));
+  EXPECT_THAT(
+      error_of([&] { Checkpoint::open(folder_.path() / "config.json"); }),
+      Optional(HasSubstr("give the folder itself: ")));
   write_text(folder_.path() / "text", "hello");
   EXPECT_THAT(error_of([&] { Checkpoint::open(folder_.path() / "text"); }),
               Optional(HasSubstr("no GGUF file")));

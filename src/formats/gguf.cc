@@ -13,6 +13,7 @@
 #include "formats/extents.h"
 #include "formats/ggml_type.h"
 #include "formats/in_quotes.h"
+#include "formats/known_mistake.h"
 #include "pilotfish/error.h"
 
 static_assert(std::endian::native == std::endian::little,
@@ -210,9 +211,15 @@ GgufValue read_value(Cursor& cursor, const std::string& what) {
   cursor.fail(fmt::format("{}: unknown value type {}", what, type));
 }
 
-void check_magic_and_version(Cursor& cursor) {
+void check_magic_and_version(const MappedFile& file, Cursor& cursor) {
+  if (const auto mistake = known_mistake(file.text())) {
+    cursor.fail(std::string(*mistake));
+  }
   if (cursor.left() < 8 || cursor.read<std::uint32_t>("magic") != 0x46554747) {
-    cursor.fail("no GGUF file: it does not start with \"GGUF\"");
+    cursor.fail(
+        "no GGUF file: it does not start with \"GGUF\"; expected a GGUF file "
+        "or "
+        "a Hugging Face folder");
   }
   const auto version = cursor.read<std::uint32_t>("version");
   if (version != 0 && (version & 0xffff) == 0) {
@@ -242,6 +249,8 @@ GgufMetadata read_metadata(Cursor& cursor, std::uint64_t count,
 // only its end tells where that is.
 struct TensorInfo {
   TensorView view;
+  std::uint32_t type;  // as the file numbers it
+  bool readable;       // else the view has no dtype and no bytes
   std::uint64_t offset;
 };
 
@@ -270,11 +279,12 @@ TensorInfo read_tensor_info(Cursor& cursor, std::uint64_t index) {
   const std::string what = "tensor " + in_quotes(view.name);
   view.shape = read_shape(cursor, what);
 
-  const auto type = cursor.read<std::uint32_t>(what);
-  const auto dtype = dtype_of_ggml_type(type);
+  info.type = cursor.read<std::uint32_t>(what);
+  const auto dtype = dtype_of_ggml_type(info.type);
+  info.readable = dtype.has_value();
   if (!dtype) {
-    cursor.fail(fmt::format("{} has type {}, which is not supported", what,
-                            ggml_type_text(type)));
+    info.offset = cursor.read<std::uint64_t>(what);
+    return info;
   }
   view.dtype = *dtype;
   const auto bytes = checked_bytes(view.dtype, view.shape);
@@ -370,7 +380,7 @@ void place_tensors(const Cursor& cursor, const MappedFile& file,
 
 GgufFile parse_gguf(const MappedFile& file) {
   Cursor cursor(file);
-  check_magic_and_version(cursor);
+  check_magic_and_version(file, cursor);
   const std::uint64_t tensor_count =
       cursor.read_count(kLeastTensorBytes, "the number of tensors");
   const std::uint64_t pair_count =
@@ -382,10 +392,17 @@ GgufFile parse_gguf(const MappedFile& file) {
   std::vector<TensorInfo> infos = read_tensor_infos(cursor, tensor_count);
   place_tensors(cursor, file, alignment, infos);
 
-  std::vector<TensorView> tensors;
-  tensors.reserve(infos.size());
-  for (TensorInfo& info : infos) tensors.push_back(std::move(info.view));
-  return {std::move(metadata), std::move(tensors), file};
+  GgufFile result{std::move(metadata), {}, {}, file};
+  result.tensors.reserve(infos.size());
+  for (TensorInfo& info : infos) {
+    if (info.readable) {
+      result.tensors.push_back(std::move(info.view));
+    } else {
+      result.unreadable.emplace(std::move(info.view.name),
+                                ggml_type_text(info.type));
+    }
+  }
+  return result;
 }
 
 }  // namespace pilotfish

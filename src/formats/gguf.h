@@ -48,6 +48,9 @@ class GgufMetadata {
   const std::vector<std::string>* strings(std::string_view key) const;
   const std::vector<double>* numbers(std::string_view key) const;
   const std::vector<std::int64_t>* integers(std::string_view key) const;
+  // Of a key that some writers give one value and others several; empty where
+  // it is absent.
+  std::vector<std::int64_t> integer_or_integers(std::string_view key) const;
 
  private:
   std::string file_;
@@ -58,6 +61,9 @@ class GgufMetadata {
 struct GgufFile {
   GgufMetadata metadata;
   std::vector<TensorView> tensors;  // in file order, pointing into `file`
+  // Tensors of types that pilotfish does not read: name to type, "iq1_s (19)".
+  // They do no harm until somebody asks for one.
+  std::map<std::string, std::string, std::less<>> unreadable;
   MappedFile file;
 };
 

@@ -46,7 +46,7 @@ class GgufCheckpoint final : public Checkpoint {
     path_ = path;
     GgufFile first = parse_gguf(MappedFile::open(path));
     metadata_ = std::move(first.metadata);
-    take(std::move(first.tensors), first.file);
+    take(first);
     if (const std::int64_t parts = part_count(metadata_); parts > 1) {
       read_other_parts(parts);
     }
@@ -78,9 +78,10 @@ class GgufCheckpoint final : public Checkpoint {
                 count);
     }
     const auto total = metadata_.integer(kSplitTensors);
-    if (total && !std::cmp_equal(*total, tensors_.size())) {
+    const size_t found = tensors_.size() + unreadable_.size();
+    if (total && !std::cmp_equal(*total, found)) {
       fail_split(metadata_, kSplitTensors, *total,
-                 fmt::format("{}, as the parts have", tensors_.size()));
+                 fmt::format("{}, as the parts have", found));
     }
   }
 
@@ -99,13 +100,25 @@ class GgufCheckpoint final : public Checkpoint {
     if (its_count != count) {
       fail_split(file.metadata, kSplitCount, its_count, std::to_string(count));
     }
-    take(std::move(file.tensors), file.file);
+    take(file);
   }
 
-  void take(std::vector<TensorView> tensors, const MappedFile& file) {
-    files_.push_back(file);
-    tensors_.insert(tensors_.end(), std::make_move_iterator(tensors.begin()),
-                    std::make_move_iterator(tensors.end()));
+  void take(GgufFile& file) {
+    files_.push_back(file.file);
+    tensors_.insert(tensors_.end(),
+                    std::make_move_iterator(file.tensors.begin()),
+                    std::make_move_iterator(file.tensors.end()));
+    for (const auto& [name, type] : file.unreadable) {
+      const std::string text =
+          fmt::format("{}: tensor {} has type {}, which is not supported",
+                      file.file.path().string(), in_quotes(name), type);
+      if (!unreadable_.emplace(name, text).second) fail_twice(name);
+    }
+  }
+
+  [[noreturn]] void fail_twice(const std::string& name) const {
+    throw Error(fmt::format("{}: two parts have a tensor {}", path_.string(),
+                            in_quotes(name)));
   }
 
   void sort_tensors() {
@@ -118,9 +131,9 @@ class GgufCheckpoint final : public Checkpoint {
                            [](const TensorView& a, const TensorView& b) {
                              return a.name == b.name;
                            });
-    if (twice != tensors_.end()) {
-      throw Error(fmt::format("{}: two parts have a tensor {}", path_.string(),
-                              in_quotes(twice->name)));
+    if (twice != tensors_.end()) fail_twice(twice->name);
+    for (const TensorView& tensor : tensors_) {
+      if (unreadable_.contains(tensor.name)) fail_twice(tensor.name);
     }
   }
 

@@ -99,4 +99,14 @@ const std::vector<std::int64_t>* GgufMetadata::integers(
                                                "an array of integers");
 }
 
+std::vector<std::int64_t> GgufMetadata::integer_or_integers(
+    std::string_view key) const {
+  const GgufValue* value = look_up(*this, key);
+  if (value == nullptr) return {};
+  if (std::holds_alternative<std::vector<std::int64_t>>(*value)) {
+    return *integers(key);
+  }
+  return {*integer(key)};
+}
+
 }  // namespace pilotfish

@@ -224,19 +224,37 @@ TEST(Gguf, ReadsQuantisedBlocksAndRefusesPartOfOne) {
               Optional(HasSubstr("whole blocks of 32")));
 }
 
-TEST(Gguf, NamesTensorAndUnsupportedType) {
+// A tensor of a type that is not read does no harm to the others.
+TEST(Gguf, KeepsOtherTypesApart) {
   Bytes b;
-  b.start(1, 0).tensor("blk.0.x", {256}, 16, 0).pad_to(32).floats(64);
-  EXPECT_THAT(parse_error(b.str(), check_gguf),
-              Optional(HasSubstr("tensor \"blk.0.x\" has type iq2_xxs (16)")));
-  Bytes unknown;
-  unknown.start(1, 0).tensor("t", {256}, 999, 0).pad_to(32).floats(64);
-  EXPECT_THAT(parse_error(unknown.str(), check_gguf),
-              Optional(HasSubstr("unknown (999)")));
+  b.start(3, 0)
+      .tensor("blk.0.x", {256}, 16, 0)
+      .tensor("t", {3}, 999, 96)
+      .tensor("plain", {2}, 0, 192);
+  const std::string file = b.pad_to(32).floats(64).str();
+  const GgufFile parsed = parse_gguf(
+      MappedFile::from_memory(std::as_bytes(std::span(file)), "m.gguf"));
+  ASSERT_EQ(parsed.tensors.size(), 1U);
+  EXPECT_EQ(parsed.tensors[0].name, "plain");
+  EXPECT_EQ(parsed.tensors[0].bytes, 8);
+  EXPECT_EQ(parsed.unreadable.at("blk.0.x"), "iq2_xxs (16)");
+  EXPECT_EQ(parsed.unreadable.at("t"), "unknown (999)");
+  // Where it lies is checked all the same.
+  Bytes outside;
+  outside.start(1, 0).tensor("t", {256}, 999, 320).pad_to(32).floats(64);
+  EXPECT_THAT(parse_error(outside.str(), check_gguf),
+              Optional(HasSubstr("tensor \"t\" needs")));
 }
 
 TEST(Gguf, RefusesOtherFiles) {
-  EXPECT_THAT(parse_error("", check_gguf), Optional(HasSubstr("no GGUF file")));
+  EXPECT_THAT(parse_error("", check_gguf),
+              Optional(HasSubstr("the file is empty")));
+  EXPECT_THAT(parse_error(" \n<HTML lang=en><body>", check_gguf),
+              Optional(HasSubstr("a web page")));
+  EXPECT_THAT(parse_error("version https://git-lfs.github.com/spec/v1\noid "
+                          "sha256:0123\nsize 5\n",
+                          check_gguf),
+              Optional(HasSubstr("a git-lfs pointer")));
   EXPECT_THAT(parse_error("GGUX1234567890", check_gguf),
               Optional(HasSubstr("no GGUF file")));
   EXPECT_THAT(parse_error(Bytes().start(0, 0, 1).str(), check_gguf),

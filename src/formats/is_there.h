@@ -5,11 +5,12 @@
 
 namespace pilotfish {
 
-// Whether there is something at `path`. What cannot even be looked at (no
-// permission, a link to itself) counts as there, so that opening it tells why.
+// Whether there is something at `path`. A link that leads nowhere and what
+// cannot even be looked at (no permission) count as there, so that opening it
+// tells why.
 inline bool is_there(const std::filesystem::path& path) {
   std::error_code ignored;
-  return std::filesystem::status(path, ignored).type() !=
+  return std::filesystem::symlink_status(path, ignored).type() !=
          std::filesystem::file_type::not_found;
 }
 

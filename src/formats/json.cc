@@ -8,6 +8,8 @@
 
 #include "base/mapped_file.h"
 #include "formats/in_quotes.h"
+#include "formats/json_literals.h"
+#include "formats/known_mistake.h"
 #include "pilotfish/error.h"
 
 namespace pilotfish {
@@ -55,27 +57,54 @@ class Watch {
   std::vector<std::set<std::string>> keys_;  // of the objects now open
 };
 
-}  // namespace
-
-json parse_json_object(std::string_view text, const std::string& where) {
-  json value;
+// Calls `parse`, a second time with Python's literals in quotes where the first
+// fails, and turns nlohmann's exceptions into errors.
+template <typename Parse>
+json parse_with(std::string_view text, const std::string& where,
+                const Parse& parse) {
   try {
-    value = json::parse(
-        text, [watch = Watch(where)](int depth, json::parse_event_t event,
-                                     json& parsed) mutable {
-          return watch(depth, event, parsed);
-        });
+    return parse(text);
   } catch (const json::parse_error& error) {
-    throw Error(
-        fmt::format("{}: not valid JSON at byte {}", where, error.byte));
+    const QuotedLiterals quoted = quote_literals(text);
+    size_t byte = error.byte;
+    if (!quoted.ends.empty()) {
+      try {
+        return parse(quoted.text);
+      } catch (const json::parse_error& second) {
+        byte = quoted.original(second.byte);
+      } catch (const json::exception&) {
+        throw Error(fmt::format("{}: a number in it is out of range", where));
+      }
+    }
+    if (const auto mistake = known_mistake(text)) {
+      throw Error(fmt::format("{}: {}", where, *mistake));
+    }
+    throw Error(fmt::format("{}: not valid JSON at byte {}", where, byte));
   } catch (const json::exception&) {  // 406: a number beyond double's range
     throw Error(fmt::format("{}: a number in it is out of range", where));
   }
+}
+
+}  // namespace
+
+json parse_json_object(std::string_view text, const std::string& where) {
+  json value = parse_with(text, where, [&](std::string_view plain) {
+    return json::parse(
+        plain, [watch = Watch(where)](int depth, json::parse_event_t event,
+                                      json& parsed) mutable {
+          return watch(depth, event, parsed);
+        });
+  });
   if (!value.is_object()) {
     throw Error(fmt::format("{}: found a JSON {}, expected an object", where,
                             value.type_name()));
   }
   return value;
+}
+
+json parse_any_json(std::string_view text, const std::string& where) {
+  return parse_with(text, where,
+                    [](std::string_view plain) { return json::parse(plain); });
 }
 
 json read_json_object(const std::filesystem::path& path) {

@@ -11,6 +11,7 @@
 #include "formats/extents.h"
 #include "formats/in_quotes.h"
 #include "formats/json.h"
+#include "formats/known_mistake.h"
 #include "pilotfish/error.h"
 
 namespace pilotfish {
@@ -113,6 +114,9 @@ class EntryReader {
 std::string_view header_text(const MappedFile& file) {
   const std::string_view text = file.text();
   const std::string name = file.path().string();
+  if (const auto mistake = known_mistake(text)) {
+    throw Error(fmt::format("{}: {}", name, *mistake));
+  }
   std::uint64_t length = 0;
   if (text.size() < sizeof(length)) {
     throw Error(fmt::format(

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include "formats/json.h"
+
 namespace pilotfish {
 
 Error JsonNode::error(std::string_view message) const {
@@ -69,14 +71,7 @@ void JsonNode::refuse(const char* expected) const {
 }
 
 nlohmann::json parse_json(std::string_view text, const std::string& where) {
-  try {
-    return nlohmann::json::parse(text);
-  } catch (const nlohmann::json::parse_error& error) {
-    throw Error(
-        fmt::format("{}: not valid JSON at byte {}", where, error.byte));
-  } catch (const nlohmann::json::exception&) {
-    throw Error(fmt::format("{}: a number in it is out of range", where));
-  }
+  return parse_any_json(text, where);
 }
 
 }  // namespace pilotfish

@@ -66,14 +66,15 @@ class GgufTokenizerReader {
                             found, expected));
   }
 
+  // Some files have a list, and some an id that no token has, which counts as
+  // none.
   std::optional<Token> id(const char* key, size_t count) const {
-    const auto value = metadata_.integer(key);
-    if (!value) return std::nullopt;
-    if (*value < 0 || *value >= static_cast<std::int64_t>(count)) {
-      throw error(
-          fmt::format("{} is {}, expected an id below {}", key, *value, count));
+    for (const std::int64_t value : metadata_.integer_or_integers(key)) {
+      if (value >= 0 && std::cmp_less(value, count)) {
+        return static_cast<Token>(value);
+      }
     }
-    return static_cast<Token>(*value);
+    return std::nullopt;
   }
 
   // BOS, EOS, what is added of them, and the chat template.
@@ -99,11 +100,13 @@ TokenizerParts spm_parts(const GgufTokenizerReader& reader) {
   description.texts = reader.texts();
   const size_t count = description.texts.size();
   const auto* scores = reader.metadata().numbers("tokenizer.ggml.scores");
-  if (scores == nullptr) throw reader.error("has no tokenizer.ggml.scores");
-  reader.check_length("tokenizer.ggml.scores", scores->size(), count);
   SpmPieces& pieces = description.pieces;
-  for (const double score : *scores) {
-    pieces.scores.push_back(static_cast<float>(score));
+  pieces.scores.assign(count, 0);  // of a file without, as in llama.cpp
+  if (scores != nullptr) {
+    reader.check_length("tokenizer.ggml.scores", scores->size(), count);
+    std::ranges::transform(*scores, pieces.scores.begin(), [](double score) {
+      return static_cast<float>(score);
+    });
   }
   pieces.types = reader.types(count);
   const auto unknown = reader.id("tokenizer.ggml.unknown_token_id", count);

@@ -95,6 +95,32 @@ TEST(TokenizerGguf, KnowsEveryPreTokenizerItNames) {
   }
 }
 
+// As in llama.cpp, an id that no token has is as good as none, and of a list
+// the first counts.
+TEST(TokenizerGguf, ToleratesOddSpecialTokens) {
+  Values values = spm();
+  values["tokenizer.ggml.bos_token_id"] = std::uint64_t{8};
+  values["tokenizer.ggml.unknown_token_id"] = std::int64_t{-1};
+  values["tokenizer.ggml.eos_token_id"] = Numbers{99, 4, 5};
+  const auto tokenizer = load(values);
+  EXPECT_EQ(tokenizer->bos(), 1);
+  EXPECT_EQ(tokenizer->eos(), 4);
+  EXPECT_THAT(tokenizer->encode("a a"), ElementsAre(1, 5, 5));
+  values = byte_level();
+  values["tokenizer.ggml.eos_token_id"] = std::uint64_t{7};
+  EXPECT_EQ(load(values)->eos(), std::nullopt);
+}
+
+// All pieces then merge in the order of their places, as in llama.cpp.
+TEST(TokenizerGguf, TakesMissingScoresAsZero) {
+  Values with_zeros = spm();
+  with_zeros["tokenizer.ggml.scores"] = std::vector<double>(8, 0.0);
+  Values without = spm();
+  without.erase("tokenizer.ggml.scores");
+  EXPECT_EQ(load(without)->encode("a aa"), load(with_zeros)->encode("a aa"));
+  EXPECT_THAT(load(without)->encode("a"), ElementsAre(1, 5));
+}
+
 TEST(TokenizerGguf, NamesWhatIsWrong) {
   struct Case {
     Values values;
@@ -115,9 +141,8 @@ TEST(TokenizerGguf, NamesWhatIsWrong) {
        "tokenizer.ggml.token_type has 1 values, expected 8"},
       {spm(), "tokenizer.ggml.token_type", Numbers{1, 1, 1, 7, 1, 1, 1, 1},
        "tokenizer.ggml.token_type[3] is 7"},
-      {spm(), "tokenizer.ggml.bos_token_id", std::uint64_t{8},
-       "tokenizer.ggml.bos_token_id is 8, expected an id below 8"},
-      {spm(), "tokenizer.ggml.bos_token_id", std::int64_t{-1}, "is -1"},
+      {spm(), "tokenizer.ggml.bos_token_id", std::string("x"),
+       "\"tokenizer.ggml.bos_token_id\": found a string, expected an integer"},
       {spm(), "tokenizer.ggml.scores", std::string("x"),
        "tokenizer.ggml.scores"},
       {byte_level(), "tokenizer.ggml.merges", Texts{"ab"},
