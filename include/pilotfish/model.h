@@ -124,8 +124,11 @@ struct ForwardOutput {
 
 struct LoadOptions {
   // The type of the linear layers and the embedding; nullopt: as they are
-  // stored. bf16, f16, f32, q8_0 or q4_0.
+  // stored. bf16, f16, f32, q8_0 or q4_0. A matrix whose rows are no whole
+  // blocks of it becomes bf16 instead: Model::matrices_kept_in_bf16.
   std::optional<DType> dtype = std::nullopt;
+  // Throws Error for such a matrix.
+  bool strict_dtype = false;
   // nullptr: a team of its own with one thread a processor.
   std::shared_ptr<ThreadTeam> threads = nullptr;
   // What computes: "cpu"; empty: the default, which is that.
@@ -134,7 +137,8 @@ struct LoadOptions {
   // PILOTFISH_ISA says.
   std::string instruction_set = {};
   // How many layers to load: the first ones, which the final norm and output
-  // follow (a truncated model, for use as a draft); 0: all.
+  // follow (a truncated model, for use as a draft); 0: all, and a file that has
+  // tensors of more layers than its configuration says is refused.
   std::int64_t layers = 0;
   // Positions that RoPE tables cover; 0: the model's own n_positions. Scaling
   // of kind dynamic is computed for this length.
@@ -159,6 +163,7 @@ class Model {
   const ModelConfig& config() const;
   std::int64_t weight_bytes() const;    // of weights, wherever they lie
   std::int64_t resident_bytes() const;  // of those, copied out of the file
+  std::int64_t matrices_kept_in_bf16() const;  // see LoadOptions::dtype
   std::string_view backend() const;
   std::string_view instruction_set() const;
   const std::filesystem::path& path() const;

@@ -23,11 +23,6 @@ std::int64_t layer_count(const ModelConfig& config, std::int64_t layers) {
   return layers == 0 ? config.n_layers() : layers;
 }
 
-ModelConfig first_layers(ModelConfig config, std::int64_t layers) {
-  config.keep_layers(layer_count(config, layers));
-  return config;
-}
-
 }  // namespace
 
 struct Model::Impl {
@@ -46,7 +41,7 @@ std::shared_ptr<Model> Model::load(const std::filesystem::path& path,
   }
   const Backend& backend = find_backend(options.backend);
   auto checkpoint = Checkpoint::open(path);
-  auto config = first_layers(read_config(*checkpoint), options.layers);
+  auto config = read_config(*checkpoint, options.layers);
   LoadOptions chosen = options;
   if (!chosen.threads) chosen.threads = make_threads();
   auto pass = backend.load(std::move(checkpoint), config, chosen);
@@ -62,6 +57,9 @@ const ModelConfig& Model::config() const { return impl_->config; }
 std::int64_t Model::weight_bytes() const { return impl_->pass->weight_bytes(); }
 std::int64_t Model::resident_bytes() const {
   return impl_->pass->resident_bytes();
+}
+std::int64_t Model::matrices_kept_in_bf16() const {
+  return impl_->pass->matrices_kept_in_bf16();
 }
 std::string_view Model::backend() const { return impl_->backend; }
 std::string_view Model::instruction_set() const {

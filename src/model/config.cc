@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <variant>
 
+#include "formats/in_quotes.h"
+#include "model/tensor_names.h"
 #include "pilotfish/error.h"
 
 namespace pilotfish {
@@ -204,12 +206,67 @@ void check_config(const ModelConfig& config, Checkpoint::Kind kind,
   }
 }
 
-ModelConfig read_config(const Checkpoint& checkpoint) {
+namespace {
+
+ModelConfig read_description(const Checkpoint& checkpoint) {
   if (checkpoint.kind() == Checkpoint::Kind::kGguf) {
     return config_from_gguf(checkpoint.metadata(), checkpoint.tensors());
   }
   return config_from_json(checkpoint.config(), checkpoint.generation_config(),
                           (checkpoint.path() / "config.json").string());
+}
+
+// A layer left out without a word would leave a model that talks nonsense.
+void check_no_more_layers(const Checkpoint& checkpoint,
+                          const ModelConfig& config) {
+  const auto check = [&](const std::string& name) {
+    const auto layer = layer_of_tensor(checkpoint.kind(), name);
+    if (!layer || *layer < config.n_layers()) return;
+    const ExtentField& field = extent_field(&Extents::n_layers);
+    throw Error(fmt::format(
+        "{}: tensor {}: {} is {}, so there should be no layer {}; where the "
+        "first {} layers are wanted as a truncated model, ask with --n-layers "
+        "{} (a draft: --draft-layers {})",
+        checkpoint.path().string(), in_quotes(name),
+        checkpoint.kind() == Checkpoint::Kind::kGguf ? field.gguf
+                                                     : field.hugging_face,
+        config.n_layers(), *layer, config.n_layers(), config.n_layers(),
+        config.n_layers()));
+  };
+  for (const TensorView& tensor : checkpoint.tensors()) check(tensor.name);
+  for (const auto& [name, reason] : checkpoint.unreadable()) check(name);
+}
+
+// A tensor that is not read must not pass as one that the model does not have.
+void check_all_readable(const Checkpoint& checkpoint,
+                        const ModelConfig& config) {
+  const bool is_gguf = checkpoint.kind() == Checkpoint::Kind::kGguf;
+  for (const auto& [name, reason] : checkpoint.unreadable()) {
+    const auto place = find_tensor_place(checkpoint.kind(), name);
+    if (!place || place->layer >= config.n_layers()) continue;
+    // Beside tied embeddings, which config.json tells and GGUF does not, the
+    // output is not used.
+    const bool unused = place->role == TensorRole::kOutput && !is_gguf &&
+                        config.tied_embeddings;
+    if (!unused) throw Error(reason);
+  }
+}
+
+}  // namespace
+
+ModelConfig read_config(const Checkpoint& checkpoint, std::int64_t layers) {
+  ModelConfig config = read_description(checkpoint);
+  if (layers < 0 || layers > config.n_layers()) {
+    throw UsageError(fmt::format("layers {}: must lie between 0 (all) and {}",
+                                 layers, config.n_layers()));
+  }
+  if (layers == 0) {
+    check_no_more_layers(checkpoint, config);
+  } else {
+    config.keep_layers(layers);
+  }
+  check_all_readable(checkpoint, config);
+  return config;
 }
 
 std::int64_t ModelConfig::sliding_window() const {

@@ -12,12 +12,14 @@
 
 namespace pilotfish {
 
-// The configuration of a checkpoint of either kind. All of it is checked:
-// extents are positive and bounded, so that no count of elements or bytes made
-// of them overflows, heads divide evenly, and nothing that changes the
-// computation is passed over. Throws Error with the file, the key, what was
-// found and what was expected.
-ModelConfig read_config(const Checkpoint& checkpoint);
+// The configuration of a checkpoint of either kind, of its first `layers`; 0:
+// all. All of it is checked: extents are positive and bounded, so that no count
+// of elements or bytes made of them overflows, heads divide evenly, and nothing
+// that changes the computation is passed over: no tensor of a type that is not
+// read, and, where all layers are asked for, none of a layer that the
+// configuration does not have. Throws Error with the file, the key, what was
+// found and what was expected, UsageError for a number of layers out of range.
+ModelConfig read_config(const Checkpoint& checkpoint, std::int64_t layers = 0);
 
 // From config.json and generation_config.json (an empty object for none).
 // `file` names the first in messages. What a key that is absent or null means
@@ -31,6 +33,10 @@ ModelConfig config_from_json(const nlohmann::json& config,
 // vocabulary alone) the embedding's size is the vocabulary's.
 ModelConfig config_from_gguf(const GgufMetadata& metadata,
                              std::span<const TensorView> tensors);
+
+// The GGUF key, an array of integers, of all end tokens of a model that has
+// more than the three that other readers have keys for. pilotfish's own.
+inline constexpr std::string_view kGgufEndTokens = "pilotfish.eos_token_ids";
 
 // What sets one architecture apart from another. Everything else is the same
 // for the whole family.

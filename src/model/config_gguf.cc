@@ -212,20 +212,28 @@ RopeScaling read_scaling(const Reader& reader, std::int64_t n_positions) {
   return scaling;
 }
 
-// End of text, and end of a turn or message where the file knows it apart.
+// End of text, and end of a turn or message where the file knows it apart. Ids
+// that the vocabulary lacks are left out: they can never be produced.
 void read_special_tokens(const GgufMetadata& metadata, ModelConfig& config) {
-  const auto read = [&](std::string_view key) -> Token {
-    const std::int64_t id = metadata.integer(key).value_or(-1);
-    return id >= 0 && id < config.vocab_size ? static_cast<Token>(id) : -1;
+  const auto read = [&](std::string_view key) {
+    std::vector<std::int64_t> ids = metadata.integer_or_integers(key);
+    std::erase_if(ids, [&](std::int64_t id) {
+      return id < 0 || id >= config.vocab_size;
+    });
+    return ids;
   };
-  config.bos = read("tokenizer.ggml.bos_token_id");
-  for (const char* key :
-       {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
-        "tokenizer.ggml.eom_token_id"}) {
-    const Token id = read(key);
-    if (id >= 0 && std::find(config.eos.begin(), config.eos.end(), id) ==
-                       config.eos.end()) {
-      config.eos.push_back(id);
+  const auto bos = read("tokenizer.ggml.bos_token_id");
+  config.bos = bos.empty() ? -1 : static_cast<Token>(bos.front());
+  for (const std::string_view key :
+       {std::string_view("tokenizer.ggml.eos_token_id"),
+        std::string_view("tokenizer.ggml.eot_token_id"),
+        std::string_view("tokenizer.ggml.eom_token_id"), kGgufEndTokens}) {
+    for (const std::int64_t number : read(key)) {
+      const auto id = static_cast<Token>(number);
+      if (std::find(config.eos.begin(), config.eos.end(), id) ==
+          config.eos.end()) {
+        config.eos.push_back(id);
+      }
     }
   }
 }

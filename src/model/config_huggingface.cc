@@ -7,6 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <variant>
 
 #include "formats/in_quotes.h"
@@ -56,14 +57,11 @@ class Reader {
 
   std::int64_t to_integer(const std::string& key, const json& value,
                           std::int64_t min, std::int64_t max) const {
-    const bool fits = value.is_number_integer() &&
-                      (!value.is_number_unsigned() ||
-                       std::in_range<std::int64_t>(value.get<std::uint64_t>()));
-    const std::int64_t number = fits ? value.get<std::int64_t>() : 0;
-    if (!fits || number < min || number > max) {
+    const std::optional<std::int64_t> number = whole_number(value);
+    if (!number || *number < min || *number > max) {
       fail(key, text(value), fmt::format("an integer from {} to {}", min, max));
     }
-    return number;
+    return *number;
   }
 
   double number(const std::string& key, double absent, double min,
@@ -104,22 +102,43 @@ class Reader {
   }
 
  private:
+  // Also of 512.0, as some tools write integers.
+  static std::optional<std::int64_t> whole_number(const json& value) {
+    constexpr double kExact = 1LL << 53;
+    if (value.is_number_float()) {
+      const double number = value.get<double>();
+      if (!(std::abs(number) <= kExact) || number != std::floor(number)) {
+        return std::nullopt;
+      }
+      return static_cast<std::int64_t>(number);
+    }
+    if (!value.is_number_integer() ||
+        (value.is_number_unsigned() &&
+         !std::in_range<std::int64_t>(value.get<std::uint64_t>()))) {
+      return std::nullopt;
+    }
+    return value.get<std::int64_t>();
+  }
+
   const json& object_;
   std::string file_;
   std::string prefix_;
 };
 
 const Architecture& find_architecture(const Reader& reader) {
-  std::string found = in_quotes(reader.string("model_type"));
   std::string known;
   const json* classes = reader.find("architectures");
   const json* first = classes && classes->is_array() && !classes->empty()
                           ? &classes->front()
                           : nullptr;
-  if (first) found = Reader::text(*first);
+  const std::string type = reader.string("model_type");
+  const std::string found = first           ? Reader::text(*first)
+                            : !type.empty() ? "model_type " + in_quotes(type)
+                            : classes       ? "an empty list, and no model_type"
+                                            : "neither it nor model_type";
   for (const Architecture& architecture : architectures()) {
     if (first ? *first == std::string(architecture.hugging_face_class)
-              : reader.string("model_type") == architecture.name) {
+              : type == architecture.name) {
       return architecture;
     }
     known += known.empty() ? "" : ", ";
@@ -197,6 +216,11 @@ std::vector<std::int64_t> read_windows(const Reader& reader,
   return windows;
 }
 
+// What the layers of one kind are called in lists that tell them apart.
+std::string_view layer_type(std::int64_t window) {
+  return window > 0 ? "sliding_attention" : "full_attention";
+}
+
 // Newer files list each layer's kind; it must be what the other keys say.
 void check_layer_types(const Reader& reader,
                        const std::vector<std::int64_t>& windows) {
@@ -207,10 +231,9 @@ void check_layer_types(const Reader& reader,
                 fmt::format("a list of {} layers", windows.size()));
   }
   for (size_t i = 0; i < windows.size(); ++i) {
-    const char* expected =
-        windows[i] > 0 ? "sliding_attention" : "full_attention";
+    const std::string_view expected = layer_type(windows[i]);
     const json& type = (*types)[i];
-    if (type != expected) {
+    if (type != std::string(expected)) {
       reader.fail(fmt::format("layer_types[{}]", i), Reader::text(type),
                   fmt::format("{}, as sliding_window and max_window_layers say",
                               expected));
@@ -279,9 +302,28 @@ RopeScaling read_scaling(const Reader& reader, std::int64_t n_positions) {
   return scaling;
 }
 
-// Older files: rope_theta and rope_scaling side by side; newer ones:
-// rope_parameters with all of it.
-RopeConfig read_rope(const Reader& reader, const Extents& extents) {
+// The parameters that lie under `key`, null where there are none. Newer files
+// may give them for each type of layer: {"full_attention": {...},
+// "sliding_attention": {...}}.
+std::optional<Reader> rope_parameters(const Reader& reader,
+                                      const std::string& key,
+                                      std::string_view type) {
+  const json* parameters = reader.find(key);
+  if (!parameters) return std::nullopt;
+  const Reader flat = reader.inner(key);
+  const bool nested =
+      std::any_of(parameters->begin(), parameters->end(),
+                  [](const json& value) { return value.is_object(); });
+  if (!nested) return flat;
+  const std::string name(type);
+  if (!flat.find(name)) flat.fail_missing(name);
+  return flat.inner(name);
+}
+
+// Of layers of one type. Older files: rope_theta and rope_scaling side by side;
+// newer ones: rope_parameters with all of it.
+RopeConfig read_rope(const Reader& reader, const Extents& extents,
+                     std::string_view type) {
   RopeConfig rope;
   const auto read = [&](const Reader& from) {
     rope.theta = from.number("rope_theta", rope.theta, 2, 1e18);
@@ -294,10 +336,10 @@ RopeConfig read_rope(const Reader& reader, const Extents& extents) {
   rope.rotary_dim = extents.head_dim;
   read(reader);
   for (const char* key : {"rope_scaling", "rope_parameters"}) {
-    if (!reader.find(key)) continue;
-    const Reader inner = reader.inner(key);
-    read(inner);
-    rope.scaling = read_scaling(inner, extents.n_positions);
+    const auto parameters = rope_parameters(reader, key, type);
+    if (!parameters) continue;
+    read(*parameters);
+    rope.scaling = read_scaling(*parameters, extents.n_positions);
   }
   return rope;
 }
@@ -360,7 +402,6 @@ ModelConfig config_from_json(const json& json_config, const json& generation,
   check_layer_types(reader, windows);
   config.rms_epsilon = reader.number("rms_norm_eps", 1e-6, 1e-30, 1);
   layer.rms_epsilon = config.rms_epsilon;
-  layer.attention.rope = read_rope(reader, extents);
   config.tied_embeddings = reader.boolean("tie_word_embeddings", false);
   const bool biased = architecture.qkv_bias == Architecture::Bias::kByKey &&
                       reader.boolean("attention_bias", false);
@@ -372,7 +413,9 @@ ModelConfig config_from_json(const json& json_config, const json& generation,
   layer.attention.qk_norm = architecture.qk_norm;
   config.set_layers(extents.n_layers, layer);
   for (size_t i = 0; i < windows.size(); ++i) {
-    config.layers[i].attention.sliding_window = windows[i];
+    AttentionConfig& attention = config.layers[i].attention;
+    attention.sliding_window = windows[i];
+    attention.rope = read_rope(reader, extents, layer_type(windows[i]));
   }
   read_special_tokens(reader, generation_reader, architecture, config);
   check_config(config, Checkpoint::Kind::kHuggingFace, file);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <variant>
@@ -10,6 +11,7 @@
 
 #include "formats/checkpoint.h"
 #include "pilotfish/error.h"
+#include "random_model.h"
 #include "test_data.h"
 
 namespace pilotfish {
@@ -284,6 +286,44 @@ TEST(ConfigFromJson, ReadsEverySpellingOfRopeScaling) {
               HasSubstr("expected an object"));
 }
 
+TEST(ConfigFromJson, TakesWholeNumbersWithAPoint) {
+  const ModelConfig config =
+      parse(with(small(), {{"hidden_size", 64.0},
+                           {"max_position_embeddings", 512.0},
+                           {"eos_token_id", {2.0, 7.0}}}));
+  EXPECT_EQ(config.hidden_size, 64);
+  EXPECT_EQ(config.n_positions, 512);
+  EXPECT_THAT(config.eos, ElementsAre(2, 7));
+}
+
+// transformers 5 writes rotary parameters by type of layer for models that have
+// several.
+TEST(ConfigFromJson, ReadsRopeParametersByLayerType) {
+  const json full = {
+      {"rope_type", "linear"}, {"factor", 2}, {"rope_theta", 5e5}};
+  const json sliding = {{"rope_type", "default"}, {"rope_theta", 3e4}};
+  const ModelConfig same =
+      parse(with(small(), {{"rope_parameters", {{"full_attention", full}}}}));
+  EXPECT_EQ(rope(same).scaling.kind, RopeScaling::Kind::kLinear);
+  EXPECT_EQ(rope(same).theta, 5e5);
+
+  const json both = {{"full_attention", full}, {"sliding_attention", sliding}};
+  const ModelConfig mixed =
+      parse(with(small("Qwen2ForCausalLM"), {{"use_sliding_window", true},
+                                             {"sliding_window", 16},
+                                             {"max_window_layers", 1},
+                                             {"rope_parameters", both}}));
+  ASSERT_EQ(mixed.n_layers(), 3);
+  EXPECT_EQ(mixed.layers[0].attention.rope.theta, 5e5);
+  EXPECT_EQ(mixed.layers[0].attention.rope.scaling.factor, 2);
+  EXPECT_EQ(mixed.layers[1].attention.rope.theta, 3e4);
+  EXPECT_EQ(mixed.layers[2].attention.rope.scaling.kind,
+            RopeScaling::Kind::kNone);
+  EXPECT_THAT(error_of(with(small(), {{"rope_parameters",
+                                       {{"sliding_attention", sliding}}}})),
+              HasSubstr("rope_parameters.full_attention is missing"));
+}
+
 TEST(ConfigFromJson, JoinsTheTokensOfBothFiles) {
   const ModelConfig config =
       parse(with(small(), {{"bos_token_id", 5}, {"eos_token_id", 7}}),
@@ -309,7 +349,14 @@ TEST(ConfigFromJson, NamesTheKeyTheValueAndWhatWasExpected) {
       {{{"hidden_size", 0}},
        "hidden_size: found 0, expected an integer from 1"},
       {{{"hidden_size", -4}}, "hidden_size: found -4"},
-      {{{"hidden_size", 64.0}}, "hidden_size: found 64.0, expected an integer"},
+      {{{"hidden_size", 64.5}}, "hidden_size: found 64.5, expected an integer"},
+      {{{"hidden_size", 1e300}}, "hidden_size: found 1e+300, expected"},
+      {{{"rms_norm_eps", "NaN"}},
+       "rms_norm_eps: found \"NaN\", expected a num"},
+      {{{"architectures", json::array()}},
+       "architectures: found an empty list, and no model_type, expected"},
+      {{{"architectures", nullptr}, {"model_type", "gpt2"}},
+       "architectures: found model_type \"gpt2\", expected one of"},
       {{{"hidden_size", "64"}}, "hidden_size: found \"64\""},
       {{{"hidden_size", {1}}}, "hidden_size: found array"},
       {{{"hidden_size", std::numeric_limits<std::uint64_t>::max()}},
@@ -346,7 +393,8 @@ TEST(ConfigFromJson, NamesTheKeyTheValueAndWhatWasExpected) {
     EXPECT_THAT(error_of(with(small(), changes)),
                 AllOf(HasSubstr("folder/config.json: "), HasSubstr(expected)));
   }
-  EXPECT_THAT(error_of(json::object()), HasSubstr("architectures: found \"\""));
+  EXPECT_THAT(error_of(json::object()),
+              HasSubstr("architectures: found neither it nor model_type"));
   EXPECT_THAT(error_of(json::array()), HasSubstr("expected an object"));
   EXPECT_EQ(parse({{"model_type", "qwen2"}}).architecture, "qwen2");
 }
@@ -413,6 +461,21 @@ TEST(ConfigFromGguf, ReadsLlama) {
                ffn(config).bias || attention(config).qk_norm);
   EXPECT_EQ(config.bos, 1);
   EXPECT_THAT(config.eos, ElementsAre(2, 7));
+}
+
+TEST(ConfigFromGguf, ToleratesOddSpecialTokens) {
+  const ModelConfig config = parse_gguf_config(
+      small_gguf(),
+      {{"tokenizer.ggml.bos_token_id", std::uint64_t{100}},
+       {"tokenizer.ggml.eos_token_id", std::vector<std::int64_t>{5, 200, 2}},
+       {"pilotfish.eos_token_ids", std::vector<std::int64_t>{2, 7, 9, 11}}});
+  EXPECT_EQ(config.bos, -1);
+  EXPECT_THAT(config.eos, ElementsAre(5, 2, 7, 9, 11));
+  EXPECT_THAT(message_of([] {
+                parse_gguf_config(small_gguf(), {{"tokenizer.ggml.bos_token_id",
+                                                  std::string("x")}});
+              }),
+              HasSubstr("expected an integer"));
 }
 
 TEST(ConfigFromGguf, AsksTheTensorsWhatTheMetadataDoesNotSay) {
@@ -489,6 +552,63 @@ TEST(ConfigFromGguf, NamesTheKeyTheValueAndWhatWasExpected) {
   missing.erase("llama.embedding_length");
   EXPECT_THAT(message_of([&] { parse_gguf_config(missing); }),
               HasSubstr("key llama.embedding_length is missing"));
+}
+
+// Layers that the configuration does not have would be left out without a word.
+TEST(ReadConfig, RefusesMoreLayersThanItSays) {
+  const test::TemporaryFolder folder;
+  const auto error = [&](std::int64_t layers) {
+    return message_of(
+        [&] { read_config(*Checkpoint::open(folder.path()), layers); });
+  };
+  test::write_random_model(folder.path(), {.n_layers = 3});
+  json config = test::random_model_config({.n_layers = 3});
+  config["num_hidden_layers"] = 2;
+  std::ofstream(folder.path() / "config.json") << config.dump();
+  EXPECT_THAT(error(0),
+              AllOf(HasSubstr("tensor \"model.layers.2."),
+                    HasSubstr("num_hidden_layers is 2, so there should be no "
+                              "layer 2"),
+                    HasSubstr("--n-layers 2")));
+  EXPECT_EQ(error(2), "(nothing thrown)");
+  EXPECT_EQ(error(1), "(nothing thrown)");
+  EXPECT_THAT(error(3), HasSubstr("layers 3: must lie between 0 (all) and 2"));
+
+  const auto file = folder.path() / "m.gguf";
+  test::write_random_gguf(file, {.n_layers = 3});
+  std::string bytes = test::read_file(file);
+  const std::string key = "llama.block_count";
+  bytes[bytes.find(key) + key.size() + 4] = 2;
+  std::ofstream(file, std::ios::binary) << bytes;
+  const auto gguf = Checkpoint::open(file);
+  EXPECT_THAT(message_of([&] { read_config(*gguf); }),
+              AllOf(HasSubstr("tensor \"blk.2."), HasSubstr("block_count is 2"),
+                    HasSubstr("--n-layers 2")));
+  EXPECT_EQ(read_config(*gguf, 2).n_layers(), 2);
+}
+
+// Sets the type of a GGUF file's tensor to one that is not read.
+void spoil_type(const std::filesystem::path& file, const std::string& name,
+                size_t dimensions) {
+  std::string bytes = test::read_file(file);
+  const size_t at = bytes.find(name) + name.size() + 4 + 8 * dimensions;
+  bytes[at] = 19;  // iq1_s
+  std::ofstream(file, std::ios::binary) << bytes;
+}
+
+// An output projection that is not read must not pass as tied embeddings, nor a
+// bias as none.
+TEST(ReadConfig, RefusesTensorsThatItWouldUseButCannotRead) {
+  const test::TemporaryFolder folder;
+  const auto file = folder.path() / "m.gguf";
+  for (const auto& [name, dimensions] :
+       {std::pair("output.weight", 2), {"blk.1.attn_q.bias", 1}}) {
+    test::write_random_gguf(file, {.attention_bias = true});
+    spoil_type(file, name, static_cast<size_t>(dimensions));
+    EXPECT_THAT(message_of([&] { read_config(*Checkpoint::open(file)); }),
+                HasSubstr(std::string(name) + "\" has type iq1_s (19)"));
+  }
+  EXPECT_EQ(read_config(*Checkpoint::open(file), 1).n_layers(), 1);
 }
 
 TEST(ReadConfig, ReadsTheFilesAtHand) {

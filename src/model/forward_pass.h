@@ -21,6 +21,7 @@ class ForwardPass {
   virtual std::int64_t weight_bytes() const = 0;    // wherever they lie
   virtual std::int64_t resident_bytes() const = 0;  // of those, in memory of
                                                     // its own, not the file's
+  virtual std::int64_t matrices_kept_in_bf16() const = 0;  // LoadOptions::dtype
   virtual std::string_view instruction_set() const = 0;
 
   // Room for the keys and values of a cache, which may outlive this object.

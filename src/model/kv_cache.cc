@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/out_of_memory.h"
 #include "model/kv_cache_access.h"
 #include "pilotfish/error.h"
 #include "tensor/dtype.h"
@@ -359,11 +360,11 @@ KvCache KvCacheAccess::make(const ModelConfig& config,
     return KvCache(
         std::make_unique<KvCache::Impl>(layout, make_storage(layout)));
   } catch (const std::bad_alloc&) {
-    throw Error(fmt::format(
-        "not enough memory for a KV cache of {:.1f} GiB ({} x {} positions in "
-        "{}); lower n_positions or the number of sequences",
-        static_cast<double>(layout.bytes()) / (1 << 30), layout.max_sequences,
-        layout.n_positions, dtype_name(layout.dtype)));
+    throw out_of_memory(static_cast<std::uint64_t>(layout.bytes()),
+                        fmt::format("a KV cache of {} x {} positions in {}",
+                                    layout.max_sequences, layout.n_positions,
+                                    dtype_name(layout.dtype)),
+                        "lower n_positions or the number of sequences");
   }
 }
 

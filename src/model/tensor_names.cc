@@ -72,19 +72,8 @@ const Names& names_of(TensorRole role) {
 
 constexpr std::string_view kLayerMark = "{}";
 
-// The layer that `name` has where `pattern` has its mark; nullopt where the two
-// differ elsewhere, or the number is not written as tensor_name writes it.
-std::optional<int> match_layer(std::string_view pattern,
-                               std::string_view name) {
-  const size_t mark = pattern.find(kLayerMark);
-  const std::string_view before = pattern.substr(0, mark);
-  const std::string_view after = pattern.substr(mark + kLayerMark.size());
-  if (name.size() <= before.size() + after.size() ||
-      !name.starts_with(before) || !name.ends_with(after)) {
-    return std::nullopt;
-  }
-  const std::string_view digits =
-      name.substr(before.size(), name.size() - before.size() - after.size());
+// A layer's number as tensor_name writes it; nullopt for other texts.
+std::optional<int> parse_layer(std::string_view digits) {
   int layer = 0;
   const auto [end, error] =
       std::from_chars(digits.data(), digits.data() + digits.size(), layer);
@@ -94,6 +83,21 @@ std::optional<int> match_layer(std::string_view pattern,
     return std::nullopt;
   }
   return layer;
+}
+
+// The layer that `name` has where `pattern` has its mark; nullopt where the two
+// differ elsewhere.
+std::optional<int> match_layer(std::string_view pattern,
+                               std::string_view name) {
+  const size_t mark = pattern.find(kLayerMark);
+  const std::string_view before = pattern.substr(0, mark);
+  const std::string_view after = pattern.substr(mark + kLayerMark.size());
+  if (name.size() <= before.size() + after.size() ||
+      !name.starts_with(before) || !name.ends_with(after)) {
+    return std::nullopt;
+  }
+  return parse_layer(
+      name.substr(before.size(), name.size() - before.size() - after.size()));
 }
 
 }  // namespace
@@ -118,6 +122,17 @@ std::optional<TensorPlace> find_tensor_place(Checkpoint::Kind kind,
     }
   }
   return std::nullopt;
+}
+
+std::optional<int> layer_of_tensor(Checkpoint::Kind kind,
+                                   std::string_view name) {
+  const std::string_view before =
+      kind == Checkpoint::Kind::kGguf ? "blk." : "model.layers.";
+  if (!name.starts_with(before)) return std::nullopt;
+  const std::string_view rest = name.substr(before.size());
+  const size_t dot = rest.find('.');
+  if (dot == 0 || dot == std::string_view::npos) return std::nullopt;
+  return parse_layer(rest.substr(0, dot));
 }
 
 }  // namespace pilotfish

@@ -59,6 +59,11 @@ struct TensorPlace {
 std::optional<TensorPlace> find_tensor_place(Checkpoint::Kind kind,
                                              std::string_view name);
 
+// The layer that a tensor of this name belongs to, whatever its role there;
+// nullopt: none.
+std::optional<int> layer_of_tensor(Checkpoint::Kind kind,
+                                   std::string_view name);
+
 }  // namespace pilotfish
 
 #endif  // PILOTFISH_MODEL_TENSOR_NAMES_H_

@@ -35,6 +35,16 @@ TEST(TensorNames, FindsEveryRoleByItsName) {
   }
 }
 
+TEST(TensorNames, KnowTheLayerOfAnyTensor) {
+  constexpr auto kHuggingFace = Checkpoint::Kind::kHuggingFace;
+  EXPECT_EQ(layer_of_tensor(kGguf, "blk.12.attn_rot_embd.weight"), 12);
+  EXPECT_EQ(layer_of_tensor(kHuggingFace, "model.layers.3.x"), 3);
+  for (const char* name : {"blk.", "blk.1", "blk..x", "blk.01.x", "blk.1x.y",
+                           "model.layers.3.x", "output.weight"}) {
+    EXPECT_EQ(layer_of_tensor(kGguf, name), std::nullopt) << name;
+  }
+}
+
 TEST(TensorNames, RefusesWhatItWouldNotWrite) {
   for (const char* name :
        {"", "blk..attn_q.weight", "blk.-1.attn_q.weight",

@@ -207,4 +207,30 @@ void quantise_row(DType dtype, const float* source, std::byte* out,
   }
 }
 
+std::optional<float> first_lost(DType dtype, std::span<const float> row) {
+  // The largest magnitudes that stay finite: f16 rounds 65520 up to infinity.
+  constexpr float kF16End = 65520;
+  const auto first = [&](auto is_lost) -> std::optional<float> {
+    const auto found = std::ranges::find_if(row, is_lost);
+    return found == row.end() ? std::nullopt : std::optional(*found);
+  };
+  switch (dtype) {
+    case DType::kF16:
+      return first([](float value) { return std::fabs(value) >= kF16End; });
+    case DType::kBF16:
+      return first([](float value) {
+        return std::isfinite(value) &&
+               std::isinf(bf16_to_float(float_to_bf16(value)));
+      });
+    case DType::kQ8_0:
+      return first(
+          [](float value) { return !(std::fabs(value) / 127 < kF16End); });
+    case DType::kQ4_0:
+      return first(
+          [](float value) { return !(std::fabs(value) / 8 < kF16End); });
+    default:
+      return std::nullopt;
+  }
+}
+
 }  // namespace pilotfish

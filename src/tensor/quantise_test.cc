@@ -330,6 +330,39 @@ TEST(QuantiseTest, ExtremeBlocks) {
   }
 }
 
+// What first_lost lets pass comes back finite, what it stops does not.
+TEST(QuantiseTest, KnowsTheFirstValueThatItWouldLose) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  struct Case {
+    DType dtype;
+    float kept;
+    float lost;
+  };
+  const Case cases[] = {
+      {DType::kF16, 65519, 65520},
+      {DType::kBF16, 3.389e38f, std::numeric_limits<float>::max()},
+      {DType::kQ8_0, 65519.0f * 127, 65520.0f * 127},
+      {DType::kQ4_0, 65519.0f * 8, 65520.0f * 8},
+  };
+  for (const Case& c : cases) {
+    for (const float sign : {1.0f, -1.0f}) {
+      std::vector<float> values(32, 0.5f);
+      values[9] = sign * c.kept;
+      EXPECT_EQ(first_lost(c.dtype, values), std::nullopt);
+      EXPECT_TRUE(std::isfinite(round_trip(c.dtype, values)[9]));
+      values[8] = sign * c.lost;
+      EXPECT_EQ(first_lost(c.dtype, values), sign * c.lost);
+      EXPECT_FALSE(std::isfinite(round_trip(c.dtype, values)[8]));
+    }
+  }
+  for (const DType dtype : {DType::kQ8_0, DType::kQ4_0}) {
+    EXPECT_TRUE(first_lost(dtype, std::vector<float>(32, std::nanf(""))));
+    EXPECT_TRUE(first_lost(dtype, std::vector<float>(32, -infinity)));
+  }
+  EXPECT_EQ(first_lost(DType::kF32, std::vector<float>(1, infinity)),
+            std::nullopt);
+}
+
 TEST(QuantiseTest, SaysWhatItCanPack) {
   for (const DType dtype : test::kAllDTypes) {
     const bool expected = dtype == DType::kF32 || dtype == DType::kF16 ||

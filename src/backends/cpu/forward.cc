@@ -7,6 +7,7 @@
 #include <utility>
 #include <variant>
 
+#include "base/out_of_memory.h"
 #include "kernels/packed_matrix.h"
 #include "pilotfish/error.h"
 
@@ -47,6 +48,7 @@ CpuForward::CpuForward(std::shared_ptr<const Checkpoint> checkpoint,
       config_(config),
       weights_(std::move(checkpoint), config_,
                {.dtype = options.dtype,
+                .strict_dtype = options.strict_dtype,
                 .packs_bf16 = kernels_.packed.has_bf16,
                 .progress = options.progress},
                *team_),
@@ -179,10 +181,15 @@ void CpuForward::reserve(const Batch& batch, const KvCache& cache,
     places_.reserve(static_cast<size_t>(rows));
     attention_.reserve(batch, cache, rows, storage.widest_row_bytes());
   } catch (const std::bad_alloc&) {
-    throw Error(fmt::format(
-        "forward: not enough memory for {} rows with {} rows of logits and {} "
-        "hidden rows; bring fewer at once",
-        batch.rows(), batch.logits_rows(), hidden_rows));
+    throw out_of_memory(
+        static_cast<std::uint64_t>(
+            Scratch::bytes(config_, rows) +
+            4 * (batch.logits_rows() * config_.vocab_size +
+                 hidden_rows * config_.hidden_size)),
+        fmt::format("a pass over {} rows with {} rows of logits and {} hidden "
+                    "rows",
+                    batch.rows(), batch.logits_rows(), hidden_rows),
+        "bring fewer at once");
   }
 }
 

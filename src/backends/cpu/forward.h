@@ -41,6 +41,9 @@ class CpuForward final : public ForwardPass {
   std::int64_t resident_bytes() const override {
     return weights_.resident_bytes();
   }
+  std::int64_t matrices_kept_in_bf16() const override {
+    return weights_.matrices_kept_in_bf16();
+  }
   std::string_view instruction_set() const override { return kernels_.name; }
   std::unique_ptr<KvStorage> make_storage(
       const KvLayout& layout) const override;

@@ -10,8 +10,10 @@
 #include <set>
 #include <string>
 
+#include "base/out_of_memory.h"
 #include "formats/extents.h"
 #include "model/config.h"
+#include "model/find_tensor.h"
 #include "model/tensor_names.h"
 #include "model/tensor_shapes.h"
 #include "pilotfish/error.h"
@@ -49,6 +51,8 @@ class WeightLoader {
   LayerWeights load_layer(int layer);
   const TensorView& find(TensorRole role, int layer,
                          const std::vector<std::int64_t>& shape);
+  // What a matrix is stored as.
+  DType dtype_for(const TensorView& tensor);
   WeightMatrix matrix(TensorRole role, Use use, int layer);
   LinearWeights linear(TensorRole role, TensorRole bias, int layer);
   // Null where the model has no such tensor.
@@ -56,18 +60,19 @@ class WeightLoader {
   const float* floats(const TensorView& tensor);
   void load_rope_divisors();
   void check_nothing_is_left_out();
-  std::byte* allocate(std::int64_t bytes);
-  PackedMatrix& allocate_packed(DType dtype, std::int64_t rows,
-                                std::int64_t columns);
-  [[noreturn]] void fail_for_memory();
+  // For a copy of the tensor of that name.
+  std::byte* allocate(std::int64_t bytes, const std::string& tensor);
+  PackedMatrix& allocate_packed(DType dtype, const TensorView& tensor);
+  [[noreturn]] void fail_for_memory(std::int64_t bytes,
+                                    const std::string& tensor);
   void count_copy(std::int64_t bytes);
   void convert_all();
   void convert(const Conversion& conversion, std::int64_t& done,
                std::int64_t total);
-  static void pack_rows(const Conversion& conversion, std::int64_t begin,
+  // Both fill their place with rows [begin, end); false where the new dtype
+  // cannot hold a value.
+  static bool pack_rows(const Conversion& conversion, std::int64_t begin,
                         std::int64_t end);
-  // Fills `out` with rows [begin, end); false where a value is beyond the
-  // range of the new dtype.
   static bool convert_rows(const Conversion& conversion, std::int64_t begin,
                            std::int64_t end, std::byte* out);
 
@@ -122,7 +127,7 @@ LayerWeights WeightLoader::load_layer(int layer) {
 const TensorView& WeightLoader::find(TensorRole role, int layer,
                                      const std::vector<std::int64_t>& shape) {
   const std::string name = tensor_name(checkpoint().kind(), role, layer);
-  const TensorView* tensor = checkpoint().find(name);
+  const TensorView* tensor = find_tensor(checkpoint(), config_, role, layer);
   if (!tensor && role == TensorRole::kOutput) {
     fail(name,
          "missing; where the embedding serves as output, config.json must say "
@@ -137,23 +142,29 @@ const TensorView& WeightLoader::find(TensorRole role, int layer,
   return *tensor;
 }
 
+DType WeightLoader::dtype_for(const TensorView& tensor) {
+  const DType dtype = options_.dtype.value_or(tensor.dtype);
+  if (checked_bytes(dtype, tensor.shape)) return dtype;
+  if (options_.strict_dtype) {
+    fail(tensor.name,
+         fmt::format("{} packs blocks of {} columns, found {}; convert to "
+                     "bf16, f16 or f32, or keep {}",
+                     dtype_name(dtype), block_shape(dtype).elements,
+                     tensor.shape.back(), dtype_name(tensor.dtype)));
+  }
+  ++weights_.kept_in_bf16_;
+  return DType::kBF16;
+}
+
 WeightMatrix WeightLoader::matrix(TensorRole role, Use use, int layer) {
   const TensorShape shape = *tensor_shape(config_, role, layer);
   const std::int64_t rows = *shape.rows;
   const std::int64_t columns = shape.columns;
   const TensorView& tensor = find(role, layer, shape.extents());
-  const DType dtype = options_.dtype.value_or(tensor.dtype);
-  const auto bytes = checked_bytes(dtype, tensor.shape);
-  if (!bytes) {
-    fail(tensor.name,
-         fmt::format("{} packs blocks of {} columns, found {}; convert to "
-                     "bf16, f16 or f32, or keep {}",
-                     dtype_name(dtype), block_shape(dtype).elements, columns,
-                     dtype_name(tensor.dtype)));
-  }
+  const DType dtype = dtype_for(tensor);
   if (use == Use::kProduct && PackedMatrix::supports(dtype, rows, columns) &&
       (dtype != DType::kBF16 || options_.packs_bf16)) {
-    PackedMatrix& packed = allocate_packed(dtype, rows, columns);
+    PackedMatrix& packed = allocate_packed(dtype, tensor);
     conversions_.push_back({&tensor, dtype, nullptr, &packed});
     return packed.weights();
   }
@@ -161,7 +172,7 @@ WeightMatrix WeightLoader::matrix(TensorRole role, Use use, int layer) {
     weights_.bytes_ += tensor.bytes;
     return {dtype, tensor.data, rows, columns};
   }
-  std::byte* target = allocate(*bytes);
+  std::byte* target = allocate(rows * row_bytes(dtype, columns), tensor.name);
   conversions_.push_back({&tensor, dtype, target, nullptr});
   return {dtype, target, rows, columns};
 }
@@ -180,7 +191,7 @@ const float* WeightLoader::vector(TensorRole role, int layer) {
 const float* WeightLoader::floats(const TensorView& tensor) {
   const std::int64_t size = tensor.elements();
   auto* values = reinterpret_cast<float*>(
-      allocate(size * static_cast<std::int64_t>(sizeof(float))));
+      allocate(size * static_cast<std::int64_t>(sizeof(float)), tensor.name));
   dequantise_row(tensor.dtype, tensor.data, values, size);
   return values;
 }
@@ -212,12 +223,15 @@ void WeightLoader::check_nothing_is_left_out() {
   }
 }
 
-void WeightLoader::fail_for_memory() {
-  throw Error(fmt::format(
-      "{}: not enough memory for converted weights ({:.1f} GiB so far); a "
-      "smaller dtype or the file's own needs less",
-      checkpoint().path().string(),
-      static_cast<double>(weights_.resident_bytes_) / (1 << 30)));
+void WeightLoader::fail_for_memory(std::int64_t bytes,
+                                   const std::string& tensor) {
+  throw out_of_memory(
+      static_cast<std::uint64_t>(bytes),
+      fmt::format(
+          "a copy of tensor {} of {} after {} of other copies", tensor,
+          checkpoint().path().string(),
+          memory_text(static_cast<std::uint64_t>(weights_.resident_bytes_))),
+      "a smaller dtype or the file's own needs less");
 }
 
 void WeightLoader::count_copy(std::int64_t bytes) {
@@ -225,22 +239,25 @@ void WeightLoader::count_copy(std::int64_t bytes) {
   weights_.resident_bytes_ += bytes;
 }
 
-std::byte* WeightLoader::allocate(std::int64_t bytes) {
+std::byte* WeightLoader::allocate(std::int64_t bytes,
+                                  const std::string& tensor) {
   try {
     weights_.copies_.emplace_back(static_cast<size_t>(bytes));
   } catch (const std::bad_alloc&) {
-    fail_for_memory();
+    fail_for_memory(bytes, tensor);
   }
   count_copy(bytes);
   return weights_.copies_.back().data();
 }
 
-PackedMatrix& WeightLoader::allocate_packed(DType dtype, std::int64_t rows,
-                                            std::int64_t columns) {
+PackedMatrix& WeightLoader::allocate_packed(DType dtype,
+                                            const TensorView& tensor) {
+  const std::int64_t rows = tensor.shape[0];
+  const std::int64_t columns = tensor.shape[1];
   try {
     weights_.packed_.emplace_back(dtype, rows, columns);
   } catch (const std::bad_alloc&) {
-    fail_for_memory();
+    fail_for_memory(rows * row_bytes(dtype, columns), tensor.name);
   }
   count_copy(weights_.packed_.back().bytes());
   return weights_.packed_.back();
@@ -265,44 +282,49 @@ void WeightLoader::convert(const Conversion& conversion, std::int64_t& done,
   const std::int64_t columns = source.shape[1];
   const std::int64_t grain = conversion.packed != nullptr ? kPackedRows : 1;
   const std::int64_t step = (kElementsAtOnce / columns + grain) / grain * grain;
-  std::atomic<bool> overflowed = false;
+  std::atomic<bool> lost = false;
   for (std::int64_t first = 0; first < rows; first += step) {
     const std::int64_t count = std::min(step, rows - first);
     team_.parallel_for(count, grain, [&](std::int64_t begin, std::int64_t end) {
-      if (conversion.packed != nullptr) {
-        pack_rows(conversion, first + begin, first + end);
-      } else if (!convert_rows(conversion, first + begin, first + end,
-                               conversion.target +
-                                   (first + begin) *
-                                       row_bytes(conversion.dtype, columns))) {
-        overflowed = true;
-      }
+      const bool kept =
+          conversion.packed != nullptr
+              ? pack_rows(conversion, first + begin, first + end)
+              : convert_rows(
+                    conversion, first + begin, first + end,
+                    conversion.target +
+                        (first + begin) * row_bytes(conversion.dtype, columns));
+      if (!kept) lost = true;
     });
     done += count * columns;
     if (options_.progress) {
       options_.progress(static_cast<double>(done) / static_cast<double>(total));
     }
   }
-  if (overflowed) {
-    fail(source.name, "found values beyond the range of f16; use bf16 or f32");
+  if (lost) {
+    fail(source.name, fmt::format("found values beyond the range of {}; use "
+                                  "bf16 or f32",
+                                  dtype_name(conversion.dtype)));
   }
   checkpoint().release(source);
 }
 
-void WeightLoader::pack_rows(const Conversion& conversion, std::int64_t begin,
+bool WeightLoader::pack_rows(const Conversion& conversion, std::int64_t begin,
                              std::int64_t end) {
   const TensorView& source = *conversion.source;
   const std::int64_t bytes = row_bytes(conversion.dtype, source.shape[1]);
   std::vector<std::byte> converted;
+  bool kept = true;
   for (std::int64_t row = begin; row < end; row += kPackedRows) {
     const std::byte* rows = source.data + row * bytes;
     if (source.dtype != conversion.dtype) {
       converted.resize(static_cast<size_t>(kPackedRows * bytes));
       rows = converted.data();
-      convert_rows(conversion, row, row + kPackedRows, converted.data());
+      kept &=
+          convert_rows(conversion, row, row + kPackedRows, converted.data());
     }
     conversion.packed->pack(row / kPackedRows, rows);
   }
+  return kept;
 }
 
 bool WeightLoader::convert_rows(const Conversion& conversion,
@@ -313,20 +335,15 @@ bool WeightLoader::convert_rows(const Conversion& conversion,
   const std::int64_t columns = source.shape[1];
   const std::int64_t from_bytes = row_bytes(source.dtype, columns);
   const std::int64_t to_bytes = row_bytes(dtype, columns);
-  bool fits = true;
+  bool kept = true;
   std::vector<float> floats(static_cast<size_t>(columns));
   for (std::int64_t row = begin; row < end; ++row) {
     dequantise_row(source.dtype, source.data + row * from_bytes, floats.data(),
                    columns);
     quantise_row(dtype, floats.data(), out + (row - begin) * to_bytes, columns);
-    if (dtype == DType::kF16 &&
-        std::any_of(floats.begin(), floats.end(), [](float value) {
-          return std::isinf(f16_to_float(float_to_f16(value)));
-        })) {
-      fits = false;
-    }
+    kept &= !first_lost(dtype, floats).has_value();
   }
-  return fits;
+  return kept;
 }
 
 Weights::Weights(std::shared_ptr<const Checkpoint> checkpoint,

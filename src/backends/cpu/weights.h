@@ -39,6 +39,7 @@ struct LayerWeights {
 
 struct WeightOptions {
   std::optional<DType> dtype = std::nullopt;  // of matrices; nullopt: as stored
+  bool strict_dtype = false;                  // see LoadOptions
   bool packs_bf16 = false;                    // see PackedKernels::has_bf16
   std::function<void(double)> progress = {};
 };
@@ -66,6 +67,8 @@ class Weights {
 
   std::int64_t bytes() const { return bytes_; }
   std::int64_t resident_bytes() const { return resident_bytes_; }
+  // That could not have the dtype asked for.
+  std::int64_t matrices_kept_in_bf16() const { return kept_in_bf16_; }
 
  private:
   friend class WeightLoader;
@@ -80,6 +83,7 @@ class Weights {
   std::span<const float> rope_divisors_;
   std::int64_t bytes_ = 0;           // of all that is used
   std::int64_t resident_bytes_ = 0;  // of copies_ and packed_
+  std::int64_t kept_in_bf16_ = 0;
 };
 
 }  // namespace pilotfish

@@ -166,14 +166,15 @@ TEST_F(WeightsTest, SayWhatIsMissingOrMisshapen) {
   EXPECT_THAT(error_of(path()), HasSubstr("self_attn.k_proj.bias: not "
                                           "expected"));
   // A copy of the embedding beside tied ones is no harm, nor are layers that
-  // config.json leaves out.
+  // nobody asked for.
   write({}, {{"tie_word_embeddings", true}, {"num_hidden_layers", 1}});
-  EXPECT_EQ(Model::load(path())->config().n_layers(), 1);
+  EXPECT_EQ(Model::load(path(), {.layers = 1})->config().n_layers(), 1);
+  EXPECT_THAT(error_of(path()), HasSubstr("there should be no layer 1"));
 }
 
 TEST_F(WeightsTest, RefuseConversionsThatCannotBe) {
   write({.intermediate_size = 100});
-  EXPECT_THAT(error_of(path(), {.dtype = DType::kQ8_0}),
+  EXPECT_THAT(error_of(path(), {.dtype = DType::kQ8_0, .strict_dtype = true}),
               HasSubstr("mlp.down_proj.weight: q8_0 packs blocks of 32 "
                         "columns, found 100"));
   EXPECT_THAT(error_of(path(), {.dtype = DType::kQ4_K}),
@@ -186,6 +187,61 @@ TEST_F(WeightsTest, RefuseConversionsThatCannotBe) {
   EXPECT_THAT(error_of(path(), {.dtype = DType::kF16}),
               HasSubstr("tensor lm_head.weight: found values beyond the range "
                         "of f16"));
+  // The scale of a block is f16 too; a row of blocks may be packed or not.
+  write({.vocab_size = 127, .logit_scale = 1e9});
+  EXPECT_THAT(
+      error_of(path(), {.dtype = DType::kQ8_0}),
+      HasSubstr("lm_head.weight: found values beyond the range of q8_0; "
+                "use bf16 or f32"));
+  write({.logit_scale = 1e9});
+  EXPECT_THAT(
+      error_of(path(), {.dtype = DType::kQ4_0}),
+      HasSubstr("lm_head.weight: found values beyond the range of q4_0"));
+  EXPECT_EQ(error_of(path(), {.dtype = DType::kBF16}), "(nothing thrown)");
+}
+
+// Rows of 100 elements are no whole blocks of 32.
+TEST_F(WeightsTest, KeepInBf16WhatABlockDoesNotDivide) {
+  write({.intermediate_size = 100});
+  for (const DType dtype : {DType::kQ8_0, DType::kQ4_0}) {
+    const auto checkpoint = Checkpoint::open(path());
+    const ModelConfig config = read_config(*checkpoint);
+    ThreadTeam team(1);
+    const Weights weights(checkpoint, config, {.dtype = dtype}, team);
+    EXPECT_EQ(weights.matrices_kept_in_bf16(), 2);  // down, in both layers
+    EXPECT_EQ(weights.layers()[1].down.weights.dtype, DType::kBF16);
+    EXPECT_EQ(weights.layers()[1].gate.weights.dtype, dtype);
+    EXPECT_EQ(Model::load(path(), {.dtype = dtype})->matrices_kept_in_bf16(),
+              2);
+  }
+  EXPECT_EQ(Model::load(path())->matrices_kept_in_bf16(), 0);
+}
+
+// Some writers keep the output projection of tied weights and drop the
+// embedding.
+TEST_F(WeightsTest, TakeTheOutputForTheEmbeddingOfTiedWeights) {
+  write({.tied_embeddings = true});
+  const auto load = [&] {
+    return Model::load(path(), {.threads = make_threads(1)});
+  };
+  const auto logits_of = [](Model& model) {
+    KvCache cache = model.make_cache({0, 1, DType::kF32});
+    const std::vector<Token> tokens = {1, 17, 99};
+    Batch batch;
+    batch.add(cache.create(), tokens, 1);
+    const auto row = model.forward(batch, cache).logits.row(0);
+    return std::vector<float>(row.begin(), row.end());
+  };
+  const auto expected = logits_of(*load());
+  const auto file = path() / "model.safetensors";
+  std::string bytes = test::read_file(file);
+  // The header keeps its length.
+  const std::string name = "\"model.embed_tokens.weight\":";
+  std::string other = "\"lm_head.weight\":";
+  other.resize(name.size(), ' ');
+  bytes.replace(bytes.find(name), name.size(), other);
+  std::ofstream(file, std::ios::binary) << bytes;
+  EXPECT_EQ(logits_of(*load()), expected);
 }
 
 TEST_F(WeightsTest, CheckRopeDivisors) {
