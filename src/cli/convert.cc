@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "cli/options.h"
+#include "cli/terminal.h"
 
 namespace pilotfish::cli {
 namespace {
@@ -16,7 +17,17 @@ struct ConvertFlags {
   std::string from;
   std::string to;
   std::string dtype;
+  bool strict_dtype = false;
+  bool force = false;
 };
+
+void run_convert(const ConvertFlags& flags) {
+  const ConvertNotes notes = convert(flags.from, flags.to,
+                                     {.dtype = dtype_of("--dtype", flags.dtype),
+                                      .strict_dtype = flags.strict_dtype,
+                                      .overwrite = flags.force});
+  for (const std::string& note : notes) print_note("note: " + note);
+}
 
 }  // namespace
 
@@ -34,10 +45,12 @@ void add_convert(CommandLine& line) {
   group.add("--dtype", options->dtype, "TYPE",
             "Store matrices as f32, f16, bf16 or, in GGUF, q8_0 or q4_0 "
             "(default: as they are)");
-  command.on_run([options] {
-    convert(options->from, options->to,
-            {.dtype = dtype_of("--dtype", options->dtype)});
-  });
+  group.add_switch("--strict-dtype", options->strict_dtype,
+                   "Refuse a matrix whose columns are no whole blocks of that "
+                   "type (default: bf16 for it)");
+  group.add_switch("--force", options->force,
+                   "Replace a GGUF file that is there already");
+  command.on_run([options] { run_convert(*options); });
 }
 
 }  // namespace pilotfish::cli

@@ -147,6 +147,11 @@ void add_compute_options(Command& command, ComputeOptions& options,
       "--dtype", options.dtype, "TYPE",
       "Convert the weights on loading: bf16, f16, f32, q8_0 or q4_0 (default: "
       "as stored)");
+  group.add_switch("--strict-dtype", options.strict_dtype,
+                   "Refuse a matrix whose columns are no whole blocks of that "
+                   "type (default: bf16 for it)");
+  group.add("--n-layers", options.n_layers, "N",
+            "Use only the model's first N layers: a truncated model");
   group.add("-c,--n-positions,--ctx-size", options.n_positions, "N",
             "The most tokens a sequence holds, prompt included");
   group.add("-t,--threads", options.threads, "N",

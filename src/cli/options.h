@@ -20,7 +20,9 @@ class Command;
 // What every command that runs a model takes.
 struct ComputeOptions {
   std::string model;
-  std::string dtype;             // empty: as stored
+  std::string dtype;  // empty: as stored
+  bool strict_dtype = false;
+  std::int64_t n_layers = 0;     // 0: all
   std::int64_t n_positions = 0;  // 0: the command's own choice
   int threads = 0;               // 0: one a processor
 };

@@ -170,10 +170,8 @@ Json report_json(const Report& report, const Model& model) {
 }
 
 void run_score(const ScoreFlags& options) {
-  LoadOptions load;
-  load.dtype = dtype_of("--dtype", options.compute.dtype);
+  LoadOptions load = load_options(options.compute);
   load.threads = make_threads(options.compute.threads);
-  load.n_positions = options.compute.n_positions;
   if (options.top < 0) throw UsageError("--top: is below 0");
 
   const auto tokenizer = Tokenizer::load_if_present(options.compute.model);

@@ -121,9 +121,7 @@ SelfcheckOptions selfcheck_options(const SelfcheckFlags& options,
 std::vector<SelfcheckPair> pairs_of(const SelfcheckFlags& options,
                                     const Session& session) {
   const int others = session.threads == 1 ? 2 : 1;
-  LoadOptions load;
-  load.dtype = dtype_of("--dtype", options.models.compute.dtype);
-  load.n_positions = options.models.compute.n_positions;
+  LoadOptions load = load_options(options.models.compute);
   load.threads = make_threads(others);
   SelfcheckPair other;
   other.threads = others;

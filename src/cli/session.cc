@@ -80,9 +80,8 @@ Pair open_pair_of(const DecodingOptions& options, const EngineOptions& engine,
                   const std::shared_ptr<ThreadTeam>& threads) {
   OpenPairOptions pair;
   pair.target = options.compute.model;
-  pair.load.dtype = dtype_of("--dtype", options.compute.dtype);
+  pair.load = load_options(options.compute);
   pair.load.threads = threads;
-  pair.load.n_positions = options.compute.n_positions;
   pair.draft_dtype = dtype_of("--draft-dtype", options.draft_dtype);
   if (any_takes(engine.drafters, DraftInput::kDraftModel)) {
     pair.draft = options.draft;
@@ -133,6 +132,15 @@ void read_texts(const DecodingOptions& options, Session& session) {
   read_words(options.sampling, session);
 }
 
+void note_kept_matrices(const Model& model) {
+  const std::int64_t kept = model.matrices_kept_in_bf16();
+  if (kept == 0) return;
+  print_note(fmt::format(
+      "note: {}: {} {} stored in bf16, as the columns are no whole blocks of "
+      "the type asked for (--strict-dtype refuses)",
+      model.path().string(), kept, kept == 1 ? "matrix is" : "matrices are"));
+}
+
 void note_what_is_unusual(const DecodingOptions& options,
                           const Session& session) {
   const TokenAcceptor& acceptor = *session.engine.acceptor;
@@ -141,6 +149,8 @@ void note_what_is_unusual(const DecodingOptions& options,
         "acceptor {} is lossy: the text's distribution is not the target's",
         acceptor.name()));
   }
+  note_kept_matrices(*session.target);
+  if (session.draft) note_kept_matrices(*session.draft);
   const std::int64_t made_for = session.target->config().n_positions;
   if (options.compute.n_positions > made_for) {
     print_note(fmt::format("note: the model was made for {} positions, not {}",
@@ -150,11 +160,25 @@ void note_what_is_unusual(const DecodingOptions& options,
 
 }  // namespace
 
+LoadOptions load_options(const ComputeOptions& options) {
+  LoadOptions load;
+  load.dtype = dtype_of("--dtype", options.dtype);
+  load.strict_dtype = options.strict_dtype;
+  load.layers = options.n_layers;
+  load.n_positions = options.n_positions;
+  return load;
+}
+
 std::shared_ptr<Model> load_model(const std::string& path,
                                   std::string_view label, LoadOptions options) {
-  Progress progress{std::string(label)};
-  options.progress = [&](double fraction) { progress.update(fraction); };
-  return Model::load(path, options);
+  std::shared_ptr<Model> model;
+  {
+    Progress progress{std::string(label)};
+    options.progress = [&](double fraction) { progress.update(fraction); };
+    model = Model::load(path, options);
+  }
+  note_kept_matrices(*model);
+  return model;
 }
 
 Session open_session(DecodingOptions options) {

@@ -17,7 +17,11 @@
 
 namespace pilotfish::cli {
 
-// Loads a model with a progress line named `label`.
+// What the flags say of loading the model: all but its threads and progress.
+LoadOptions load_options(const ComputeOptions& options);
+
+// Loads a model with a progress line named `label`, and notes what did not get
+// the dtype asked for.
 std::shared_ptr<Model> load_model(const std::string& path,
                                   std::string_view label, LoadOptions options);
 

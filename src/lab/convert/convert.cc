@@ -23,8 +23,9 @@ void check_dtype(DType dtype, Checkpoint::Kind from) {
 
 }  // namespace
 
-void convert(const std::filesystem::path& from, const std::filesystem::path& to,
-             const ConvertOptions& options) {
+ConvertNotes convert(const std::filesystem::path& from,
+                     const std::filesystem::path& to,
+                     const ConvertOptions& options) {
   const auto checkpoint = Checkpoint::open(from);
   if (options.dtype) check_dtype(*options.dtype, checkpoint->kind());
   const bool gguf_wanted = to.extension() == ".gguf";
@@ -35,8 +36,7 @@ void convert(const std::filesystem::path& from, const std::filesystem::path& to,
           "that ends in .gguf",
           to.string()));
     }
-    convert_to_gguf(*checkpoint, to, options);
-    return;
+    return convert_to_gguf(*checkpoint, to, options);
   }
   if (gguf_wanted) {
     throw UsageError(fmt::format(
@@ -44,7 +44,7 @@ void convert(const std::filesystem::path& from, const std::filesystem::path& to,
         "folder's name",
         to.string()));
   }
-  convert_to_hugging_face(*checkpoint, to, options);
+  return convert_to_hugging_face(*checkpoint, to, options);
 }
 
 }  // namespace pilotfish

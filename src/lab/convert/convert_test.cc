@@ -1,9 +1,12 @@
 #include "pilotfish/lab/convert.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <numbers>
 
@@ -164,7 +167,15 @@ INSTANTIATE_TEST_SUITE_P(
              {.rope_scaling_json = R"({"type": "linear", "factor": 2.5})"}},
         Case{"llama3", {.head_dim = 32, .rope_scaling_json = kLlama3Json}},
         Case{"yarn", {.rope_scaling_json = kYarnJson}},
-        Case{"many_ends", {.eos = {5, 2, 7}}}, Case{"no_end", {.eos = {}}},
+        Case{"llama3_of_4096",
+             {.rope_scaling_json =
+                  R"({"rope_type": "llama3", "factor": 8, "low_freq_factor": 1,
+                      "high_freq_factor": 4,
+                      "original_max_position_embeddings": 4096})"}},
+        Case{"llama3_few_frequencies", {.rope_scaling_json = kLlama3Json}},
+        Case{"many_ends", {.eos = {5, 2, 7}}},
+        Case{"very_many_ends", {.eos = {5, 2, 7, 99, 3}}},
+        Case{"no_end", {.eos = {}}},
         Case{"mistral", {.architecture = "mistral", .sliding_window = 3}},
         Case{"qwen2", {.architecture = "qwen2"}},
         Case{"qwen3", {.architecture = "qwen3", .head_dim = 32}},
@@ -286,13 +297,18 @@ TEST_F(ConvertFiles, QuantisesMatricesAlone) {
   test::write_random_model(at("hf"), {.intermediate_size = 100});
   for (const DType dtype :
        {DType::kQ8_0, DType::kQ4_0, DType::kF16, DType::kBF16, DType::kF32}) {
-    convert(at("hf"), at("m.gguf"), {dtype});
+    const ConvertNotes notes =
+        convert(at("hf"), at("m.gguf"), {.dtype = dtype, .overwrite = true});
+    EXPECT_EQ(notes.size(), is_quantised(dtype) ? 1U : 0U);
+    if (is_quantised(dtype)) {
+      EXPECT_THAT(notes[0], HasSubstr("2 matrices are stored in bf16"));
+    }
     const auto checkpoint = open("m.gguf");
     EXPECT_EQ(checkpoint->find("token_embd.weight")->dtype, dtype);
     EXPECT_EQ(checkpoint->find("blk.1.ffn_gate.weight")->dtype, dtype);
     EXPECT_EQ(checkpoint->find("blk.1.ffn_norm.weight")->dtype, DType::kF32);
     EXPECT_EQ(checkpoint->find("blk.1.ffn_down.weight")->dtype,
-              is_quantised(dtype) ? DType::kF16 : dtype);
+              is_quantised(dtype) ? DType::kBF16 : dtype);
     const auto before =
         floats_of(*open("hf")->find("model.layers.0.mlp.up_proj.weight"));
     const auto after = floats_of(*checkpoint->find("blk.0.ffn_up.weight"));
@@ -302,8 +318,16 @@ TEST_F(ConvertFiles, QuantisesMatricesAlone) {
       ASSERT_NEAR(before[i], after[i], step) << dtype_name(dtype);
     }
   }
-  convert(at("hf"), at("m.gguf"), {DType::kQ8_0});
+  convert(at("hf"), at("m.gguf"), {.dtype = DType::kQ8_0, .overwrite = true});
   expect_same_logits(at("hf"), at("m.gguf"), 0.2);
+  EXPECT_THAT(
+      error_of([&] {
+        convert(at("hf"), at("n.gguf"),
+                {.dtype = DType::kQ8_0, .strict_dtype = true});
+      }),
+      Optional(HasSubstr("tensor model.layers.0.mlp.down_proj.weight: "
+                         "q8_0 packs blocks of 32 columns, found 100")));
+  EXPECT_FALSE(fs::exists(at("n.gguf")));
 }
 
 TEST_F(ConvertFiles, UnpacksQuantisedFiles) {
@@ -358,7 +382,8 @@ TEST_F(ConvertFiles, RefusesWhatTheOtherFormatCannotSay) {
 TEST_F(ConvertFiles, DropsDynamicScaling) {
   test::write_random_model(
       at("hf"), {.rope_scaling_json = R"({"type": "dynamic", "factor": 4})"});
-  convert(at("hf"), at("m.gguf"), {});
+  EXPECT_THAT(convert(at("hf"), at("m.gguf"), {}),
+              ElementsAre(HasSubstr("rope_scaling of type dynamic is lost")));
   EXPECT_EQ(open("m.gguf")->find("rope_freqs.weight"), nullptr);
   expect_same_logits(at("hf"), at("m.gguf"), 2e-5);
 }
@@ -392,7 +417,92 @@ TEST_F(ConvertFiles, RefusesValuesBeyondF16AndLeavesNothing) {
                            {.tied_embeddings = true, .logit_scale = 1e7});
   EXPECT_THAT(error_of([&] { convert(at("hf"), at("m.gguf"), {DType::kF16}); }),
               Optional(HasSubstr("model.embed_tokens.weight: ")));
+  test::write_random_model(at("hf"),
+                           {.tied_embeddings = true, .logit_scale = 1e9});
+  for (const DType dtype : {DType::kQ8_0, DType::kQ4_0}) {
+    EXPECT_THAT(error_of([&] { convert(at("hf"), at("m.gguf"), {dtype}); }),
+                Optional(HasSubstr(fmt::format("is beyond the range of {}; use "
+                                               "bf16 or f32",
+                                               dtype_name(dtype)))));
+  }
   EXPECT_EQ(files_in(folder_.path()), 1U);
+}
+
+TEST_F(ConvertFiles, ReplacesNothingUnlessAsked) {
+  test::write_random_model(at("hf"));
+  std::ofstream(at("m.gguf")) << "precious";
+  EXPECT_THAT(error_of([&] { convert(at("hf"), at("m.gguf"), {}); }),
+              Optional(HasSubstr("m.gguf: already exists")));
+  EXPECT_EQ(test::read_file(at("m.gguf")), "precious");
+  fs::create_symlink("m.gguf", at("link.gguf"));
+  EXPECT_THAT(error_of([&] { convert(at("hf"), at("link.gguf"), {}); }),
+              Optional(HasSubstr("link.gguf: already exists")));
+  convert(at("hf"), at("link.gguf"), {.overwrite = true});
+  EXPECT_TRUE(fs::is_symlink(at("link.gguf")));
+  EXPECT_EQ(open("m.gguf")->kind(), Checkpoint::Kind::kGguf);
+  EXPECT_EQ(files_in(folder_.path()), 3U);
+
+  // A folder that a link leads to.
+  fs::create_directory(at("real"));
+  fs::create_directory_symlink("real", at("out"));
+  convert(at("m.gguf"), at("out"), {});
+  EXPECT_TRUE(fs::is_symlink(at("out")));
+  EXPECT_TRUE(fs::exists(at("real") / "config.json"));
+}
+
+TEST_F(ConvertFiles, SaysWhatItLeavesOut) {
+  test::write_random_model(at("hf"), {.eos = {5, 2, 7, 99}});
+  std::ofstream(at("hf") / "generation_config.json")
+      << R"({"temperature": 0.7, "top_p": 0.9, "top_k": null})";
+  // Two tensors more, which the model does not use.
+  std::string bytes = test::read_file(at("hf") / "model.safetensors");
+  std::uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), sizeof(length));
+  auto header = nlohmann::ordered_json::parse(bytes.substr(8, length));
+  const size_t end = bytes.size() - 8 - length;
+  header["model.layers.0.self_attn.rotary_emb.inv_freq"] = {
+      {"dtype", "F32"}, {"shape", {1}}, {"data_offsets", {end, end + 4}}};
+  header["steps"] = {
+      {"dtype", "I64"}, {"shape", {1}}, {"data_offsets", {end + 4, end + 12}}};
+  const std::string text = header.dump();
+  const std::uint64_t new_length = text.size();
+  std::ofstream(at("hf") / "model.safetensors", std::ios::binary)
+      << std::string(reinterpret_cast<const char*>(&new_length), 8) << text
+      << bytes.substr(8 + length) << std::string(12, '\0');
+  EXPECT_THAT(
+      convert(at("hf"), at("m.gguf"), {}),
+      ElementsAre(HasSubstr("GGUF has keys for 3 end tokens; of 4, other "
+                            "programs will not know the last 1"),
+                  HasSubstr("generation_config.json: temperature, top_p: left"),
+                  HasSubstr("2 tensors that the model does not use are left "
+                            "out: \"model.layers.0.self_attn.rotary")));
+  EXPECT_THAT(read_config(*open("m.gguf")).eos, ElementsAre(5, 2, 7, 99));
+}
+
+TEST_F(ConvertFiles, TakesTheOutputForTheEmbeddingOfTiedWeights) {
+  test::write_random_model(at("hf"), {.tied_embeddings = true});
+  convert(at("hf"), at("m.gguf"), {});
+  const auto file = at("hf") / "model.safetensors";
+  std::string bytes = test::read_file(file);
+  const std::string name = "\"model.embed_tokens.weight\":";
+  std::string other = "\"lm_head.weight\":";
+  other.resize(name.size(), ' ');
+  bytes.replace(bytes.find(name), name.size(), other);
+  std::ofstream(file, std::ios::binary) << bytes;
+  convert(at("hf"), at("n.gguf"), {});
+  expect_same_tensors(*open("m.gguf"), *open("n.gguf"));
+}
+
+TEST_F(ConvertFiles, RefusesRotationsThatDifferByLayer) {
+  test::write_random_model(at("hf"),
+                           {.architecture = "qwen2", .sliding_window = 8});
+  auto config =
+      nlohmann::json::parse(test::read_file(at("hf") / "config.json"));
+  config["rope_parameters"] = {{"full_attention", {{"rope_theta", 1e4}}},
+                               {"sliding_attention", {{"rope_theta", 2e4}}}};
+  std::ofstream(at("hf") / "config.json") << config.dump();
+  EXPECT_THAT(error_of([&] { convert(at("hf"), at("m.gguf"), {}); }),
+              Optional(HasSubstr("rope_parameters: found different ones")));
 }
 
 TEST_F(ConvertFiles, NamesMissingAndMisshapenTensors) {

@@ -154,9 +154,9 @@ void describe_for_gguf(const ModelConfig& config, std::string_view name,
   description.describe_rope();
 }
 
-DType gguf_matrix_dtype(DType wanted, std::int64_t columns) {
+DType gguf_matrix_dtype(DType wanted, DType otherwise, std::int64_t columns) {
   const bool whole = columns % block_shape(wanted).elements == 0;
-  return whole ? wanted : DType::kF16;
+  return whole ? wanted : otherwise;
 }
 
 std::vector<float> gguf_rope_divisors(const ModelConfig& config,

@@ -24,9 +24,9 @@ void describe_for_gguf(const ModelConfig& config, std::string_view name,
                        DType matrices, std::string_view file,
                        GgufHeader& header);
 
-// How a matrix is stored where `wanted` is asked for: rows that are no whole
-// blocks of it stay f16.
-DType gguf_matrix_dtype(DType wanted, std::int64_t columns);
+// How a matrix is stored where `wanted` is asked for: as `otherwise` where its
+// rows are no whole blocks of that.
+DType gguf_matrix_dtype(DType wanted, DType otherwise, std::int64_t columns);
 
 // Rotary scaling that has no keys of its own in GGUF, as a divisor for each
 // frequency: tensor rope_freqs.weight, [rotary_dim / 2]. Empty for none. That

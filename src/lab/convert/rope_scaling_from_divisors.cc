@@ -24,33 +24,41 @@ RopeScaling llama3_scaling(double factor, double high, std::int64_t positions) {
   return scaling;
 }
 
-bool gives(const RopeConfig& config, std::span<const double> plain,
-           const RopeScaling& scaling, std::span<const float> divisors) {
-  RopeConfig scaled = config;
-  scaled.scaling = scaling;
-  const Rope rope(scaled);
-  for (size_t i = 0; i < divisors.size(); ++i) {
-    const double divisor = plain[i] / rope.frequencies()[i];
-    if (std::abs(divisor - divisors[i]) > kTolerance * divisor) return false;
-  }
-  return true;
-}
+// Every Llama 3 so far has this factor.
+constexpr double kUsualHigh = 4;
 
-// On the ramp between kept and stretched waves, what is kept is linear in the
-// frequency: (positions * frequency / 2 pi - low) / (high - low). Two points of
-// it give both ratios; the low factor is 1 by convention, as only they matter.
-std::optional<RopeScaling> fit(std::span<const double> plain,
+// What of a wave is kept, for the waves on the ramp between those that are kept
+// whole and those that are stretched by `factor`.
+struct RampPoint {
+  double frequency;  // in turns a position
+  double kept;
+};
+
+std::vector<RampPoint> ramp_of(std::span<const double> plain,
                                std::span<const float> divisors, double factor) {
-  std::vector<std::pair<double, double>> ramp;  // frequency / 2 pi, kept
+  std::vector<RampPoint> ramp;
   for (size_t i = 0; i < divisors.size(); ++i) {
     const double kept =
         (1 / double{divisors[i]} - 1 / factor) / (1 - 1 / factor);
     if (kept > kTolerance && kept < 1 - kTolerance) {
-      ramp.emplace_back(plain[i] / (2 * std::numbers::pi), kept);
+      ramp.push_back({plain[i] / (2 * std::numbers::pi), kept});
     }
   }
-  if (ramp.size() < 2) return std::nullopt;
+  return ramp;
+}
+
+// On the ramp, what is kept is linear in the frequency: (positions * frequency
+// - low) / (high - low). Two points of it give both ratios, one point the
+// positions where the high factor is the usual one; the low factor is 1 by
+// convention, as only the ratios matter.
+std::optional<RopeScaling> fit(const std::vector<RampPoint>& ramp,
+                               double factor) {
+  if (ramp.empty()) return std::nullopt;
   const auto& [x0, y0] = ramp.front();
+  if (ramp.size() == 1) {
+    const double positions = (y0 * (kUsualHigh - 1) + 1) / x0;
+    return llama3_scaling(factor, kUsualHigh, std::llround(positions));
+  }
   const auto& [x1, y1] = ramp.back();
   const double slope = (y1 - y0) / (x1 - x0);
   const double offset = slope * x0 - y0;
@@ -63,6 +71,65 @@ std::optional<RopeScaling> fit(std::span<const double> plain,
   return llama3_scaling(factor, high, std::llround(positions));
 }
 
+// The numbers of positions that models are made for, the usual one first.
+std::vector<std::int64_t> usual_positions() {
+  std::vector<std::int64_t> all = {8192};
+  for (std::int64_t distance = 1; distance <= 13; ++distance) {
+    all.push_back(std::int64_t{8192} >> distance);
+    all.push_back(std::int64_t{8192} << distance);
+  }
+  return all;
+}
+
+// Finds what gives the divisors among scalings whose parameters cannot be
+// computed from them: a small model's few frequencies may all lie beside the
+// ramp, or none of its waves be long enough to be stretched by the whole
+// factor.
+class ScalingSearch {
+ public:
+  ScalingSearch(const RopeConfig& config, std::span<const float> divisors)
+      : config_(config), plain_(config), divisors_(divisors) {}
+
+  std::optional<RopeScaling> find() const {
+    const double largest =
+        *std::max_element(divisors_.begin(), divisors_.end());
+    if (const auto usual = with_factor(largest)) return usual;
+    const auto fitted =
+        fit(ramp_of(plain_.frequencies(), divisors_, largest), largest);
+    if (fitted && gives(*fitted)) return fitted;
+    constexpr int kMostFactor = 64;
+    for (int factor = 2; factor <= kMostFactor; ++factor) {
+      if (factor <= largest) continue;
+      if (const auto found = with_factor(factor)) return found;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  bool gives(const RopeScaling& scaling) const {
+    RopeConfig scaled = config_;
+    scaled.scaling = scaling;
+    const Rope rope(scaled);
+    for (size_t i = 0; i < divisors_.size(); ++i) {
+      const double divisor = plain_.frequencies()[i] / rope.frequencies()[i];
+      if (std::abs(divisor - divisors_[i]) > kTolerance * divisor) return false;
+    }
+    return true;
+  }
+
+  std::optional<RopeScaling> with_factor(double factor) const {
+    for (const std::int64_t positions : usual_positions()) {
+      const RopeScaling usual = llama3_scaling(factor, kUsualHigh, positions);
+      if (gives(usual)) return usual;
+    }
+    return std::nullopt;
+  }
+
+  const RopeConfig& config_;
+  const Rope plain_;
+  std::span<const float> divisors_;
+};
+
 }  // namespace
 
 std::optional<RopeScaling> rope_scaling_from_divisors(
@@ -72,18 +139,10 @@ std::optional<RopeScaling> rope_scaling_from_divisors(
       })) {
     return std::nullopt;
   }
-  const double factor = *std::max_element(divisors.begin(), divisors.end());
-  if (factor == 1) return RopeScaling{};
-  const Rope plain(config);
-  // Every Llama 3 so far has this factor; a small model's few frequencies may
-  // all lie beside the ramp.
-  const RopeScaling usual = llama3_scaling(factor, 4, 8192);
-  if (gives(config, plain.frequencies(), usual, divisors)) return usual;
-  const auto fitted = fit(plain.frequencies(), divisors, factor);
-  if (fitted && gives(config, plain.frequencies(), *fitted, divisors)) {
-    return fitted;
+  if (*std::max_element(divisors.begin(), divisors.end()) == 1) {
+    return RopeScaling{};
   }
-  return std::nullopt;
+  return ScalingSearch(config, divisors).find();
 }
 
 }  // namespace pilotfish

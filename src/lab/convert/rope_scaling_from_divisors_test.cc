@@ -57,6 +57,30 @@ TEST(RopeScalingFromDivisors, RecoversLlama3) {
   }
 }
 
+// A small model has few frequencies, none or one of them on the ramp, or none
+// that is stretched by the whole factor. What is found then may have other
+// parameters, but gives the same divisors.
+TEST(RopeScalingFromDivisors, ReproducesThoseOfSmallModels) {
+  for (const std::int64_t head_dim : {4, 8, 16, 32, 64}) {
+    for (const double theta : {1e4, 5e5}) {
+      for (const std::int64_t positions : {64, 100, 512, 4096, 8192, 131072}) {
+        for (const double factor : {2, 8, 32}) {
+          const RopeConfig config = llama(head_dim, theta);
+          const auto wanted =
+              divisors_of(config, llama3(factor, 1, 4, positions));
+          const auto found = rope_scaling_from_divisors(config, wanted);
+          ASSERT_TRUE(found)
+              << head_dim << " " << theta << " " << positions << " " << factor;
+          const auto got = divisors_of(config, *found);
+          for (size_t i = 0; i < wanted.size(); ++i) {
+            EXPECT_NEAR(got[i], wanted[i], 1e-4 * wanted[i]);
+          }
+        }
+      }
+    }
+  }
+}
+
 // Only the ratios to the positions count; 2, 8 and 8192 are 1, 4 and 4096.
 TEST(RopeScalingFromDivisors, BringsTheLowFactorToOne) {
   const RopeConfig config = llama(128, 500000);

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cmath>
 #include <optional>
+#include <set>
 
 #include "formats/extents.h"
+#include "formats/in_quotes.h"
 #include "model/config.h"
+#include "model/find_tensor.h"
 #include "model/tensor_names.h"
 #include "model/tensor_shapes.h"
 #include "pilotfish/error.h"
@@ -55,7 +57,7 @@ class MovePlanner {
 
   void add(TensorRole role, int layer) {
     const std::string name = tensor_name(checkpoint_.kind(), role, layer);
-    const TensorView* source = name.empty() ? nullptr : checkpoint_.find(name);
+    const TensorView* source = find_tensor(checkpoint_, config_, role, layer);
     const auto shape = tensor_shape(config_, role, layer);
     if (!shape) {
       // An output projection beside tied embeddings is a copy of them.
@@ -156,17 +158,15 @@ class RowMover {
       return;
     }
     dequantise_row(source_.dtype, in, floats_.data(), columns_);
-    if (move_.target.dtype == DType::kF16) check_range();
+    check_range();
     quantise_row(move_.target.dtype, floats_.data(), out, columns_);
   }
 
   void check_range() const {
-    for (const float value : floats_) {
-      if (std::isinf(f16_to_float(float_to_f16(value)))) {
-        throw Error(fmt::format(
-            "{}: tensor {}: {} is beyond the range of f16; use bf16 or f32",
-            file_, source_.name, value));
-      }
+    if (const auto lost = first_lost(move_.target.dtype, floats_)) {
+      throw Error(fmt::format(
+          "{}: tensor {}: {} is beyond the range of {}; use bf16 or f32", file_,
+          source_.name, *lost, dtype_name(move_.target.dtype)));
     }
   }
 
@@ -198,6 +198,30 @@ void move_tensors(std::span<const TensorMove> moves, const std::string& file,
       RowMover(move, file).run(writer);
     }
   }
+}
+
+std::string left_out_text(const Checkpoint& checkpoint,
+                          const ModelConfig& config,
+                          std::span<const TensorMove> moves) {
+  std::set<std::string_view> used;
+  for (const TensorMove& move : moves) used.insert(move.source->name);
+  std::int64_t count = 0;
+  std::string first;
+  const auto look_at = [&](const std::string& name) {
+    const auto place = find_tensor_place(checkpoint.kind(), name);
+    const bool copy =
+        place && place->role == TensorRole::kOutput && config.tied_embeddings;
+    const bool divisors = place && place->role == TensorRole::kRopeFrequencies;
+    if (used.contains(name) || copy || divisors) return;
+    if (count++ == 0) first = name;
+  };
+  for (const TensorView& tensor : checkpoint.tensors()) look_at(tensor.name);
+  for (const auto& [name, reason] : checkpoint.unreadable()) look_at(name);
+  if (count == 0) return "";
+  return fmt::format(
+      "{} tensor{} that the model does not use {} left out: {}{}", count,
+      count == 1 ? "" : "s", count == 1 ? "is" : "are", in_quotes(first),
+      count == 1 ? "" : ", ...");
 }
 
 std::vector<TensorSpec> targets_of(std::span<const TensorMove> moves) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "formats/checkpoint.h"
@@ -45,6 +46,12 @@ std::vector<TensorMove> plan_tensor_moves(const Checkpoint& checkpoint,
 // its new dtype, or the file cannot be written.
 void move_tensors(std::span<const TensorMove> moves, const std::string& file,
                   TensorFileWriter& writer);
+
+// A sentence about the tensors that no move takes along, the copy of tied
+// embeddings aside; empty: there are none.
+std::string left_out_text(const Checkpoint& checkpoint,
+                          const ModelConfig& config,
+                          std::span<const TensorMove> moves);
 
 // What the writers of both formats take.
 std::vector<TensorSpec> targets_of(std::span<const TensorMove> moves);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "formats/gguf_writer.h"
 #include "lab/convert/gguf_description.h"
@@ -21,18 +22,30 @@ class GgufExport {
       : checkpoint_(checkpoint),
         options_(options),
         config_(read_config(checkpoint)),
-        architecture_(gguf_architecture(config_)) {}
+        architecture_(gguf_architecture(config_)) {
+    const RopeConfig& first = config_.layers.front().attention.rope;
+    for (const LayerConfig& layer : config_.layers) {
+      if (layer.attention.rope == first) continue;
+      throw Error(fmt::format(
+          "{}: rope_parameters: found different ones for full and sliding "
+          "attention, which GGUF cannot say",
+          config_file()));
+    }
+  }
 
-  void write(const std::filesystem::path& to) {
+  ConvertNotes write(const std::filesystem::path& to) {
     plan_tensors();
     const auto folder = std::filesystem::weakly_canonical(checkpoint_.path());
     describe_for_gguf(config_, folder.filename().string(), most_matrices(),
                       config_file(), header_);
     add_rope_divisors();
     set_tokenizer(checkpoint_.path(), config_, header_);
-    TensorFileWriter writer = write_gguf(to, header_, targets_of(moves_));
+    TensorFileWriter writer =
+        write_gguf(to, header_, targets_of(moves_),
+                   options_.overwrite ? Existing::kReplace : Existing::kRefuse);
     move_tensors(moves_, checkpoint_.path().string(), writer);
     writer.finish();
+    return notes();
   }
 
  private:
@@ -59,12 +72,24 @@ class GgufExport {
 
   DType dtype_for(const TensorView& tensor) const {
     if (tensor.shape.size() == 1) return DType::kF32;
-    return gguf_matrix_dtype(options_.dtype.value_or(tensor.dtype),
-                             tensor.shape.back());
+    const DType wanted = options_.dtype.value_or(tensor.dtype);
+    const DType dtype =
+        gguf_matrix_dtype(wanted, DType::kBF16, tensor.shape.back());
+    if (dtype != wanted && options_.strict_dtype) {
+      throw Error(fmt::format(
+          "{}: tensor {}: {} packs blocks of {} columns, found {}; without "
+          "--strict-dtype it becomes {}",
+          checkpoint_.path().string(), tensor.name, dtype_name(wanted),
+          block_shape(wanted).elements, tensor.shape.back(),
+          dtype_name(dtype)));
+    }
+    return dtype;
   }
 
   DType most_matrices() const;
   void add_rope_divisors();
+  ConvertNotes notes() const;
+  std::string lost_generation_settings() const;
 
   const Checkpoint& checkpoint_;
   const ConvertOptions& options_;
@@ -101,12 +126,64 @@ void GgufExport::add_rope_divisors() {
        {rope_divisors_view_.name, DType::kF32, rope_divisors_view_.shape}});
 }
 
+// What generation_config.json says beside the ids that GGUF has keys for.
+std::string GgufExport::lost_generation_settings() const {
+  constexpr std::string_view kSettings[] = {"temperature", "top_k", "top_p",
+                                            "min_p", "repetition_penalty"};
+  std::string lost;
+  for (const std::string_view name : kSettings) {
+    const auto& settings = checkpoint_.generation_config();
+    const auto found = settings.find(name);
+    if (found == settings.end() || found->is_null()) continue;
+    lost += lost.empty() ? "" : ", ";
+    lost += name;
+  }
+  return lost;
+}
+
+ConvertNotes GgufExport::notes() const {
+  ConvertNotes notes;
+  const RopeScaling& scaling = common_layer(config_).attention.rope.scaling;
+  if (scaling.kind == RopeScaling::Kind::kDynamic) {
+    notes.push_back(fmt::format(
+        "rope_scaling of type dynamic is lost, as GGUF has no key for it: the "
+        "file has rotary embeddings as they are for {} positions",
+        config_.n_positions));
+  }
+  const auto kept =
+      std::count_if(moves_.begin(), moves_.end(), [&](const TensorMove& move) {
+        return move.target.shape.size() > 1 && options_.dtype &&
+               move.target.dtype != *options_.dtype;
+      });
+  if (kept > 0) {
+    notes.push_back(fmt::format(
+        "{} {} stored in bf16, as {} packs blocks of {} columns", kept,
+        kept == 1 ? "matrix is" : "matrices are", dtype_name(*options_.dtype),
+        block_shape(*options_.dtype).elements));
+  }
+  if (config_.eos.size() > kGgufEndKeys) {
+    notes.push_back(fmt::format(
+        "GGUF has keys for {} end tokens; of {}, other programs will not know "
+        "the last {}",
+        kGgufEndKeys, config_.eos.size(), config_.eos.size() - kGgufEndKeys));
+  }
+  const std::string settings = lost_generation_settings();
+  if (!settings.empty()) {
+    notes.push_back(fmt::format(
+        "generation_config.json: {}: left out, as GGUF has no keys for them",
+        settings));
+  }
+  std::string left_out = left_out_text(checkpoint_, config_, moves_);
+  if (!left_out.empty()) notes.push_back(std::move(left_out));
+  return notes;
+}
+
 }  // namespace
 
-void convert_to_gguf(const Checkpoint& checkpoint,
-                     const std::filesystem::path& to,
-                     const ConvertOptions& options) {
-  GgufExport(checkpoint, options).write(to);
+ConvertNotes convert_to_gguf(const Checkpoint& checkpoint,
+                             const std::filesystem::path& to,
+                             const ConvertOptions& options) {
+  return GgufExport(checkpoint, options).write(to);
 }
 
 }  // namespace pilotfish

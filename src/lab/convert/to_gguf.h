@@ -9,9 +9,9 @@
 namespace pilotfish {
 
 // pilotfish::convert for a Hugging Face folder.
-void convert_to_gguf(const Checkpoint& checkpoint,
-                     const std::filesystem::path& to,
-                     const ConvertOptions& options);
+ConvertNotes convert_to_gguf(const Checkpoint& checkpoint,
+                             const std::filesystem::path& to,
+                             const ConvertOptions& options);
 
 }  // namespace pilotfish
 

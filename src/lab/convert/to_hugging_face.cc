@@ -1,7 +1,6 @@
 #include "lab/convert/to_hugging_face.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +8,7 @@
 #include <variant>
 
 #include "formats/is_there.h"
+#include "formats/new_path.h"
 #include "formats/safetensors_writer.h"
 #include "lab/convert/json_file.h"
 #include "lab/convert/rope_scaling_from_divisors.h"
@@ -25,47 +25,22 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-// A new folder that appears under its name complete or not at all.
-class AtomicFolder {
- public:
-  explicit AtomicFolder(const fs::path& path)
-      // "out/" names the folder "out".
-      : path_(path.has_filename() ? path : path.parent_path()),
-        temporary_(path_.parent_path() / fmt::format(".{}.{}.tmp",
-                                                     path_.filename().string(),
-                                                     ::getpid())) {
-    std::error_code error;
-    if (is_there(path_) && !fs::is_empty(path_, error)) {
-      throw Error(fmt::format("{}: already there; expected a new folder's name",
-                              path_.string()));
-    }
-    check(fs::create_directory(temporary_, error), error);
+// Makes what becomes the folder of that name. Throws Error where there is a
+// folder that has something in it.
+NewPath make_folder(const fs::path& path) {
+  // "out/" names the folder "out".
+  NewPath folder(path.has_filename() ? path : path.parent_path());
+  std::error_code error;
+  if (is_there(folder.path()) && !fs::is_empty(folder.path(), error)) {
+    throw Error(fmt::format("{}: already there; expected a new folder's name",
+                            folder.path().string()));
   }
-  ~AtomicFolder() {
-    std::error_code ignored;
-    fs::remove_all(temporary_, ignored);
+  if (!fs::create_directory(folder.temporary(), error)) {
+    throw Error(fmt::format("{}: cannot create the folder: {}",
+                            folder.path().string(), error.message()));
   }
-  AtomicFolder(const AtomicFolder&) = delete;
-  AtomicFolder& operator=(const AtomicFolder&) = delete;
-
-  const fs::path& inside() const { return temporary_; }
-
-  void commit() {
-    std::error_code error;
-    fs::rename(temporary_, path_, error);
-    check(!error, error);
-  }
-
- private:
-  void check(bool done, const std::error_code& error) const {
-    if (done && !error) return;
-    throw Error(fmt::format("{}: cannot create the folder: {}", path_.string(),
-                            error ? error.message() : "it is there already"));
-  }
-
-  const fs::path path_;
-  const fs::path temporary_;
-};
+  return folder;
+}
 
 // The number somebody wrote down before GGUF rounded it to float: 1e-5, not
 // 9.999999747378752e-06.
@@ -80,22 +55,24 @@ class HuggingFaceExport {
         options_(options),
         config_(read_config(checkpoint)) {}
 
-  void write(const fs::path& to) {
+  ConvertNotes write(const fs::path& to) {
     read_rope_divisors();
     plan_tensors();
     const Json config = describe_config();
     const Json generation = describe_generation();
     check_nothing_is_lost(config, generation);
 
-    AtomicFolder folder(to);
-    write_json(folder.inside() / "config.json", config);
-    write_json(folder.inside() / "generation_config.json", generation);
-    write_tokenizer(checkpoint_.metadata(), folder.inside());
+    NewPath folder = make_folder(to);
+    write_json(folder.temporary() / "config.json", config);
+    write_json(folder.temporary() / "generation_config.json", generation);
+    write_tokenizer(checkpoint_.metadata(), folder.temporary());
     TensorFileWriter writer = write_safetensors(
-        folder.inside() / "model.safetensors", targets_of(moves_));
+        folder.temporary() / "model.safetensors", targets_of(moves_));
     move_tensors(moves_, checkpoint_.path().string(), writer);
     writer.finish();
     folder.commit();
+    const std::string left_out = left_out_text(checkpoint_, config_, moves_);
+    return left_out.empty() ? ConvertNotes{} : ConvertNotes{left_out};
   }
 
  private:
@@ -289,9 +266,10 @@ void HuggingFaceExport::check_nothing_is_lost(const Json& config,
 
 }  // namespace
 
-void convert_to_hugging_face(const Checkpoint& checkpoint, const fs::path& to,
-                             const ConvertOptions& options) {
-  HuggingFaceExport(checkpoint, options).write(to);
+ConvertNotes convert_to_hugging_face(const Checkpoint& checkpoint,
+                                     const fs::path& to,
+                                     const ConvertOptions& options) {
+  return HuggingFaceExport(checkpoint, options).write(to);
 }
 
 }  // namespace pilotfish

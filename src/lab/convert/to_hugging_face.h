@@ -9,9 +9,9 @@
 namespace pilotfish {
 
 // pilotfish::convert for a GGUF file.
-void convert_to_hugging_face(const Checkpoint& checkpoint,
-                             const std::filesystem::path& to,
-                             const ConvertOptions& options);
+ConvertNotes convert_to_hugging_face(const Checkpoint& checkpoint,
+                                     const std::filesystem::path& to,
+                                     const ConvertOptions& options);
 
 }  // namespace pilotfish
 

@@ -199,7 +199,7 @@ Json TokenizerImport::spm_parts() const {
 // Every way to make a piece of two others.
 std::vector<RankedMerge> TokenizerImport::ranked_merges() const {
   constexpr size_t kLongest = 4096;  // bytes; those in use have a few dozen
-  const auto& scores = *metadata_.numbers("tokenizer.ggml.scores");
+  const auto* scores = metadata_.numbers("tokenizer.ggml.scores");
   std::vector<RankedMerge> merges;
   for (Token id = 0; std::cmp_less(id, tokenizer_.vocab_size()); ++id) {
     const std::string_view whole = text(id);
@@ -209,8 +209,8 @@ std::vector<RankedMerge> TokenizerImport::ranked_merges() const {
       if (left == ids_.end()) continue;
       const auto right = ids_.find(whole.substr(cut));
       if (right == ids_.end()) continue;
-      merges.push_back(
-          {scores[static_cast<size_t>(id)], left->second, right->second});
+      const double score = scores ? (*scores)[static_cast<size_t>(id)] : 0;
+      merges.push_back({score, left->second, right->second});
     }
   }
   return merges;

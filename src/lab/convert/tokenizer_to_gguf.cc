@@ -10,6 +10,7 @@
 #include "base/mapped_file.h"
 #include "formats/in_quotes.h"
 #include "formats/is_there.h"
+#include "model/config.h"
 #include "pilotfish/error.h"
 #include "pilotfish/tokenizer.h"
 #include "text/json_node.h"
@@ -298,9 +299,11 @@ void set_special_ids(Token bos, std::span<const Token> ends,
   constexpr const char* kEndKeys[] = {"tokenizer.ggml.eos_token_id",
                                       "tokenizer.ggml.eot_token_id",
                                       "tokenizer.ggml.eom_token_id"};
-  for (size_t i = 0; i < std::min(ends.size(), std::size(kEndKeys)); ++i) {
+  static_assert(std::size(kEndKeys) == kGgufEndKeys);
+  for (size_t i = 0; i < std::min(ends.size(), kGgufEndKeys); ++i) {
     header.set_u32(kEndKeys[i], static_cast<std::uint32_t>(ends[i]));
   }
+  if (ends.size() > kGgufEndKeys) header.set_i32s(kGgufEndTokens, ends);
   if (bos >= 0) {
     header.set_u32("tokenizer.ggml.bos_token_id",
                    static_cast<std::uint32_t>(bos));
