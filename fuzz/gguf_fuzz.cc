@@ -3,6 +3,7 @@
 #include <span>
 
 #include "formats/gguf.h"
+#include "model/config.h"
 #include "one_line.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, size_t size) {
@@ -17,6 +18,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, size_t size) {
       for (std::int64_t i = 0; i < tensor.bytes; ++i) {
         sum = sum + std::to_integer<unsigned>(tensor.data[i]);
       }
+    }
+    if (config_from_gguf(parsed.metadata, parsed.tensors).parameters() <= 0) {
+      std::abort();
     }
   });
   return 0;

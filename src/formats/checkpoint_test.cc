@@ -249,7 +249,8 @@ TEST_F(HuggingFaceFolder, ReadsPythonsLiterals) {
   write("config.json",
         R"({"a": Infinity, "b": [-Infinity, NaN], "c": "NaN, \"Infinity",
             "d": 1})");
-  const auto& config = open()->config();
+  const auto checkpoint = open();
+  const auto& config = checkpoint->config();
   EXPECT_EQ(config.at("a"), "Infinity");
   EXPECT_EQ(config.at("b").at(0), "-Infinity");
   EXPECT_EQ(config.at("b").at(1), "NaN");

@@ -353,7 +353,7 @@ TEST(Gguf, RefusesOddValues) {
 TEST(Gguf, MessagesStayOnOneLine) {
   Bytes b;
   const std::string name = std::string("two\nlines\x01\xff").append(500, 'x');
-  b.start(1, 0).tensor(name, {256}, 16, 0);
+  b.start(1, 0).tensor(name, {256}, 0, 0);
   EXPECT_THAT(parse_error(b.str(), check_gguf),
               Optional(HasSubstr("\"two\\x0alines\\x01\\xffxxx")));
 }

@@ -131,6 +131,9 @@ std::string_view header_text(const MappedFile& file) {
         "{} are allowed): no safetensors file, or truncated or damaged",
         name, length, left, kMaxHeaderBytes));
   }
+  if (length == 0) {
+    throw Error(fmt::format("{}: header: not valid JSON: it is empty", name));
+  }
   return text.substr(sizeof(length), length);
 }
 

@@ -128,7 +128,9 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Safetensors, RefusesHeaderBeyondTheFile) {
   EXPECT_THAT(parse_error("", check_safetensors),
-              Optional(HasSubstr("0 bytes")));
+              Optional(HasSubstr("the file is empty")));
+  EXPECT_THAT(parse_error("1234567", check_safetensors),
+              Optional(HasSubstr("7 bytes")));
   for (const std::uint64_t length :
        {std::uint64_t{1} << 63, ~std::uint64_t{0}, std::uint64_t{15}}) {
     std::string file = file_of("{}", 8);

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "formats/checkpoint.h"
+#include "formats/hostile_test.h"
+#include "formats/json.h"
 #include "pilotfish/error.h"
 #include "random_model.h"
 #include "test_data.h"
@@ -400,6 +402,14 @@ TEST(ConfigFromJson, NamesTheKeyTheValueAndWhatWasExpected) {
 }
 
 // The largest shapes that pass must not overflow what is computed from them.
+// Every case that the fuzzer keeps gives a configuration or one line.
+TEST(ConfigFromJson, SurvivesTheFuzzersCases) {
+  test::try_corpus("config", [](const MappedFile& file) {
+    const json value = parse_json_object(file.text(), "config.json");
+    EXPECT_GT(config_from_json(value, value, "config.json").parameters(), 0);
+  });
+}
+
 TEST(ModelConfig, CountsTheParametersOfTheLargestModel) {
   const ModelConfig config = parse({{"architectures", {"Qwen3ForCausalLM"}},
                                     {"hidden_size", 1 << 20},

@@ -14,7 +14,7 @@ struct ConvertOptions {
   // How matrices are stored: f32, f16, bf16 and, in GGUF files, q8_0 and q4_0.
   // Absent: as they are, save that a Hugging Face folder takes quantised ones
   // as bf16.
-  std::optional<DType> dtype;
+  std::optional<DType> dtype = std::nullopt;
   // Throws Error for a matrix that cannot have the dtype, see below.
   bool strict_dtype = false;
   bool overwrite = false;  // a GGUF file that is there already
