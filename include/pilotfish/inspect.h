@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -39,20 +38,6 @@ struct ModelDescription {
 
 // Reads what a model says of itself, and none of its weights. Throws Error.
 ModelDescription inspect_model(const std::filesystem::path& path);
-
-// A tensor with values that no computation survives.
-struct UnsoundTensor {
-  std::string name;
-  std::int64_t nans = 0;
-  std::int64_t infinities = 0;
-};
-
-// Reads all weights and returns the tensors that hold NaN or infinity, sorted
-// by name; of quantised blocks, what they unpack to counts. `progress`: 0..1;
-// may be empty. Throws Error.
-std::vector<UnsoundTensor> find_unsound_tensors(
-    const std::filesystem::path& path,
-    const std::function<void(double)>& progress = {});
 
 // Bytes of memory that a model takes while it runs.
 struct MemoryEstimate {

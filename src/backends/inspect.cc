@@ -1,14 +1,11 @@
 #include "pilotfish/inspect.h"
 
 #include <algorithm>
-#include <cmath>
-#include <utility>
 
 #include "backends/backends.h"
 #include "formats/checkpoint.h"
 #include "model/config.h"
 #include "pilotfish/kv_cache.h"
-#include "tensor/quantise.h"
 
 namespace pilotfish {
 namespace {
@@ -47,49 +44,6 @@ ModelDescription inspect_model(const std::filesystem::path& path) {
                      return a.bytes > b.bytes;
                    });
   return description;
-}
-
-namespace {
-
-// Counts what is not finite in a row at a time.
-UnsoundTensor count_unsound(const TensorView& tensor) {
-  UnsoundTensor counted{tensor.name};
-  const std::int64_t columns = tensor.shape.empty() ? 1 : tensor.shape.back();
-  if (tensor.elements() == 0) return counted;
-  const std::int64_t bytes = row_bytes(tensor.dtype, columns);
-  std::vector<float> row(static_cast<size_t>(columns));
-  for (std::int64_t at = 0; at < tensor.bytes; at += bytes) {
-    dequantise_row(tensor.dtype, tensor.data + at, row.data(), columns);
-    for (const float value : row) {
-      counted.nans += std::isnan(value) ? 1 : 0;
-      counted.infinities += std::isinf(value) ? 1 : 0;
-    }
-  }
-  return counted;
-}
-
-}  // namespace
-
-std::vector<UnsoundTensor> find_unsound_tensors(
-    const std::filesystem::path& path,
-    const std::function<void(double)>& progress) {
-  const auto checkpoint = Checkpoint::open(path);
-  double total = 0;
-  for (const TensorView& tensor : checkpoint->tensors()) {
-    total += static_cast<double>(tensor.bytes);
-  }
-  std::vector<UnsoundTensor> unsound;
-  double done = 0;
-  for (const TensorView& tensor : checkpoint->tensors()) {
-    UnsoundTensor counted = count_unsound(tensor);
-    if (counted.nans + counted.infinities > 0) {
-      unsound.push_back(std::move(counted));
-    }
-    checkpoint->release(tensor);
-    done += static_cast<double>(tensor.bytes);
-    if (progress) progress(done / total);
-  }
-  return unsound;
 }
 
 MemoryEstimate memory_needed(const ModelConfig& config,

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -26,7 +25,6 @@ struct InspectFlags {
   std::int64_t sequences = 1;
   std::string kv_dtype = "f16";
   bool tensors = false;
-  bool check_tensors = false;
   bool json = false;
 };
 
@@ -189,9 +187,16 @@ Json description_json(const ModelDescription& model,
           {"tensors", std::move(tensors)}};
 }
 
-void print_description(const ModelDescription& model,
-                       const MemoryEstimate& memory,
-                       const InspectFlags& options) {
+void run_inspect(InspectFlags options) {
+  const ModelDescription model = inspect_model(options.model);
+  if (options.n_positions == 0) options.n_positions = model.config.n_positions;
+  const MemoryEstimate memory =
+      memory_needed(model.config, model.weight_bytes, options.n_positions,
+                    options.sequences, kv_dtype_of(options.kv_dtype));
+  if (options.json) {
+    write_out(dump(description_json(model, memory, options)));
+    return;
+  }
   print_config(model);
   print_tensors(model, options.tensors);
   line("memory",
@@ -201,42 +206,6 @@ void print_description(const ModelDescription& model,
                    options.sequences == 1 ? "" : "s", options.n_positions,
                    format_bytes(memory.weights), format_bytes(memory.kv_cache),
                    options.kv_dtype, format_bytes(memory.scratch)));
-}
-
-// Reads all weights. Throws Error that names the tensors that are not sound.
-void check_tensors(const std::string& model) {
-  std::vector<UnsoundTensor> unsound;
-  {
-    Progress progress("checking the tensors");
-    unsound = find_unsound_tensors(model,
-                                   [&](double done) { progress.update(done); });
-  }
-  if (unsound.empty()) return;
-  constexpr size_t kNamed = 3;
-  std::string text;
-  for (size_t i = 0; i < std::min(unsound.size(), kNamed); ++i) {
-    text +=
-        fmt::format("{}{} ({} NaN, {} infinite)", i == 0 ? "" : ", ",
-                    unsound[i].name, unsound[i].nans, unsound[i].infinities);
-  }
-  throw Error(fmt::format(
-      "{}: {} tensor{} with values that no computation survives: {}{}", model,
-      unsound.size(), unsound.size() == 1 ? "" : "s", text,
-      unsound.size() > kNamed ? ", ..." : ""));
-}
-
-void run_inspect(InspectFlags options) {
-  const ModelDescription model = inspect_model(options.model);
-  if (options.n_positions == 0) options.n_positions = model.config.n_positions;
-  const MemoryEstimate memory =
-      memory_needed(model.config, model.weight_bytes, options.n_positions,
-                    options.sequences, kv_dtype_of(options.kv_dtype));
-  if (options.json) {
-    write_out(dump(description_json(model, memory, options)));
-  } else {
-    print_description(model, memory, options);
-  }
-  if (options.check_tensors) check_tensors(options.model);
 }
 
 }  // namespace
@@ -256,9 +225,6 @@ void add_inspect(CommandLine& line) {
             "Memory for N sequences at once (default 1)");
   group.add("--kv-dtype", options->kv_dtype, "TYPE", kv_dtype_help());
   group.add_switch("--tensors", options->tensors, "List every tensor");
-  group.add_switch("--check-tensors", options->check_tensors,
-                   "Read all weights and name the tensors that hold NaN or "
-                   "infinity (status 1)");
   group.add_switch("--json", options->json, "One JSON object");
   command.on_run([options] { run_inspect(*options); });
 }

@@ -67,11 +67,11 @@ AddedTokens::AddedTokens(
   plain_ = PhraseMatcher(std::move(plain));
 }
 
-std::vector<Segment> AddedTokens::split(
+std::vector<TextSegment> AddedTokens::split(
     std::string_view text, bool parse_special,
     std::span<const TextRange> literal) const {
   const PhraseMatcher& matcher = parse_special ? all_ : plain_;
-  std::vector<Segment> segments;
+  std::vector<TextSegment> segments;
   size_t done = 0;
   const auto add_stretch = [&](size_t end) {
     if (done < end) segments.push_back({text.substr(done, end - done)});

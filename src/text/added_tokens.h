@@ -32,7 +32,7 @@ void add_tokens(const std::vector<AddedToken>& tokens, Vocabulary& vocabulary,
                 const std::string& where);
 
 // A stretch of a text, or an added token in its place.
-struct Segment {
+struct TextSegment {
   std::string_view text;  // of a stretch
   Token token = -1;       // -1: a stretch
 };
@@ -50,8 +50,8 @@ class AddedTokens {
   // Cuts `text` at the added tokens in it; special ones only if
   // `parse_special` and where none of `literal`, which stand in order, overlaps
   // them. No segment is empty.
-  std::vector<Segment> split(std::string_view text, bool parse_special,
-                             std::span<const TextRange> literal = {}) const;
+  std::vector<TextSegment> split(std::string_view text, bool parse_special,
+                                 std::span<const TextRange> literal = {}) const;
 
  private:
   struct Rules {

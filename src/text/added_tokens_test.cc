@@ -15,7 +15,8 @@ std::string split(const std::vector<AddedToken>& tokens, std::string_view text,
   std::vector<std::pair<std::string, AddedToken>> named;
   for (const AddedToken& token : tokens) named.emplace_back(token.text, token);
   std::string shown;
-  for (const Segment& segment : AddedTokens(named).split(text, parse_special)) {
+  for (const TextSegment& segment :
+       AddedTokens(named).split(text, parse_special)) {
     if (segment.token >= 0) {
       shown.append("[").append(std::to_string(segment.token)).append("]");
     } else {

@@ -69,7 +69,7 @@ class PipelineTokenizer::Encoding {
   std::vector<Token> run(std::string_view text, const EncodeOptions& options) {
     const TokenizerParts& parts = tokenizer_.parts_;
     if (options.add_special) append(parts.prefix);
-    for (const Segment& segment : tokenizer_.in_raw_text_.split(
+    for (const TextSegment& segment : tokenizer_.in_raw_text_.split(
              text, options.parse_special, options.literal)) {
       if (segment.token >= 0) {
         tokens_.push_back(segment.token);
@@ -102,7 +102,7 @@ class PipelineTokenizer::Encoding {
       add_normal_text(std::move(normal), at_start);
       return;
     }
-    for (const Segment& segment :
+    for (const TextSegment& segment :
          tokenizer_.in_normal_text_.split(normal, parse_special)) {
       if (segment.token >= 0) {
         tokens_.push_back(segment.token);
