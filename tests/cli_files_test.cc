@@ -196,6 +196,15 @@ TEST_F(CliFilesTest, SaysWhatToDoWithOneFileOfAFolder) {
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.message(),
               HasSubstr("give the folder itself: " + at("model")));
+  // Text needs the tokenizer, which is looked for first.
+  std::ofstream(at("m.gguf")) << "version https://git-lfs.github.com/spec/v1\n";
+  EXPECT_THAT(
+      run_program({"generate", "-m", at("m.gguf"), "-p", "x"}).message(),
+      HasSubstr("m.gguf: a git-lfs pointer"));
+  EXPECT_THAT(
+      run_program({"tokenize", "-m", at("model/model.safetensors"), "x"})
+          .message(),
+      HasSubstr("give the folder itself: "));
 }
 
 }  // namespace

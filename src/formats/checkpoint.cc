@@ -8,34 +8,10 @@
 #include "formats/gguf_checkpoint.h"
 #include "formats/hf_checkpoint.h"
 #include "formats/is_there.h"
+#include "formats/known_mistake.h"
 #include "pilotfish/error.h"
 
 namespace pilotfish {
-namespace {
-
-// One file of a Hugging Face folder is not a model; the folder is.
-void refuse_part_of_folder(const std::filesystem::path& path) {
-  const std::string extension = path.extension().string();
-  const bool weights = extension == ".safetensors" || extension == ".bin" ||
-                       extension == ".pt" || extension == ".pth";
-  if (!weights && extension != ".json") return;
-  std::error_code ignored;
-  const std::filesystem::path folder =
-      std::filesystem::absolute(path, ignored).parent_path();
-  if (is_there(folder / "config.json")) {
-    throw Error(
-        fmt::format("{}: one file of a Hugging Face folder; give the folder "
-                    "itself: {}",
-                    path.string(), folder.string()));
-  }
-  throw Error(fmt::format(
-      "{}: {} alone; expected a GGUF file, or the folder of a model with "
-      "config.json and *.safetensors in it",
-      path.string(), weights ? "weights" : "a description"));
-}
-
-}  // namespace
-
 std::shared_ptr<const Checkpoint> Checkpoint::open(
     const std::filesystem::path& path) {
   if (!is_there(path)) {
@@ -48,7 +24,7 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(
   if (std::filesystem::is_directory(path, ignored)) {
     return open_hugging_face_folder(path);
   }
-  refuse_part_of_folder(path);
+  refuse_part_of_model(path);
   return open_gguf_checkpoint(path);
 }
 

@@ -1,6 +1,13 @@
 #include "formats/known_mistake.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <string>
+#include <system_error>
+
+#include "formats/is_there.h"
+#include "pilotfish/error.h"
 
 namespace pilotfish {
 namespace {
@@ -35,6 +42,29 @@ std::optional<std::string_view> known_mistake(std::string_view contents) {
            "gated model needs a login)";
   }
   return std::nullopt;
+}
+
+void refuse_part_of_model(const std::filesystem::path& path) {
+  const std::string extension = path.extension().string();
+  const std::string name = path.filename().string();
+  const bool weights = extension == ".safetensors" || extension == ".bin" ||
+                       extension == ".pt" || extension == ".pth";
+  if (!weights && name != "config.json" && !name.ends_with(".index.json")) {
+    return;
+  }
+  std::error_code ignored;
+  const std::filesystem::path folder =
+      std::filesystem::absolute(path, ignored).parent_path();
+  if (is_there(folder / "config.json")) {
+    throw Error(
+        fmt::format("{}: one file of a Hugging Face folder; give the folder "
+                    "itself: {}",
+                    path.string(), folder.string()));
+  }
+  throw Error(fmt::format(
+      "{}: {} alone; expected a GGUF file, or the folder of a model with "
+      "config.json and *.safetensors in it",
+      path.string(), weights ? "weights" : "a description"));
 }
 
 }  // namespace pilotfish

@@ -1,6 +1,7 @@
 #ifndef PILOTFISH_FORMATS_KNOWN_MISTAKE_H_
 #define PILOTFISH_FORMATS_KNOWN_MISTAKE_H_
 
+#include <filesystem>
 #include <optional>
 #include <string_view>
 
@@ -10,6 +11,10 @@ namespace pilotfish {
 // web page. Says so and what to do, for a reader to put behind the file's name;
 // nullopt: none of these.
 std::optional<std::string_view> known_mistake(std::string_view contents);
+
+// Throws Error for the name of one file of a Hugging Face folder, weights or
+// description, where a whole model is wanted: says to give the folder.
+void refuse_part_of_model(const std::filesystem::path& path);
 
 }  // namespace pilotfish
 

@@ -5,6 +5,7 @@
 #include "base/mapped_file.h"
 #include "formats/gguf.h"
 #include "formats/is_there.h"
+#include "formats/known_mistake.h"
 #include "pilotfish/error.h"
 #include "text/tokenizer_formats.h"
 #include "text/unicode_form.h"
@@ -22,9 +23,12 @@ TokenizerPtr load_json(const fs::path& path) {
 }
 
 TokenizerPtr load_sentencepiece(const fs::path& path) {
-  return tokenizer_from_sentencepiece(MappedFile::open(path).text(),
-                                      read_tokenizer_config(path.parent_path()),
-                                      path.string());
+  const MappedFile file = MappedFile::open(path);
+  if (const auto mistake = known_mistake(file.text())) {
+    throw Error(fmt::format("{}: {}", path.string(), *mistake));
+  }
+  return tokenizer_from_sentencepiece(
+      file.text(), read_tokenizer_config(path.parent_path()), path.string());
 }
 
 // nullptr where the folder has no tokenizer.
@@ -38,8 +42,9 @@ TokenizerPtr load_folder(const fs::path& folder) {
 
 // nullptr where a GGUF file has no tokenizer.
 TokenizerPtr load_file(const fs::path& path) {
+  refuse_part_of_model(path);
   const MappedFile file = MappedFile::open(path);
-  if (file.text().starts_with("GGUF")) {
+  if (file.text().starts_with("GGUF") || path.extension() == ".gguf") {
     const GgufFile gguf = parse_gguf(file);
     const auto* model = gguf.metadata.string("tokenizer.ggml.model");
     if (!model || *model == "none" || *model == "no_vocab") return nullptr;
