@@ -101,7 +101,8 @@ TEST_F(SynthTest, FilesHaveTheShape) {
   const Shape shape = tiny();
   for (const DType dtype :
        {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0}) {
-    synthesise(shape, path("m.gguf"), {.dtype = dtype, .threads = threads_});
+    synthesise(shape, path("m.gguf"),
+               {.dtype = dtype, .threads = threads_, .overwrite = true});
     const ModelDescription model = inspect_model(path("m.gguf"));
     EXPECT_EQ(model.format, "GGUF");
     EXPECT_EQ(model.config.architecture, "llama");
@@ -131,7 +132,7 @@ TEST_F(SynthTest, EveryFamilyLoadsAndIsOfSoundSize) {
     shape.config = find_shape(name)->config;
     shape.config.hidden_size = 64;
     shape.config.set_layers(3, tiny_layer(shape.config.layers.front()));
-    synthesise(shape, path("m.gguf"), {.threads = threads_});
+    synthesise(shape, path("m.gguf"), {.threads = threads_, .overwrite = true});
     const auto model = load("m.gguf");
     EXPECT_EQ(model->config().bos, shape.config.bos) << name;
     EXPECT_EQ(model->config().eos, shape.config.eos) << name;
@@ -198,7 +199,8 @@ TEST_F(SynthTest, PairsAgreeAboutAsAsked) {
   for (const double asked : {0.5, 0.8}) {
     const PairReport report = synthesise_pair(
         tiny(), path("t.gguf"), path("d.gguf"),
-        {.dtype = DType::kBF16, .threads = threads_}, {.agreement = asked});
+        {.dtype = DType::kBF16, .threads = threads_, .overwrite = true},
+        {.agreement = asked});
     EXPECT_NEAR(report.agreement, asked, 0.12);
     EXPECT_GT(report.fresh_pairs, 0.9);
     const auto target = load("t.gguf");
