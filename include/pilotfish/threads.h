@@ -9,11 +9,15 @@ class ThreadTeam;
 
 // The threads that models compute with. Target and draft should share one team.
 // 0 means one a processor this process may run on. Throws UsageError below 0 or
-// above 1024.
+// above 1024. Where the system allows no more threads (`ulimit -u`, a
+// container's limit of processes) the team is smaller: texts are the same, only
+// later.
 std::shared_ptr<ThreadTeam> make_threads(int count = 0);
 
 // How many threads a team has, the calling one included.
 int thread_count(const ThreadTeam& threads);
+// How many of the threads asked for could not be started.
+int missing_threads(const ThreadTeam& threads);
 
 }  // namespace pilotfish
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 
 #include "pilotfish/error.h"
 
@@ -94,7 +95,13 @@ ThreadTeam::ThreadTeam(int size)
       places_(std::make_unique<std::atomic<int>[]>(static_cast<size_t>(size))) {
   workers_.reserve(static_cast<size_t>(size - 1));
   for (int rank = 1; rank < size; ++rank) {
-    workers_.emplace_back([this, rank] { work(rank); });
+    try {
+      workers_.emplace_back([this, rank] { work(rank); });
+    } catch (const std::exception&) {  // no thread or no memory is to be had
+      size_ = rank;
+      missing_ = size - rank;
+      break;
+    }
   }
 }
 
@@ -186,5 +193,7 @@ std::shared_ptr<ThreadTeam> make_threads(int count) {
 }
 
 int thread_count(const ThreadTeam& threads) { return threads.size(); }
+
+int missing_threads(const ThreadTeam& threads) { return threads.missing(); }
 
 }  // namespace pilotfish

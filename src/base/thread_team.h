@@ -19,13 +19,15 @@ namespace pilotfish {
 // that keeps the others from running. One caller at a time; calls do not nest.
 class ThreadTeam {
  public:
-  // `size` counts the caller: 1 runs everything in place.
+  // `size` counts the caller: 1 runs everything in place. Where a worker cannot
+  // be started, the team is that much smaller.
   explicit ThreadTeam(int size);
   ~ThreadTeam();
   ThreadTeam(const ThreadTeam&) = delete;
   ThreadTeam& operator=(const ThreadTeam&) = delete;
 
   int size() const { return size_; }
+  int missing() const { return missing_; }  // that could not be started
 
   // Calls function(rank) once for each rank in [0, size()), and returns when
   // all have returned. `function` must not throw.
@@ -59,7 +61,8 @@ class ThreadTeam {
     return places_[static_cast<size_t>(rank)];
   }
 
-  const int size_;
+  int size_;
+  int missing_ = 0;
   FunctionRef<void(int)> task_;
   std::atomic<std::uint32_t> generation_{0};  // bumped for each task
   std::atomic<int> running_{0};               // workers still at the task

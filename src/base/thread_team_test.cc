@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <numeric>
 #include <thread>
 #include <vector>
@@ -124,11 +128,48 @@ TEST(ThreadTeam, AWorkerLeavesTheCallersProcessor) {
   EXPECT_LT(together, 45);  // others may keep it from going
 }
 
+// Runs in a process of its own, as a user who may have `most` threads in all,
+// this one included; what `check` returns is whether all was well. Only root
+// can become that user: others get no further thread, whatever `most` is.
+bool as_limited_user(rlim_t most, const std::function<bool()>& check) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(60);  // a team that hangs ends here
+    if (::getuid() != 0) most = 1;
+    const rlimit limit = {most, most};
+    constexpr uid_t kNobodyElse = 54321;
+    const bool ready = ::setrlimit(RLIMIT_NPROC, &limit) == 0 &&
+                       (::getuid() != 0 || ::setuid(kNobodyElse) == 0);
+    ::_exit(ready && check() ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+TEST(ThreadTeam, IsSmallerWhereThreadsCannotBeStarted) {
+  for (const int most : {1, 3}) {
+    const int expected = ::getuid() == 0 ? most : 1;
+    EXPECT_TRUE(as_limited_user(static_cast<rlim_t>(most), [&] {
+      ThreadTeam team(8);
+      std::atomic<int> ranks{0};
+      for (int i = 0; i < 100; ++i) team.run([&](int) { ++ranks; });
+      std::atomic<std::int64_t> covered{0};
+      team.parallel_for(1000, 1, [&](std::int64_t begin, std::int64_t end) {
+        covered += end - begin;
+      });
+      return team.size() == expected && team.missing() == 8 - expected &&
+             ranks == 100 * expected && covered == 1000;
+    })) << most;
+  }
+}
+
 TEST(Threads, CountIsChecked) {
   EXPECT_THROW(make_threads(-1), UsageError);
   EXPECT_THROW(make_threads(100000), UsageError);
   EXPECT_GE(thread_count(*make_threads(0)), 1);
   EXPECT_EQ(thread_count(*make_threads(3)), 3);
+  EXPECT_EQ(missing_threads(*make_threads(3)), 0);
 }
 
 }  // namespace
