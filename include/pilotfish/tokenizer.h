@@ -55,15 +55,18 @@ class Tokenizer {
 
   // The bytes these ids stand for; a character split over tokens gives the part
   // that is there, so the result of a prefix need not be valid UTF-8.
-  // `skip_special` leaves out BOS, EOS and their like. Ids out of range throw.
+  // `skip_special` leaves out BOS, EOS and their like. Throws UsageError for an
+  // id below 0.
   virtual std::string decode(std::span<const Token> tokens,
                              bool skip_special = true) const = 0;
 
-  // Ids lie in [0, vocab_size()); the model's embedding may be padded beyond.
+  // Texts have ids in [0, vocab_size()), and encode gives no others. A model
+  // may have more rows than that, and generate them: their ids have the empty
+  // text and are not special.
   virtual size_t vocab_size() const = 0;
 
   // The vocabulary's own spelling of an id ("▁the", "Ġthe", "<0x0A>"), by which
-  // two tokenizers are compared; empty for an unused id.
+  // two tokenizers are compared; empty for an id without a text.
   virtual std::string_view token_text(Token token) const = 0;
   virtual std::optional<Token> find(std::string_view token_text) const = 0;
   virtual bool is_special(Token token) const = 0;

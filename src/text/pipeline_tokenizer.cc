@@ -179,6 +179,12 @@ PipelineTokenizer::PipelineTokenizer(TokenizerParts parts)
       added_(vocab_size()),
       special_(vocab_size()) {
   assert(parts_.model);
+  const auto checked_index = [this](Token token) {
+    if (const auto index = index_of(token)) return *index;
+    throw UsageError(fmt::format("token {} is out of range, expected 0 to {}",
+                                 token,
+                                 static_cast<std::int64_t>(vocab_size()) - 1));
+  };
   for (const AddedToken& token : parts_.added) {
     const size_t index = checked_index(static_cast<Token>(token.id));
     added_[index] = true;
@@ -206,9 +212,9 @@ std::string PipelineTokenizer::decode(std::span<const Token> tokens,
   std::vector<DecodedPart> parts;
   parts.reserve(tokens.size());
   for (const Token token : tokens) {
-    const size_t index = checked_index(token);
-    if (skip_special && special_[index]) continue;
-    parts.push_back({parts_.vocabulary->text(token), added_[index]});
+    const auto index = index_of(token);
+    if (!index || (skip_special && special_[*index])) continue;
+    parts.push_back({parts_.vocabulary->text(token), added_[*index]});
   }
   if (parts_.decoder) parts_.decoder->apply(parts);
   std::string text;
@@ -217,7 +223,7 @@ std::string PipelineTokenizer::decode(std::span<const Token> tokens,
 }
 
 std::string_view PipelineTokenizer::token_text(Token token) const {
-  checked_index(token);
+  if (!index_of(token)) return {};
   return parts_.vocabulary->text(token);
 }
 
@@ -227,16 +233,20 @@ std::optional<Token> PipelineTokenizer::find(
 }
 
 bool PipelineTokenizer::is_special(Token token) const {
-  return special_[checked_index(token)];
+  const auto index = index_of(token);
+  return index && special_[*index];
 }
 
-size_t PipelineTokenizer::checked_index(Token token) const {
-  if (token < 0 || static_cast<size_t>(token) >= vocab_size()) {
-    throw UsageError(fmt::format("token {} is out of range, expected 0 to {}",
-                                 token,
-                                 static_cast<std::int64_t>(vocab_size()) - 1));
+// Where the token is in the vocabulary. nullopt: it is a row of the model that
+// has no text, which is no mistake.
+std::optional<size_t> PipelineTokenizer::index_of(Token token) const {
+  if (token < 0) {
+    throw UsageError(
+        fmt::format("token {} is out of range, expected 0 or more", token));
   }
-  return static_cast<size_t>(token);
+  const auto index = static_cast<size_t>(token);
+  if (index >= vocab_size()) return std::nullopt;
+  return index;
 }
 
 }  // namespace pilotfish

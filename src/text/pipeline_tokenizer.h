@@ -36,7 +36,7 @@ struct TokenizerParts {
 // pieces to the model.
 class PipelineTokenizer : public Tokenizer {
  public:
-  // Throws Error where a token of `parts` lies outside the vocabulary.
+  // Throws UsageError where a token of `parts` lies outside the vocabulary.
   explicit PipelineTokenizer(TokenizerParts parts);
 
   std::vector<Token> encode(std::string_view text,
@@ -56,7 +56,7 @@ class PipelineTokenizer : public Tokenizer {
 
  private:
   class Encoding;
-  size_t checked_index(Token token) const;
+  std::optional<size_t> index_of(Token token) const;
 
   TokenizerParts parts_;
   AddedTokens in_raw_text_;

@@ -33,7 +33,8 @@ class ToyTokenizer final : public Tokenizer {
   }
   size_t vocab_size() const override { return pieces_.size(); }
   std::string_view token_text(Token token) const override {
-    return pieces_[static_cast<size_t>(token)];
+    const auto index = static_cast<size_t>(token);
+    return index < pieces_.size() ? pieces_[index] : std::string_view();
   }
   std::optional<Token> find(std::string_view) const override { return {}; }
   bool is_special(Token token) const override { return token < 3; }
