@@ -43,7 +43,8 @@ struct Pair {
 };
 
 // Throws as Model::load does, and UsageError for a draft whose tokenizer is not
-// the target's.
+// the target's, or that cannot be compared (one of them has no tokenizer) and
+// has another number of tokens.
 Pair open_pair(const OpenPairOptions& options);
 
 // The pair that comes with pilotfish.

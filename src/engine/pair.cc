@@ -28,17 +28,26 @@ std::shared_ptr<Model> load_part(const OpenPairOptions& options,
   return Model::load(is_draft ? options.draft : options.target, load);
 }
 
-// A draft without a tokenizer is taken at its word.
-void check_tokenizers(const OpenPairOptions& options,
-                      const Tokenizer* tokenizer) {
-  if (options.draft == options.target || tokenizer == nullptr) return;
+// What keeps the draft's tokens from meaning what the target's mean; empty:
+// nothing. Without two tokenizers to compare, a draft of the target's size is
+// taken at its word. Another size is usual among models of one family, whose
+// padding differs, and sure proof of nothing: then a tokenizer has to tell.
+std::string vocabulary_difference(const OpenPairOptions& options,
+                                  const Pair& pair) {
+  if (options.draft == options.target) return {};
   const auto drafts = Tokenizer::load_if_present(options.draft);
-  if (!drafts) return;
-  const std::string difference = tokenizer_difference(*tokenizer, *drafts);
-  if (difference.empty()) return;
-  throw UsageError(fmt::format("{} cannot draft for {}: {}",
-                               options.draft.string(), options.target.string(),
-                               difference));
+  if (pair.tokenizer && drafts) {
+    return tokenizer_difference(*pair.tokenizer, *drafts);
+  }
+  const std::int64_t target_size = pair.target->config().vocab_size;
+  const std::int64_t draft_size = pair.draft->config().vocab_size;
+  if (target_size == draft_size) return {};
+  const std::string_view without = !pair.tokenizer ? "target" : "draft";
+  return fmt::format(
+      "it has {} tokens, the target {}, and the {} has no tokenizer to compare "
+      "them by; put the {}'s tokenizer.json, tokenizer.model or GGUF tokens "
+      "with it",
+      draft_size, target_size, without, without);
 }
 
 }  // namespace
@@ -56,7 +65,12 @@ Pair open_pair(const OpenPairOptions& options) {
   pair.target = load_part(options, PairPart::kTarget);
   if (options.draft.empty()) return pair;
   pair.draft = load_part(options, PairPart::kDraft);
-  check_tokenizers(options, pair.tokenizer.get());
+  if (const auto difference = vocabulary_difference(options, pair);
+      !difference.empty()) {
+    throw UsageError(fmt::format("{} cannot draft for {}: {}",
+                                 options.draft.string(),
+                                 options.target.string(), difference));
+  }
   return pair;
 }
 

@@ -66,6 +66,28 @@ TEST(Pair, ADraftWithAnotherTokenizerIsRefused) {
               HasSubstr("stories260K cannot draft for"));
 }
 
+// Sizes that differ may be padding or another vocabulary: where a tokenizer is
+// missing nobody can tell.
+TEST(Pair, ADraftOfAnotherSizeNeedsATokenizerToCompare) {
+  test::TemporaryFolder folder;
+  const auto path = [&](const char* name) { return folder.path() / name; };
+  test::write_random_model(path("small"), {.vocab_size = 96});
+  test::write_random_model(path("large"), {.vocab_size = 128});
+  test::write_random_model(path("same"), {.vocab_size = 128});
+  const auto refusal = [&](const std::filesystem::path& target,
+                           const char* draft) {
+    return pair_refusal(
+        [&] { open_pair({.target = target, .draft = path(draft)}); });
+  };
+  EXPECT_EQ(refusal(path("large"), "same"), "nothing was refused");
+  EXPECT_THAT(refusal(path("large"), "small"),
+              HasSubstr("small cannot draft for " + path("large").string() +
+                        ": it has 96 tokens, the target 128, and the target "
+                        "has no tokenizer to compare them by"));
+  EXPECT_THAT(refusal(shipped(kShippedTarget), "small"),
+              HasSubstr("and the draft has no tokenizer to compare them by"));
+}
+
 TEST(Pair, WithoutATokenizerThereIsNoText) {
   test::TemporaryFolder folder;
   test::write_random_model(folder.path() / "model", {});
