@@ -23,15 +23,16 @@ namespace pilotfish {
 //   Nobody judged what lies behind it.
 // - What comes behind the end of a text counts as drafted and not as accepted.
 struct IterationSummary {
-  std::int64_t passes = 0;                   // iterations
-  std::int64_t plain_passes = 0;             // those that drafted nothing
-  std::int64_t tokens = 0;                   // emitted
-  std::int64_t drafted = 0;                  // tokens
-  std::int64_t accepted = 0;                 // tokens, which is places too
-  std::int64_t decided = 0;                  // places
-  double seconds = 0;                        // of whole iterations
-  std::vector<double> draft_seconds;         // [passes]
-  std::vector<double> verify_seconds;        // [passes]
+  std::int64_t passes = 0;             // iterations
+  std::int64_t plain_passes = 0;       // those that drafted nothing
+  std::int64_t tokens = 0;             // emitted
+  std::int64_t drafted = 0;            // tokens
+  std::int64_t accepted = 0;           // tokens, which is places too
+  std::int64_t decided = 0;            // places
+  double seconds = 0;                  // of whole iterations
+  double drafting_seconds = 0;         // of those, before the target's pass
+  std::vector<double> draft_seconds;   // [passes that drafted]
+  std::vector<double> verify_seconds;  // [passes]
   std::vector<WeightedValue> token_seconds;  // of each token; weight: tokens
   std::vector<std::int64_t> offered_at;      // [i]: passes that drafted place i
   std::vector<std::int64_t> accepted_at;     // [i]: of those, accepted

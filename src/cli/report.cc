@@ -106,15 +106,25 @@ Json iterations_json(const GenerationStats& stats) {
   return iterations;
 }
 
-Json timings_json(const GenerationStats& stats) {
+// What no pass after the prompt's has measured is null.
+Json timings_json(const Session& session, const GenerationStats& stats) {
   const IterationSummary& summary = stats.summary;
-  return {{"ttft_seconds", stats.ttft_seconds},
+  const auto measured = [](bool is_measured, double value) {
+    return is_measured ? Json(value) : Json(nullptr);
+  };
+  const bool decoded = summary.passes > 0;
+  return {{"load_seconds", session.load_seconds},
+          {"ttft_seconds", stats.ttft_seconds},
           {"decode_seconds", stats.decode_seconds},
-          {"tpot_median_seconds", quantile(summary.token_seconds, 0.5)},
-          {"tpot_p99_seconds", quantile(summary.token_seconds, 0.99)},
-          {"tokens_per_second", stats.tokens_per_second},
-          {"draft_seconds_per_pass", median(summary.draft_seconds)},
-          {"verify_seconds_per_pass", median(summary.verify_seconds)}};
+          {"tpot_median_seconds",
+           measured(decoded, quantile(summary.token_seconds, 0.5))},
+          {"tpot_p99_seconds",
+           measured(decoded, quantile(summary.token_seconds, 0.99))},
+          {"tokens_per_second", measured(decoded, stats.tokens_per_second)},
+          {"draft_seconds_per_pass", measured(!summary.draft_seconds.empty(),
+                                              median(summary.draft_seconds))},
+          {"verify_seconds_per_pass",
+           measured(decoded, median(summary.verify_seconds))}};
 }
 
 }  // namespace
@@ -151,6 +161,40 @@ std::string acceptor_text(const Session& session) {
          (session.engine.acceptor->lossless() ? " (lossless)" : " (lossy)");
 }
 
+namespace {
+
+// What the passes after the prompt's were like.
+template <typename Line>
+void pass_lines(const Session& session, std::int64_t window,
+                const IterationSummary& summary, const Line& line) {
+  const std::string verify = format_seconds(median(summary.verify_seconds));
+  if (session.engine.drafters.empty()) {
+    line("passes", fmt::format("{} after the prompt, each {}, no draft model",
+                               summary.passes, verify));
+    return;
+  }
+  line("acceptance",
+       fmt::format("{:.2f} tokens a pass, {:.1f} % of the drafted",
+                   summary.tokens_per_pass(), 100 * summary.acceptance_rate()));
+  std::string places;
+  for (const double rate : summary.acceptance_by_place()) {
+    places += fmt::format("{}{:.2f}", places.empty() ? "" : " ", rate);
+  }
+  if (!places.empty()) line("  by place", places);
+  line(
+      "passes",
+      summary.draft_seconds.empty()
+          ? fmt::format("{} after the prompt, none drafted, each {} to verify",
+                        summary.passes, verify)
+          : fmt::format("{} after the prompt, each {} to draft and {} to "
+                        "verify",
+                        summary.passes,
+                        format_seconds(median(summary.draft_seconds)), verify));
+  line("window", windows_text(window, summary));
+}
+
+}  // namespace
+
 std::string statistics_text(const Session& session, const Engine& engine,
                             std::int64_t window, const Generation& generation) {
   const GenerationStats& stats = generation.stats;
@@ -159,6 +203,9 @@ std::string statistics_text(const Session& session, const Engine& engine,
   const auto line = [&text](std::string_view name, const std::string& value) {
     text += fmt::format("{}{:<12}{}", text.empty() ? "" : "\n", name, value);
   };
+  line("load",
+       fmt::format("{} until {} ready", format_seconds(session.load_seconds),
+                   session.draft ? "both models were" : "it was"));
   line("prompt",
        fmt::format("{} tokens{}, first token after {}", stats.prompt_tokens,
                    stats.reused_tokens == 0
@@ -169,37 +216,23 @@ std::string statistics_text(const Session& session, const Engine& engine,
   line("generated",
        fmt::format("{} tokens, ended by {}", stats.generated_tokens,
                    finish_reason_name(generation.finish_reason)));
-  line("speed",
-       fmt::format("{:.1f} tokens/s, {} a token (median), {} (p99)",
-                   stats.tokens_per_second,
-                   format_seconds(quantile(summary.token_seconds, 0.5)),
-                   format_seconds(quantile(summary.token_seconds, 0.99))));
+  if (summary.passes == 0) {
+    line("speed", "not measured: no pass came after the prompt's");
+  } else {
+    line("speed",
+         fmt::format("{:.1f} tokens/s, {} a token (median), {} (p99)",
+                     stats.tokens_per_second,
+                     format_seconds(quantile(summary.token_seconds, 0.5)),
+                     format_seconds(quantile(summary.token_seconds, 0.99))));
+    pass_lines(session, window, summary, line);
+  }
   if (!session.engine.drafters.empty()) {
-    line("acceptance",
-         fmt::format("{:.2f} tokens a pass, {:.1f} % of the drafted",
-                     summary.tokens_per_pass(),
-                     100 * summary.acceptance_rate()));
-    std::string places;
-    for (const double rate : summary.acceptance_by_place()) {
-      places += fmt::format("{}{:.2f}", places.empty() ? "" : " ", rate);
-    }
-    if (!places.empty()) line("  by place", places);
-    line("passes",
-         fmt::format("{} after the prompt, each {} to draft and {} to verify",
-                     summary.passes,
-                     format_seconds(median(summary.draft_seconds)),
-                     format_seconds(median(summary.verify_seconds))));
-    line("window", windows_text(window, summary));
     line("drafter", drafters_text(session.engine.drafters));
     if (session.engine.tree_width > 1) {
       line("  tree", fmt::format("up to {} candidates a place",
                                  session.engine.tree_width));
     }
     line("acceptor", acceptor_text(session));
-  } else {
-    line("passes", fmt::format("{} after the prompt, each {}, no draft model",
-                               summary.passes,
-                               format_seconds(median(summary.verify_seconds))));
   }
   line("kv cache",
        fmt::format("{} for {} positions", format_bytes(engine.kv_cache_bytes()),
@@ -234,7 +267,7 @@ nlohmann::ordered_json generation_json(const Session& session,
   json["settings"] = settings_json(session, engine, request);
   json["mean_window"] = stats.summary.mean_window();
   json["iterations"] = iterations_json(stats);
-  json["timings"] = timings_json(stats);
+  json["timings"] = timings_json(session, stats);
   json["acceptance"] = {{"mean_length", stats.summary.tokens_per_pass()},
                         {"rate", stats.summary.acceptance_rate()},
                         {"per_position", stats.summary.acceptance_by_place()}};

@@ -54,7 +54,10 @@ void count(const IterationStats& iteration, IterationSummary& summary) {
   summary.accepted += iteration.accepted;
   count_places(iteration, summary);
   summary.seconds += iteration.total_seconds;
-  summary.draft_seconds.push_back(iteration.draft_seconds);
+  summary.drafting_seconds += iteration.draft_seconds;
+  if (iteration.drafted > 0) {
+    summary.draft_seconds.push_back(iteration.draft_seconds);
+  }
   summary.verify_seconds.push_back(iteration.verify_seconds);
   if (iteration.emitted > 0) {
     summary.token_seconds.push_back(
@@ -80,6 +83,7 @@ void IterationSummary::add(const IterationSummary& other) {
   accepted += other.accepted;
   decided += other.decided;
   seconds += other.seconds;
+  drafting_seconds += other.drafting_seconds;
   append(draft_seconds, other.draft_seconds);
   append(verify_seconds, other.verify_seconds);
   append(token_seconds, other.token_seconds);
@@ -120,12 +124,12 @@ double IterationSummary::seconds_per_token() const {
 }
 
 double IterationSummary::draft_seconds_per_drafted() const {
-  return share(sum(draft_seconds), static_cast<double>(drafted));
+  return share(drafting_seconds, static_cast<double>(drafted));
 }
 
 IterationSummary::Split IterationSummary::split() const {
   const auto emitted = static_cast<double>(tokens);
-  const double draft = share(sum(draft_seconds), emitted);
+  const double draft = share(drafting_seconds, emitted);
   const double verify = share(sum(verify_seconds), emitted);
   return {draft, verify, seconds_per_token() - draft - verify};
 }

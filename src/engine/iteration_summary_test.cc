@@ -100,6 +100,23 @@ TEST(IterationSummary, SplitsTheTimeOfAToken) {
   EXPECT_DOUBLE_EQ(summary.draft_seconds_per_drafted(), 0.5);
 }
 
+// A drafter that was asked and gave nothing took time, but no pass drafted.
+TEST(IterationSummary, DraftingTimesAreThoseOfPassesThatDrafted) {
+  IterationStats drafted = iteration(4, 3, 4, 8);
+  drafted.draft_seconds = 2;
+  IterationStats plain = iteration(0, 0, 1, 5);
+  plain.draft_seconds = 0.25;
+  const IterationSummary summary =
+      summary_of({kFirst, plain, drafted, plain, plain});
+  EXPECT_THAT(summary.draft_seconds, ElementsAre(2));
+  EXPECT_DOUBLE_EQ(summary.drafting_seconds, 2.75);
+  EXPECT_DOUBLE_EQ(summary.split().draft, 2.75 / 7);
+  EXPECT_DOUBLE_EQ(summary.draft_seconds_per_drafted(), 2.75 / 4);
+  IterationSummary twice = summary;
+  twice.add(summary);
+  EXPECT_DOUBLE_EQ(twice.drafting_seconds, 5.5);
+}
+
 TEST(IterationSummary, OfSummariesIsThatOfAllTexts) {
   const std::vector<IterationStats> one = {kFirst, iteration(1, 1, 2, 3)};
   const std::vector<IterationStats> two = {kFirst, iteration(3, 1, 2, 1),

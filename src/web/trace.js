@@ -47,13 +47,17 @@ function tracePlots(stats, passes) {
   ]);
 }
 
+// A text of one token has no speed.
 function traceFigures(stats) {
+  const decoded = stats.tokens_per_second > 0;
   return headlineFigures([
     ["tokens generated", stats.generated_tokens],
     ["tokens per pass", stats.tokens_per_pass.toFixed(2)],
     ["of the drafted accepted", percent(stats.acceptance_rate)],
-    ["tokens per second", stats.tokens_per_second.toFixed(1)],
-    ["per token (median)", seconds(stats.tpot_median_seconds)],
+    ...decoded ? [
+      ["tokens per second", stats.tokens_per_second.toFixed(1)],
+      ["per token (median)", seconds(stats.tpot_median_seconds)],
+    ] : [],
     ["to the first token", seconds(stats.ttft_seconds)],
   ]);
 }

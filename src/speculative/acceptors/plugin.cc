@@ -5,6 +5,7 @@
 
 #include <exception>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "pilotfish/error.h"
@@ -52,6 +53,54 @@ class Library {
   void* handle_;
 };
 
+// Calls a function of the library's. What it throws becomes an Error that names
+// the library, and is not nested: its code lies there, and that may be closed.
+template <typename Call>
+auto named(const std::filesystem::path& path, std::string_view what,
+           const Call& call) {
+  try {
+    return call();
+  } catch (const std::exception& error) {
+    throw Error(fmt::format("acceptor {}: {} threw: {}", path.string(), what,
+                            error.what()));
+  } catch (...) {
+    throw Error(fmt::format("acceptor {}: {} threw what is no std::exception",
+                            path.string(), what));
+  }
+}
+
+// An acceptor of a library. What it says of itself is asked for once, where
+// what it throws can be told.
+class LoadedAcceptor final : public TokenAcceptor {
+ public:
+  LoadedAcceptor(const std::filesystem::path& path,
+                 std::shared_ptr<const TokenAcceptor> inner)
+      : inner_(std::move(inner)) {
+    named(path, "its description", [this] {
+      name_ = inner_->name();
+      lossless_ = inner_->lossless();
+      draft_noise_ = inner_->draft_noise();
+      takes_trees_ = inner_->takes_trees();
+      return true;
+    });
+  }
+
+  std::string_view name() const override { return name_; }
+  bool lossless() const override { return lossless_; }
+  DraftNoise draft_noise() const override { return draft_noise_; }
+  bool takes_trees() const override { return takes_trees_; }
+  Verdict accept(const Verification& verification) const override {
+    return inner_->accept(verification);
+  }
+
+ private:
+  std::shared_ptr<const TokenAcceptor> inner_;
+  std::string name_;
+  bool lossless_ = false;
+  DraftNoise draft_noise_ = DraftNoise::kOwn;
+  bool takes_trees_ = false;
+};
+
 }  // namespace
 
 std::shared_ptr<const TokenAcceptor> load_acceptor(
@@ -70,21 +119,17 @@ std::shared_ptr<const TokenAcceptor> load_acceptor(
         "{}; rebuild it with this version's headers",
         path.string(), version(), kAcceptorInterfaceVersion));
   }
-  TokenAcceptor* acceptor = nullptr;
-  try {
-    acceptor = make();
-  } catch (const std::exception& error) {
-    // Not nested: the exception's code lies in the library, soon closed.
-    throw Error(fmt::format("acceptor {}: its constructor threw: {}",
-                            path.string(), error.what()));
-  }
-  if (acceptor == nullptr) {
+  TokenAcceptor* const made =
+      named(path, "its constructor", [&] { return make(); });
+  if (made == nullptr) {
     throw Error(fmt::format("acceptor {}: pilotfish_make_acceptor gave nothing",
                             path.string()));
   }
-  return {acceptor, [library, free](const TokenAcceptor* old) {
-            free(const_cast<TokenAcceptor*>(old));
-          }};
+  std::shared_ptr<const TokenAcceptor> acceptor(
+      made, [library, free](const TokenAcceptor* old) {
+        free(const_cast<TokenAcceptor*>(old));
+      });
+  return std::make_shared<LoadedAcceptor>(path, std::move(acceptor));
 }
 
 }  // namespace pilotfish
