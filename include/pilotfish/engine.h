@@ -23,8 +23,8 @@
 namespace pilotfish {
 
 struct Request {
-  std::vector<Token> prompt;  // at least one token
-  std::int64_t max_tokens = 128;
+  std::vector<Token> prompt;      // at least one token
+  std::int64_t max_tokens = 128;  // -1: until n_positions is reached
   SamplingParams sampling;
   // The text ends before the first of them that it completes, which may lie
   // across tokens. Not looked for before sampling.min_tokens. Valid UTF-8; they
@@ -52,7 +52,7 @@ struct GenerationStats {
   double ttft_seconds = 0;    // from submission to the first token
   double decode_seconds = 0;  // from the first iteration's end to the last's
   // Generated after the first iteration, over decode_seconds: by the clock, so
-  // the time that callbacks take counts.
+  // the time that callbacks take counts. 0 where there was one iteration only.
   double tokens_per_second = 0;
   std::vector<IterationStats> iterations;
   IterationSummary summary;  // of `iterations`
@@ -125,9 +125,10 @@ using RequestId = std::int64_t;
 // number of requests may be submitted; up to max_sequences are decoded in one
 // batch, each at its own pace. Not thread-safe: one thread calls it.
 //
-// A request fails alone. If its acceptor breaks the contract or its callback
-// throws, it ends there, `take` throws what went wrong, and the others go on to
-// the same bits.
+// A request fails alone. If its acceptor breaks the contract, its callback
+// throws, a model gives NaN for logits, or its sampling parameters leave no
+// token at some place, it ends there, `take` throws what went wrong, and the
+// others go on to the same bits.
 class Engine {
  public:
   // Throws UsageError where target and draft cannot work together or options
@@ -146,7 +147,8 @@ class Engine {
 
   // Queues a request. `on_piece` is called during `step`. Throws UsageError for
   // a request that cannot run: an empty prompt or one that does not fit into
-  // n_positions, a token out of range, a sampling parameter out of range.
+  // n_positions, a token out of range, sampling parameters that are out of
+  // range or leave no token to generate.
   RequestId submit(Request request, OnPiece on_piece = nullptr);
 
   // Admits waiting requests, then runs one pass for all active ones: an
@@ -159,7 +161,8 @@ class Engine {
   // The result of a finished request, which is then forgotten; nullopt while it
   // is waiting or running. Throws UsageError for an unknown id. For a request
   // that failed it throws what the request's callback or the pass threw, or an
-  // Error that says what its acceptor did.
+  // Error that says what its acceptor did, or which model's logits were NaN at
+  // which position.
   std::optional<Generation> take(RequestId id);
   // Ends a request with what it has; no effect on a finished one. Throws
   // UsageError for an unknown id.
@@ -195,7 +198,8 @@ struct Score {
   double perplexity = 0;                  // NaN for a single token
 };
 // Throws UsageError for no tokens, more than n_positions, or tokens out of
-// range.
+// range; Error where logits are NaN, with the position and, where weights of
+// the model are NaN or infinite, the first such tensor.
 Score score(Model& model, std::span<const Token> tokens,
             const ScoreOptions& options = {});
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,26 @@ struct ModelDescription {
 
 // Reads what a model says of itself, and none of its weights. Throws Error.
 ModelDescription inspect_model(const std::filesystem::path& path);
+
+// A tensor with values that are NaN or infinite. One of them is enough to make
+// all of a model's logits NaN.
+struct TensorFault {
+  std::string name;
+  std::int64_t count;               // of such values
+  std::int64_t elements;            // of all
+  std::vector<std::int64_t> first;  // where the first one lies, outermost first
+  float value;                      // which it is
+};
+// "model.norm.weight has 1 of 64 values that are NaN or infinite, the first at
+// [3]: nan"
+std::string tensor_fault_text(const TensorFault& fault);
+
+// Reads all weights of a model and returns the tensors with such values, by
+// name. Takes about as long as reading the files. `progress` is called with the
+// fraction done; it may be empty. Throws Error as inspect_model does.
+std::vector<TensorFault> check_weights(
+    const std::filesystem::path& path,
+    const std::function<void(double)>& progress = {});
 
 // Bytes of memory that a model takes while it runs.
 struct MemoryEstimate {

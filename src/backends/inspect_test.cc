@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
+#include "damage.h"
 #include "pilotfish/error.h"
 #include "pilotfish/model.h"
 #include "random_model.h"
@@ -41,6 +45,50 @@ TEST(InspectModel, KnowsRealModels) {
   const auto stories = inspect_model(test::data_path("models/stories260K"));
   EXPECT_EQ(stories.parameters, 260032);
   EXPECT_EQ(stories.weight_bytes, 4 * 260032);
+}
+
+TEST(CheckWeights, NamesEachTensorWithNanOrInfinity) {
+  const test::TemporaryFolder folder;
+  for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF16}) {
+    const auto path = folder.path() / dtype_name(dtype);
+    test::write_random_model(path, {.dtype = dtype});
+    double done = 0;
+    EXPECT_TRUE(check_weights(path, [&](double fraction) {
+                  EXPECT_GE(fraction, done);
+                  done = fraction;
+                }).empty());
+    EXPECT_EQ(done, 1);
+    test::damage(path / "model.safetensors",
+                 "model.layers.1.mlp.up_proj.weight", 64 * 7 + 5);
+    test::damage(path / "model.safetensors",
+                 "model.layers.1.mlp.up_proj.weight", 64 * 95 + 63);
+    test::damage(path / "model.safetensors", "model.norm.weight", 3);
+    const auto faults = check_weights(path);
+    ASSERT_EQ(faults.size(), 2u);
+    EXPECT_EQ(tensor_fault_text(faults[0]),
+              "model.layers.1.mlp.up_proj.weight has 2 of 6144 values that are "
+              "NaN or infinite, the first at [7, 5]: nan");
+    EXPECT_EQ(tensor_fault_text(faults[1]),
+              "model.norm.weight has 1 of 64 values that are NaN or infinite, "
+              "the first at [3]: nan");
+  }
+}
+
+// A scale that is no number makes all of its block no numbers.
+TEST(CheckWeights, ReadsBlocksOfEveryType) {
+  const test::TemporaryFolder folder;
+  for (const DType dtype : {DType::kQ8_0, DType::kQ4_0}) {
+    const auto path =
+        folder.path() / (std::string(dtype_name(dtype)) + ".gguf");
+    test::write_random_gguf(path, {.dtype = dtype});
+    EXPECT_TRUE(check_weights(path).empty());
+    test::damage(path, "blk.0.attn_q.weight", 64 * 2 + 32);
+    const auto faults = check_weights(path);
+    ASSERT_EQ(faults.size(), 1u);
+    EXPECT_EQ(faults[0].name, "blk.0.attn_q.weight");
+    EXPECT_EQ(faults[0].count, 32);
+    EXPECT_EQ(faults[0].first, (std::vector<std::int64_t>{2, 32}));
+  }
 }
 
 TEST(MemoryNeeded, CountsWeightsCacheAndScratch) {

@@ -66,7 +66,7 @@ std::vector<BenchReport> measure(const BenchFlags& options,
   std::vector<BenchReport> runs;
   for (const int count : options.threads) {
     LoadOptions load;
-    load.threads = make_threads(count);
+    load.threads = start_threads(count);
     load.dtype = dtype;
     const auto target = load_model(options.model, "loading the target", load);
     load.dtype = draft_dtype;

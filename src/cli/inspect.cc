@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "cli/commands.h"
 #include "cli/flags.h"
@@ -25,6 +26,7 @@ struct InspectFlags {
   std::int64_t sequences = 1;
   std::string kv_dtype = "f16";
   bool tensors = false;
+  bool check = false;
   bool json = false;
 };
 
@@ -187,7 +189,29 @@ Json description_json(const ModelDescription& model,
           {"tensors", std::move(tensors)}};
 }
 
+// Throws Error where a weight is NaN or infinite, after a line for each tensor.
+void report_faults(const std::string& path) {
+  const std::vector<TensorFault> faults = [&] {
+    Progress progress("reading the weights");
+    return check_weights(path, [&](double done) { progress.update(done); });
+  }();
+  for (const TensorFault& fault : faults) {
+    write_out(tensor_fault_text(fault) + "\n");
+  }
+  if (!faults.empty()) {
+    throw Error(
+        fmt::format("{}: {} of its tensors have weights that are NaN "
+                    "or infinite",
+                    path, faults.size()));
+  }
+  line("check", "no weight is NaN or infinite");
+}
+
 void run_inspect(InspectFlags options) {
+  if (options.check) {
+    report_faults(options.model);
+    return;
+  }
   const ModelDescription model = inspect_model(options.model);
   if (options.n_positions == 0) options.n_positions = model.config.n_positions;
   const MemoryEstimate memory =
@@ -225,7 +249,12 @@ void add_inspect(CommandLine& line) {
             "Memory for N sequences at once (default 1)");
   group.add("--kv-dtype", options->kv_dtype, "TYPE", kv_dtype_help());
   group.add_switch("--tensors", options->tensors, "List every tensor");
-  group.add_switch("--json", options->json, "One JSON object");
+  const Flag json =
+      group.add_switch("--json", options->json, "One JSON object");
+  group
+      .add_switch("--check", options->check,
+                  "Read all weights, and name each tensor with NaN or infinity")
+      .excludes(json);
   command.on_run([options] { run_inspect(*options); });
 }
 

@@ -171,7 +171,7 @@ Json report_json(const Report& report, const Model& model) {
 
 void run_score(const ScoreFlags& options) {
   LoadOptions load = load_options(options.compute);
-  load.threads = make_threads(options.compute.threads);
+  load.threads = start_threads(options.compute.threads);
   if (options.top < 0) throw UsageError("--top: is below 0");
 
   const auto tokenizer = Tokenizer::load_if_present(options.compute.model);

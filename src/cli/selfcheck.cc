@@ -122,7 +122,7 @@ std::vector<SelfcheckPair> pairs_of(const SelfcheckFlags& options,
                                     const Session& session) {
   const int others = session.threads == 1 ? 2 : 1;
   LoadOptions load = load_options(options.models.compute);
-  load.threads = make_threads(others);
+  load.threads = start_threads(others);
   SelfcheckPair other;
   other.threads = others;
   other.target = load_model(session.target->path().string(),

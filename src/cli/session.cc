@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
+#include <chrono>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -64,9 +64,7 @@ Request request_of(const DecodingOptions& options, bool drafts) {
         options.max_tokens));
   }
   Request request;
-  request.max_tokens = options.max_tokens == -1
-                           ? std::numeric_limits<std::int64_t>::max()
-                           : options.max_tokens;
+  request.max_tokens = options.max_tokens;
   request.sampling = sampling_params(options.sampling);
   request.stop_strings = options.stop_strings;
   request.stop_ids = options.stop_ids;
@@ -169,6 +167,18 @@ LoadOptions load_options(const ComputeOptions& options) {
   return load;
 }
 
+std::shared_ptr<ThreadTeam> start_threads(int count) {
+  auto threads = make_threads(count);
+  if (const int missing = missing_threads(*threads); missing > 0) {
+    const int started = thread_count(*threads);
+    print_note(fmt::format(
+        "note: the system allows {} of {} threads (see `ulimit -u`, or the "
+        "container's limit of processes); the text is the same",
+        started, started + missing));
+  }
+  return threads;
+}
+
 std::shared_ptr<Model> load_model(const std::string& path,
                                   std::string_view label, LoadOptions options) {
   std::shared_ptr<Model> model;
@@ -187,9 +197,13 @@ Session open_session(DecodingOptions options) {
   session.engine = engine_of(options);
   session.request = request_of(options, !session.engine.drafters.empty());
   session.synthetic = options.synthetic_acceptance.has_value();
-  const auto threads = make_threads(options.compute.threads);
+  const auto threads = start_threads(options.compute.threads);
   session.threads = thread_count(*threads);
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
   static_cast<Pair&>(session) = open_pair_of(options, session.engine, threads);
+  session.load_seconds =
+      std::chrono::duration<double>(Clock::now() - start).count();
   note_what_is_unusual(options, session);
   read_texts(options, session);
   return session;

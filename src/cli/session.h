@@ -31,7 +31,12 @@ struct Session : Pair {
   Request request;         // all but the prompt
   bool synthetic = false;  // what comes out is not a model's text
   int threads = 0;
+  double load_seconds = 0;  // until models and tokenizers were ready
 };
+
+// A team of so many threads (0: one a processor), with a note where fewer could
+// be started. Throws UsageError.
+std::shared_ptr<ThreadTeam> start_threads(int count);
 
 // Checks the options, finds the default models, and opens the pair with
 // progress lines and notes. Throws UsageError, Error.

@@ -11,6 +11,7 @@
 #include "cli/flags.h"
 #include "cli/options.h"
 #include "cli/report.h"
+#include "cli/session.h"
 #include "cli/terminal.h"
 #include "pilotfish/error.h"
 #include "pilotfish/inspect.h"
@@ -99,7 +100,7 @@ void print_pair(const PairReport& report, const SynthFlags& options) {
 
 void run_synth(const SynthFlags& options) {
   const Shape shape = shape_of(options);
-  const auto threads = make_threads(options.threads);
+  const auto threads = start_threads(options.threads);
   SynthOptions synth{.dtype = dtype_of("--dtype", options.dtype).value(),
                      .seed = options.seed,
                      .threads = threads,

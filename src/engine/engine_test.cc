@@ -245,6 +245,43 @@ TEST_F(EngineTest, TheStreamIsTheText) {
 // Every stop string of up to five bytes that the text holds, at windows that
 // meet it in all places. The expected text comes from a search of all text so
 // far after each token.
+// A model with more rows than its tokenizer has texts: they are tokens like
+// others, with the empty text.
+TEST_F(EngineTest, RowsWithoutATextGiveNone) {
+  constexpr Token kTexts = 40;
+  const auto texts = std::make_shared<testing::ToyTokenizer>(kTexts);
+  Engine engine(target(), draft(), texts, {.max_sequences = 3, .window = 4});
+  std::vector<RequestId> ids;
+  for (std::uint64_t seed = 0; seed < 12; ++seed) {
+    Request job = request({1, 120, 5, 127}, 40);
+    job.sampling.temperature = 1.5;
+    job.sampling.seed = seed;
+    job.logprobs = 2;
+    if (seed % 2 == 1) job.stop_strings = {"ab", "b a"};
+    ids.push_back(engine.submit(job));
+  }
+  while (engine.step()) {
+  }
+  int without = 0;
+  for (const RequestId id : ids) {
+    const Generation generation = engine.take(id).value();
+    std::vector<Token> with_text;
+    for (const Token token : generation.tokens) {
+      if (token < kTexts) with_text.push_back(token);
+    }
+    without += static_cast<int>(generation.tokens.size() - with_text.size());
+    TextStream stream(*texts);
+    std::string expected;
+    for (const Token token : with_text) expected += stream.push(token);
+    expected += stream.finish();
+    EXPECT_TRUE(expected.starts_with(generation.text)) << expected;
+    if (generation.finish_reason != FinishReason::kStopString) {
+      EXPECT_EQ(generation.text, expected);
+    }
+  }
+  EXPECT_GT(without, 100);
+}
+
 TEST_F(EngineTest, StopStringsAreFoundAcrossTokensAndInsideWindows) {
   Request job = request({1, 77}, 40);
   job.sampling.temperature = 1;  // nothing here depends on greedy text
@@ -352,6 +389,13 @@ TEST_F(EngineTest, EndsWhenTheSequenceIsFull) {
   EXPECT_EQ(found.finish_reason, FinishReason::kNPositions);
 }
 
+TEST_F(EngineTest, MaxTokensOfMinusOneGoesToTheEndOfTheCache) {
+  Engine engine(target(), draft(), nullptr, {.n_positions = 24, .window = 4});
+  const Generation generation = engine.generate(request({1, 2, 3}, -1));
+  EXPECT_EQ(generation.tokens.size(), 21u);
+  EXPECT_EQ(generation.finish_reason, FinishReason::kNPositions);
+}
+
 TEST_F(EngineTest, ACallbackCancelsItsRequest) {
   Engine engine(target(), draft(), tokenizer(), {.window = 8});
   int left = 7;
@@ -431,6 +475,7 @@ TEST_F(EngineTest, RefusesRequestsThatCannotRun) {
   refuse(request({1, 128}, 5), "128");
   refuse(request({-1}, 5), "-1");
   refuse(request({1}, 0), "max_tokens");
+  refuse(request({1}, -2), "max_tokens: -2 is out of range");
   Request job = request({1}, 5);
   job.stop_strings = {"x"};
   refuse(job, "tokenizer");

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 
 #include "pilotfish/engine.h"
 #include "pilotfish/error.h"
+#include "pilotfish/inspect.h"
 #include "sampling/log_probabilities.h"
+#include "sampling/logits_fault.h"
 #include "speculative/token_checks.h"
 
 namespace pilotfish {
@@ -31,6 +34,19 @@ void check(const ModelConfig& config, std::span<const Token> tokens,
   check_tokens("text", tokens, config.vocab_size);
 }
 
+// Throws Error for a row at fault, with the weights that may be the reason.
+void check_row(const Model& model, std::int64_t position,
+               std::span<const float> logits) {
+  const std::string fault = logits_fault(logits);
+  if (fault.empty()) return;
+  const auto tensors = check_weights(model.path());
+  throw Error(fmt::format("{}: the logits for position {} are unusable: {}; {}",
+                          model.path().string(), position, fault,
+                          tensors.empty()
+                              ? "no weight of its files is NaN or infinite"
+                              : tensor_fault_text(tensors.front())));
+}
+
 }  // namespace
 
 Score score(Model& model, std::span<const Token> tokens,
@@ -53,6 +69,7 @@ Score score(Model& model, std::span<const Token> tokens,
         rows);
     const Logits logits = model.forward(batch, cache).logits;
     for (std::int64_t i = 0; i < rows; ++i) {
+      check_row(model, begin + i + 1, logits.row(i));
       if (options.on_row) options.on_row(begin + i, logits.row(i));
       if (begin + i + 1 == count) break;
       result.log_probabilities.push_back(log_probability(

@@ -30,8 +30,9 @@ inline constexpr double kLeastExponent = -667.5;  // far from the denormals
 // every instruction set, so that what is sampled from a row does not depend on
 // the set.
 struct LogitKernels {
-  // maxima[b] = the largest of logits [b * block, (b + 1) * block).
-  void (*block_maxima)(const float* logits, std::int64_t size,
+  // maxima[b] = the largest of logits [b * block, (b + 1) * block). Returns
+  // whether all logits are finite: neither NaN nor an infinity of either sign.
+  bool (*block_maxima)(const float* logits, std::int64_t size,
                        std::int64_t block, float* maxima);
   // The indices, ascending, of the logits in [low, high]. `out` has room for
   // row.size of them. Returns how many they are.

@@ -74,10 +74,28 @@ TEST_P(LogitsTest, BlockMaxima) {
     for (const std::int64_t block : kBlocks) {
       const Row row(values, block);
       std::vector<float> maxima(static_cast<size_t>(row->blocks()));
-      logits().block_maxima(row->logits, row->size, block, maxima.data());
+      const bool finite =
+          logits().block_maxima(row->logits, row->size, block, maxima.data());
+      ASSERT_EQ(finite, std::ranges::all_of(
+                            values, [](float x) { return std::isfinite(x); }))
+          << values.size();
       for (size_t b = 0; b < maxima.size(); ++b) {
         ASSERT_EQ(maxima[b], row->maxima[b]) << values.size() << " " << b;
       }
+    }
+  }
+}
+
+TEST_P(LogitsTest, OneLogitThatIsNotFiniteIsNoticedWherever) {
+  constexpr std::int64_t kSize = 299;
+  float maxima[kSize / 16 + 1];
+  for (size_t at = 0; at < kSize; ++at) {
+    for (const float bad : {kNan, -kNan, kInfinity, -kInfinity}) {
+      std::vector<float> values(kSize, 3e38f);
+      EXPECT_TRUE(logits().block_maxima(values.data(), kSize, 16, maxima));
+      values[at] = bad;
+      EXPECT_FALSE(logits().block_maxima(values.data(), kSize, 16, maxima));
+      EXPECT_FALSE(logits().block_maxima(values.data(), kSize, 128, maxima));
     }
   }
 }

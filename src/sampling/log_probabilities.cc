@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "kernels/kernels.h"
@@ -11,10 +10,6 @@
 namespace pilotfish {
 namespace {
 
-float value(float logit) {
-  return std::isnan(logit) ? -std::numeric_limits<float>::infinity() : logit;
-}
-
 // x minus this is x's log-probability.
 double log_of_sum(std::span<const float> logits, const LogitKernels& kernels) {
   constexpr size_t kChunk = 1024;
@@ -22,7 +17,6 @@ double log_of_sum(std::span<const float> logits, const LogitKernels& kernels) {
   const auto size = std::ssize(logits);
   float largest = 0;
   kernels.block_maxima(logits.data(), size, (size + 15) / 16 * 16, &largest);
-  if (std::isinf(largest)) return largest;
   double sum = 0;
   for (size_t i = 0; i < logits.size(); i += kChunk) {
     const auto chunk = logits.subspan(i, std::min(kChunk, logits.size() - i));
@@ -35,7 +29,7 @@ double log_of_sum(std::span<const float> logits, const LogitKernels& kernels) {
 }  // namespace
 
 double log_probability(std::span<const float> logits, Token token) {
-  return value(logits[static_cast<size_t>(token)]) -
+  return logits[static_cast<size_t>(token)] -
          log_of_sum(logits, best_kernels().logits);
 }
 
@@ -44,7 +38,7 @@ TokenLogprobs log_probabilities(std::span<const float> logits, Token token,
   const LogitKernels& kernels = best_kernels().logits;
   const double all = log_of_sum(logits, kernels);
   const auto of = [&](Token id) {
-    return value(logits[static_cast<size_t>(id)]) - all;
+    return logits[static_cast<size_t>(id)] - all;
   };
   TokenLogprobs result{of(token), {}};
   if (count == 0) return result;

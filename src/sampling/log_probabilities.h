@@ -10,7 +10,7 @@
 namespace pilotfish {
 
 // The natural log of the softmax of a row, as the model gives it: before any
-// processor. NaN logits count as -infinity. Requires: token in the row.
+// processor. Requires: a row without a fault (see logits_fault), token in it.
 double log_probability(std::span<const float> logits, Token token);
 
 // That of `token`, and the `count` most probable ones.

@@ -20,15 +20,15 @@ void LogitScan::scan(std::span<const float> row) {
   row_.logits = row.data();
   row_.size = std::ssize(row);
   tokens_.reserve(row.size());
-  find_maxima(kBlock);
+  all_finite_ = find_maxima(kBlock);
   largest_ = *std::max_element(maxima_.begin(), maxima_.end());
 }
 
-void LogitScan::find_maxima(std::int64_t block) {
+bool LogitScan::find_maxima(std::int64_t block) {
   row_.block = block;
   maxima_.resize(static_cast<size_t>(row_.blocks()));
   row_.maxima = maxima_.data();
-  kernels_.block_maxima(row_.logits, row_.size, block, maxima_.data());
+  return kernels_.block_maxima(row_.logits, row_.size, block, maxima_.data());
 }
 
 Token LogitScan::argmax() const {

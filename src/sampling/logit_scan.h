@@ -25,6 +25,8 @@ class LogitScan {
   std::span<const float> row() const {
     return {row_.logits, static_cast<size_t>(row_.size)};
   }
+  // Whether no logit is NaN or infinite.
+  bool all_finite() const { return all_finite_; }
   // -infinity: there is nothing else but NaN.
   float largest() const { return largest_; }
   // The smallest of the tokens that have it. Requires: largest() > -infinity.
@@ -53,12 +55,13 @@ class LogitScan {
   }
 
  private:
-  void find_maxima(std::int64_t block);
+  bool find_maxima(std::int64_t block);
   float lower_bound_of_top(size_t k);
 
   const LogitKernels& kernels_;
   LogitRow row_;
   float largest_ = 0;
+  bool all_finite_ = true;
   std::vector<float> maxima_;
   std::vector<float> ordered_;  // scratch
   AlignedBuffer<Token> tokens_;

@@ -1,11 +1,15 @@
 #include "sampling/processors.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cassert>
 #include <cmath>
 #include <cstddef>
 #include <limits>
 #include <utility>
+
+#include "sampling/constraints.h"
 
 namespace pilotfish {
 namespace {
@@ -43,20 +47,6 @@ bool completes(std::span<const Token> history, const std::vector<Token>& word) {
          std::equal(word.begin(), word.end() - 1, history.end() - before);
 }
 
-// What a row yields in which nothing is left.
-Token hopeless_token(const SamplingParams& params, size_t row_size) {
-  Token first = 0;
-  bool found = false;
-  for (const Token token : params.allowed_tokens) {
-    if (static_cast<size_t>(token) >= row_size || (found && token > first)) {
-      continue;
-    }
-    first = token;
-    found = true;
-  }
-  return first;
-}
-
 bool is_untruncated(const SamplingParams& params, size_t row_size) {
   return (params.top_k == 0 || static_cast<size_t>(params.top_k) >= row_size) &&
          params.typical_p == 1 && params.top_p == 1 && params.min_p == 0;
@@ -69,9 +59,16 @@ Distribution LogitsProcessor::process(std::span<const float> logits,
                                       const TokenHistory& history,
                                       std::span<const Token> stop_tokens) {
   assert(!logits.empty());
-  scan_.scan(adjust(logits, params, history, stop_tokens));
+  scan_.scan(logits);
+  if (!scan_.all_finite() && has_fault(logits)) return {};
+  const std::span<const float> adjusted =
+      adjust(logits, params, history, stop_tokens);
+  if (adjusted.data() != logits.data()) scan_.scan(adjusted);
   if (scan_.largest() == kBanned) {
-    return one_hot(hopeless_token(params, logits.size()));
+    fault_ = {.is_models = false,
+              .text = fmt::format("no token can come next; {} leave none",
+                                  constraint_names(params))};
+    return {};
   }
   if (params.temperature == 0) return one_hot(scan_.argmax());
 
@@ -85,6 +82,13 @@ Distribution LogitsProcessor::process(std::span<const float> logits,
   const double mass = total(entries);
   for (Entry& entry : entries) entry.probability /= mass;
   return Distribution(std::move(entries));
+}
+
+bool LogitsProcessor::has_fault(std::span<const float> logits) {
+  std::string text = logits_fault(logits);
+  if (text.empty()) return false;
+  fault_ = {.is_models = true, .text = std::move(text)};
+  return true;
 }
 
 // The first truncation is taken of the row, the others of what it left.

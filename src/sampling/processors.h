@@ -9,6 +9,7 @@
 #include "pilotfish/sampling.h"
 #include "pilotfish/token.h"
 #include "sampling/logit_scan.h"
+#include "sampling/logits_fault.h"
 #include "sampling/row_softmax.h"
 #include "sampling/token_history.h"
 
@@ -20,11 +21,11 @@ namespace pilotfish {
 // any number of sequences, from one thread. A distribution is a function of its
 // row and the parameters: the same bits on every instruction set.
 //
-// Logits are taken as they come: NaN counts as -infinity, and several +infinity
-// share the probability. A row in which nothing is left (every logit NaN,
-// -infinity or banned) yields its first token, or the first that is allowed, so
-// that a broken model or a hopeless bias cannot stop a batch. Among equal
-// logits the smaller id goes first wherever an order matters.
+// A row that is no distribution (see logits_fault), or of which the parameters
+// leave nothing, gives an empty one: never a token that is banned, nor one that
+// no model meant. Logits that only a bias or a penalty makes infinite share the
+// probability. Among equal logits the smaller id goes first wherever an order
+// matters.
 class LogitsProcessor {
  public:
   explicit LogitsProcessor(const Kernels& kernels = best_kernels())
@@ -34,12 +35,15 @@ class LogitsProcessor {
 
   // The distribution of the token that follows `history`. Tokens of the
   // parameters that lie outside the row are ignored. `stop_tokens` are banned
-  // until params.min_tokens are generated.
-  // Requires: !logits.empty(), valid parameters.
+  // until params.min_tokens are generated. Empty where no token can come;
+  // `fault` then says why. Requires: !logits.empty(), valid parameters.
   Distribution process(std::span<const float> logits,
                        const SamplingParams& params,
                        const TokenHistory& history,
                        std::span<const Token> stop_tokens);
+
+  // Of the latest row that gave an empty distribution.
+  const RowFault& fault() const { return fault_; }
 
   // The soft-max (at temperature 1, about) of the largest logit of the row that
   // was processed last: how sure a greedy model is.
@@ -52,6 +56,7 @@ class LogitsProcessor {
   // An earlier distribution's memory, or none.
   std::vector<Distribution::Entry> spare_entries();
   Distribution one_hot(Token token);
+  bool has_fault(std::span<const float> logits);
   // Requires: the row is scanned and has a logit above -infinity, temperature >
   // 0. Probabilities are in the order of tokens and need not sum to 1.
   void truncate(const SamplingParams& params,
@@ -68,6 +73,7 @@ class LogitsProcessor {
 
   LogitScan scan_;
   RowSoftmax softmax_;
+  RowFault fault_;
   std::vector<float> adjusted_;
   std::vector<float> allowed_;
   std::vector<TypicalEntry> typical_;

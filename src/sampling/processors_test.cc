@@ -1,5 +1,6 @@
 #include "sampling/processors.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -40,12 +41,15 @@ struct Case {
   std::vector<Token> prompt = {0};
   std::vector<Token> generated;
   std::vector<Token> stop;
+  mutable RowFault fault;  // of the latest row processed
 
   Distribution processed() const {
     TokenHistory history(prompt, params);
     for (const Token token : generated) history.push(token);
     LogitsProcessor processor;
-    return processor.process(logits, params, history, stop);
+    Distribution result = processor.process(logits, params, history, stop);
+    fault = processor.fault();
+    return result;
   }
 };
 
@@ -251,8 +255,8 @@ TEST(Processors, TinyAndHugeTemperaturesDoNotOverflow) {
   }
 }
 
-TEST(Processors, NanIsMinusInfinity) {
-  Case c({kNan, 1, kNan, 2, -kInfinity});
+TEST(Processors, ALogitOfMinusInfinityIsATokenThatCannotCome) {
+  Case c({-kInfinity, 1, -kInfinity, 2, -kInfinity});
   EXPECT_EQ(c.processed().argmax(), 3);
   c.params.temperature = 1;
   const Distribution d = c.processed();
@@ -260,27 +264,74 @@ TEST(Processors, NanIsMinusInfinity) {
   EXPECT_NEAR(d.probability(3), std::exp(1) / (1 + std::exp(1)), 1e-12);
 }
 
-TEST(Processors, InfinitiesShareTheProbability) {
-  Case c({kInfinity, 1, kInfinity, 2});
+TEST(Processors, InfinitiesThatABiasMakesShareTheProbability) {
+  Case c({3e38f, 1, 3e38f, 2});
+  c.params.logit_bias = {{0, 3e38f}, {2, 3e38f}};
   EXPECT_EQ(c.processed().argmax(), 0);
   c.params.temperature = 1;
   EXPECT_DOUBLE_EQ(c.processed().probability(0), 0.5);
   EXPECT_DOUBLE_EQ(c.processed().probability(2), 0.5);
-  c.params.logit_bias = {{0, -kInfinity}};
+  c.params.logit_bias[0] = -kInfinity;
   EXPECT_DOUBLE_EQ(c.processed().probability(2), 1);
 }
 
-TEST(Processors, AHopelessRowYieldsItsFirstToken) {
+// Wherever the one bad logit stands, and also where its token is banned.
+TEST(Processors, ARowThatIsNoDistributionIsAFaultOfTheModel) {
   for (const double temperature : {0.0, 1.0}) {
-    for (const float x : {kNan, -kInfinity}) {
-      Case c({x, x, x});
-      c.params.temperature = temperature;
-      EXPECT_EQ(c.processed().probability(0), 1);
+    for (const float bad : {kNan, kInfinity}) {
+      for (size_t at = 0; at < 300; ++at) {
+        Case c(std::vector<float>(300, 1));
+        c.logits[at] = bad;
+        c.params.temperature = temperature;
+        if (at % 2 == 0) c.params.banned_tokens = {static_cast<Token>(at)};
+        EXPECT_TRUE(c.processed().empty()) << at;
+        EXPECT_TRUE(c.fault.is_models);
+        EXPECT_EQ(c.fault.text,
+                  fmt::format("1 of 300 logits are NaN or infinite, token "
+                              "{}'s first ({})",
+                              at, bad));
+      }
     }
-    Case banned({1, 2});
-    banned.params.temperature = temperature;
-    banned.params.logit_bias = {{0, -kInfinity}, {1, -kInfinity}};
-    EXPECT_EQ(banned.processed().probability(0), 1);
+    Case c({-kInfinity, -kInfinity});
+    c.params.temperature = temperature;
+    EXPECT_TRUE(c.processed().empty());
+    EXPECT_TRUE(c.fault.is_models);
+    EXPECT_EQ(c.fault.text, "all 2 logits are -infinity");
+  }
+}
+
+TEST(Processors, WhereNothingIsLeftNoTokenComes) {
+  for (const double temperature : {0.0, 1.0}) {
+    const auto expect_none = [&](auto change, const char* names) {
+      Case c({5, 4, -kInfinity, 2});
+      c.params.temperature = temperature;
+      c.stop = {0};
+      change(c.params);
+      EXPECT_TRUE(c.processed().empty()) << names;
+      EXPECT_FALSE(c.fault.is_models) << names;
+      EXPECT_EQ(c.fault.text,
+                fmt::format("no token can come next; {} leave none", names));
+    };
+    using P = SamplingParams;
+    expect_none(
+        [](P& p) {
+          p.logit_bias = {{0, -kInfinity}, {1, -kInfinity}, {3, -kInfinity}};
+        },
+        "logit_bias");
+    expect_none(
+        [](P& p) {
+          p.allowed_tokens = {3, 1};
+          p.banned_tokens = {1, 3};
+        },
+        "allowed_tokens, banned_tokens");
+    expect_none([](P& p) { p.allowed_tokens = {2}; }, "allowed_tokens");
+    expect_none(
+        [](P& p) {
+          p.allowed_tokens = {0, 1};
+          p.bad_words = {{1}};
+          p.min_tokens = 1;
+        },
+        "allowed_tokens, bad_words, min_tokens");
   }
 }
 
@@ -326,15 +377,6 @@ TEST(Processors, BadWordsAreBannedWhereTheyWouldBeComplete) {
   c.prompt = {2};
   c.generated = {};
   EXPECT_EQ(c.processed().argmax(), 1);
-}
-
-TEST(Processors, AHopelessRowYieldsWhatIsAllowed) {
-  Case c({5, 4, 3, 2});
-  c.params.allowed_tokens = {3, 2};
-  c.params.banned_tokens = {2, 3};
-  EXPECT_EQ(c.processed().probability(2), 1);
-  c.params.temperature = 1;
-  EXPECT_EQ(c.processed().probability(2), 1);
 }
 
 TEST(Processors, StopTokensWaitForMinTokens) {

@@ -7,6 +7,14 @@
 
 namespace pilotfish {
 
+void report_fault(const DraftRequest& request, std::int64_t position,
+                  const RowFault& fault) {
+  if (!fault.is_models || request.failure == nullptr) return;
+  if (!*request.failure) {
+    *request.failure = fault_message("draft", position, fault);
+  }
+}
+
 Token draw_drafted(const Distribution& q, const DraftRequest& request,
                    std::size_t place) {
   const auto position = static_cast<std::uint64_t>(request.history->size());

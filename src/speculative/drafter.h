@@ -3,11 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "pilotfish/acceptor.h"
 #include "pilotfish/model.h"
+#include "sampling/logits_fault.h"
 #include "speculative/draft_guide.h"
 #include "speculative/sequence.h"
 
@@ -32,8 +35,17 @@ struct DraftRequest {
   // this, it starts afresh with the latest so many tokens; 0: it encodes all it
   // missed. A shorter context makes poorer guesses, and nothing else.
   std::int64_t context = 0;
+  // Where the drafter says, once, why the sequence cannot go on: a draft model
+  // whose logits are NaN. Null: nobody listens.
+  std::optional<std::string>* failure = nullptr;
   static constexpr std::int64_t kShortContext = 32;
 };
+
+// Says in `request.failure` that a row of the draft model's logits, which was
+// to give the token at `position`, is at fault. Where the sampling parameters
+// merely leave no token of it, the draft ends and nothing is wrong.
+void report_fault(const DraftRequest& request, std::int64_t position,
+                  const RowFault& fault);
 
 // Draws the token that a draft goes on with, from q. `place` is the number of
 // tokens drafted before it. The request's history ends with those.

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cassert>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 #include "pilotfish/error.h"
@@ -18,9 +19,14 @@ SequenceOptions checked(SequenceOptions options) {
   if (options.prompt.empty()) {
     throw UsageError("prompt: it is empty; at least one token is needed");
   }
+  if (options.max_tokens == -1) {
+    options.max_tokens = std::numeric_limits<std::int64_t>::max();
+  }
   if (options.max_tokens < 1) {
-    throw UsageError(fmt::format("max_tokens: {} is out of range; 1 or more",
-                                 options.max_tokens));
+    throw UsageError(
+        fmt::format("max_tokens: {} is out of range; 1 or more, or -1 for as "
+                    "many as fit",
+                    options.max_tokens));
   }
   if (options.window.value_or(1) < 1 && options.window != kAutoWindow) {
     throw UsageError(

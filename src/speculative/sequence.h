@@ -21,7 +21,7 @@ namespace pilotfish {
 
 struct SequenceOptions {
   std::vector<Token> prompt;      // at least one token
-  std::int64_t max_tokens = 128;  // at least one
+  std::int64_t max_tokens = 128;  // at least one; -1: to the end of the cache
   SamplingParams sampling;
   std::vector<Token> stop_tokens;  // each ends the sequence, itself included
   std::optional<std::int64_t> window;  // k or kAutoWindow; nullopt: the
@@ -36,7 +36,7 @@ struct SequenceOptions {
 // what its iterations were like.
 class Sequence {
  public:
-  // Throws UsageError for an empty prompt, max_tokens or a window below 1, or
+  // Throws UsageError for an empty prompt, and for max_tokens, a window or
   // sampling parameters out of range.
   explicit Sequence(SequenceOptions options);
   Sequence(const Sequence&) = delete;

@@ -8,6 +8,7 @@
 
 #include "pilotfish/error.h"
 #include "pilotfish/sampling.h"
+#include "sampling/constraints.h"
 
 namespace pilotfish {
 namespace {
@@ -63,6 +64,7 @@ void check_fits(const Sequence& sequence, std::int64_t vocab_size,
     std::visit([&](auto member) { check(sequence.sampling().*member); },
                field.member);
   }
+  check_leaves_tokens(sequence.sampling(), sequence.stop_tokens(), vocab_size);
 }
 
 }  // namespace pilotfish

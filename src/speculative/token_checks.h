@@ -19,7 +19,7 @@ void check_tokens(std::string_view what, std::span<const Token> tokens,
 
 // Throws UsageError where the sequence leaves no room for one more token, or
 // where its prompt, stop tokens, sampling parameters or prediction have a token
-// outside the vocabulary.
+// outside the vocabulary, or where the parameters leave no token to generate.
 void check_fits(const Sequence& sequence, std::int64_t vocab_size,
                 std::int64_t n_positions);
 

@@ -5,6 +5,7 @@
 
 #include "engine/drafters.h"
 #include "lab/selfcheck/noisy_scorer.h"
+#include "pilotfish/error.h"
 #include "pilotfish/scorer.h"
 #include "sampling/chi_square.h"
 #include "speculative/drafters/model_drafter.h"
@@ -58,6 +59,7 @@ DistributionResult test_sampled_texts(const SelfcheckPair& models,
         return sequence;
       },
       [&](const Sequence& sequence) {
+        if (sequence.failure()) throw Error(*sequence.failure());
         ++counts[cells.cell_of(sequence.generated())];
         iterations.add(sequence.iterations());
       });

@@ -4,6 +4,7 @@
 #include <queue>
 #include <utility>
 
+#include "pilotfish/error.h"
 #include "sampling/token_history.h"
 
 namespace pilotfish {
@@ -45,6 +46,9 @@ void TextCells::follow(TargetRows& target, std::size_t node) {
   Distribution next =
       processor_.process(target.after(history.tokens()), recipe_.sampling,
                          history, recipe_.stop_tokens);
+  if (next.empty()) {
+    throw Error(fault_message("target", history.size(), processor_.fault()));
+  }
   const double probability = nodes_[node].probability;
   double rest = 0;
   for (const Distribution::Entry& entry : next.entries()) {

@@ -9,6 +9,10 @@ bool SampledDraft::extend(std::span<const float> logits,
   const Sequence& sequence = this->sequence();
   Distribution q = processor.process(logits, sequence.sampling(), history(),
                                      sequence.stop_tokens());
+  if (q.empty()) {
+    report_fault(*request_, history().size(), processor.fault());
+    return false;
+  }
   const bool greedy = sequence.sampling().temperature == 0;
   const Token token =
       greedy ? q.argmax() : draw_drafted(q, *request_, draft_->size());

@@ -26,8 +26,8 @@ class SampledDraft {
   const TokenHistory& history() const { return *request_->history; }
   const Draft& draft() const { return *draft_; }
 
-  // Draws one more token. Returns whether another may follow and, where there
-  // is a guide, is worth it.
+  // Draws one more token, or none where the row gives none. Returns whether
+  // another may follow and, where there is a guide, is worth it.
   bool extend(std::span<const float> logits, LogitsProcessor& processor);
 
  private:

@@ -75,6 +75,10 @@ void TreeDraft::expand(std::int32_t token, std::span<const float> logits,
   Distribution q =
       processor.process(logits, greedy() ? ranking_ : sequence.sampling(),
                         *request_->history, sequence.stop_tokens());
+  if (q.empty()) {
+    report_fault(*request_, request_->history->size(), processor.fault());
+    return;
+  }
   const auto i = static_cast<size_t>(token);
   Branching& branching = branchings_.emplace_back(
       Branching{.parent = token,

@@ -52,7 +52,8 @@ class TreeDraft {
   // at first it is -1, the sequence's newest token. Once the draft is complete
   // there are none.
   std::span<const std::int32_t> open() const { return open_; }
-  // Takes the row that follows `token`, one of those that are open.
+  // Takes the row that follows `token`, one of those that are open. Nothing is
+  // drafted behind it where the row gives no token.
   void expand(std::int32_t token, std::span<const float> logits,
               LogitsProcessor& processor);
   // What was drafted behind each token, [1 + tokens]: the sequence's newest one

@@ -180,6 +180,7 @@ std::optional<DraftRequest> SpeculativeDecoder::request_for(
     request.tree_size = std::min(request.tree_size, planned);
     if (request.length == 0) return std::nullopt;
   }
+  request.failure = &part.failure;
   request.history = part.history = &history_of(sequence);
   return request;
 }
@@ -280,8 +281,8 @@ void SpeculativeDecoder::settle(Part& part, IterationStats& stats) {
   Sequence& sequence = *part.sequence;
   std::span<const std::int32_t> kept;
   if (Case* const judged = part.judged) {
-    if (judged->failure) {
-      sequence.fail(std::move(*judged->failure));
+    if (auto& failure = judged->failure ? judged->failure : part.failure) {
+      sequence.fail(std::move(*failure));
       return;
     }
     const auto accepted = static_cast<std::int64_t>(judged->verdict.accepted);

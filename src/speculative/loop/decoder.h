@@ -46,8 +46,9 @@ class SpeculativeDecoder {
 
   // One iteration for each of the sequences: up to k tokens each, or some rows
   // of a prompt. Requires: all admitted, none finished, none twice.
-  // A sequence whose acceptor throws, or returns a verdict that breaks its
-  // contract, fails (Sequence::failure) without a new token, and the others go
+  // A sequence whose acceptor throws or returns a verdict that breaks its
+  // contract, whose logits are NaN, or of which the sampling parameters leave
+  // no token, fails (Sequence::failure) without a new token, and the others go
   // on. Throws, with all sequences as they were, where drafting or the target's
   // pass as a whole fails.
   void step(std::span<Sequence* const> sequences);
@@ -65,7 +66,8 @@ class SpeculativeDecoder {
     // Where its rows begin in the output; as PassRows.
     std::int64_t first_logits = -1;
     std::int64_t first_hidden = 0;
-    Case* judged = nullptr;  // where it emits
+    Case* judged = nullptr;                   // where it emits
+    std::optional<std::string> failure = {};  // of its drafter
 
     // The newest token is among the rows, so that logits come of it.
     bool emits() const { return cached + rows == sequence->size(); }

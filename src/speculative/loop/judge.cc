@@ -104,6 +104,7 @@ void Judge::judge_one(Case& it, const Logits& logits, Scratch& scratch) const {
     it.verdict = verdict(it, scratch);
     check(it);
     follow_path(it);
+    end_at_fault(it, scratch);
     const Sequence& sequence = *it.sequence;
     if (sequence.keeps_proposals()) {
       it.proposals = proposals_of(*it.draft, scratch.rows);
@@ -121,18 +122,23 @@ void Judge::judge_one(Case& it, const Logits& logits, Scratch& scratch) const {
   }
 }
 
-// A distribution for the newest token and for each drafted one.
+// A distribution for the newest token and for each drafted one. A row that
+// gives none gets a stand-in, which only counts if the verdict comes that far.
 void Judge::process(const Case& it, const Logits& logits,
                     Scratch& scratch) const {
   for (Distribution& row : scratch.rows) {
     scratch.processor.recycle(std::move(row));
   }
   scratch.rows.clear();
+  scratch.faults.clear();
   const Sequence& sequence = *it.sequence;
   const auto add_row = [&](std::int64_t i, const TokenHistory& history) {
     scratch.rows.push_back(scratch.processor.process(
         logits.row(it.first_row + i), sequence.sampling(), history,
         sequence.stop_tokens()));
+    if (!scratch.rows.back().empty()) return;
+    scratch.rows.back() = Distribution::one_hot(0);
+    scratch.faults.emplace_back(i, scratch.processor.fault());
   };
   add_row(0, sequence.history());
   const auto drafted = static_cast<std::int32_t>(it.draft->size());
@@ -196,6 +202,25 @@ void Judge::follow_path(Case& it) const {
     it.path[i] = at;
   }
   it.path = it.path.first(it.verdict.accepted);
+}
+
+// The verdict ends before the first row of its path that gives no token: what
+// was accepted up to there is the text, and where the next pass begins with
+// that row, the text cannot go on: throws Error. So it ends where plain
+// decoding would have ended it. Rows behind a rejected token mean nothing.
+void Judge::end_at_fault(Case& it, const Scratch& scratch) const {
+  for (const auto& [row, fault] : scratch.faults) {
+    if (row == 0) {
+      throw Error(fault_message("target", it.sequence->size(), fault));
+    }
+    const auto at = std::ranges::find(it.path, row - 1);
+    if (at == it.path.end()) continue;
+    const auto kept = static_cast<size_t>(at - it.path.begin()) + 1;
+    it.verdict.tokens.resize(kept);
+    it.verdict.accepted = kept;
+    it.path = it.path.first(kept);
+    return;
+  }
 }
 
 }  // namespace pilotfish

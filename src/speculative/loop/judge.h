@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pilotfish/acceptor.h"
@@ -32,6 +33,8 @@ struct Case {
   std::span<std::int32_t> path;
 
   std::optional<std::string> failure = {};  // why there is no verdict
+  // The acceptor's; without a last token where the row that was to give it
+  // gives none.
   Verdict verdict = {};
   // Of the verdict's tokens, where the sequence wants them.
   std::vector<TokenLogprobs> logprobs = {};
@@ -58,6 +61,7 @@ class Judge {
   struct Scratch {
     LogitsProcessor processor;
     std::vector<Distribution> rows;
+    std::vector<std::pair<std::int64_t, RowFault>> faults;  // of rows, by index
   };
 
   bool shares_work(std::span<const Case> cases, const Logits& logits) const;
@@ -66,6 +70,7 @@ class Judge {
   Verdict verdict(const Case& it, const Scratch& scratch) const;
   void check(const Case& it) const;
   void follow_path(Case& it) const;
+  void end_at_fault(Case& it, const Scratch& scratch) const;
 
   std::shared_ptr<const TokenAcceptor> acceptor_;
   std::int64_t vocab_size_;

@@ -47,15 +47,22 @@ class LogitTable {
   // What follows `length` tokens that end with these two.
   std::span<const float> row(Token before, Token last,
                              std::int64_t length) const {
-    const std::int64_t context =
-        (7 * std::int64_t{last} + 3 * std::int64_t{before} + length) %
-        contexts_;
+    return row_of((7 * std::int64_t{last} + 3 * std::int64_t{before} + length) %
+                  contexts_);
+  }
+  // Makes a logit of one context NaN.
+  void damage(std::int64_t context, Token token) {
+    logits_.at(static_cast<size_t>(context * vocab_size_ + token)) =
+        std::nanf("");
+  }
+
+ private:
+  std::span<const float> row_of(std::int64_t context) const {
     return std::span(logits_).subspan(
         static_cast<size_t>(context * vocab_size_),
         static_cast<size_t>(vocab_size_));
   }
 
- private:
   std::int64_t vocab_size_;
   std::int64_t contexts_;
   std::vector<float> logits_;  // [contexts, vocab_size]

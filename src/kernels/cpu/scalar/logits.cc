@@ -46,15 +46,18 @@ double added(const double (&s)[8]) {
 
 }  // namespace
 
-void block_maxima(const float* logits, std::int64_t size, std::int64_t block,
+bool block_maxima(const float* logits, std::int64_t size, std::int64_t block,
                   float* maxima) {
+  bool finite = true;
   for (std::int64_t begin = 0; begin < size; begin += block) {
     float most = -std::numeric_limits<float>::infinity();
     for (std::int64_t i = begin; i < std::min(size, begin + block); ++i) {
       most = logits[i] > most ? logits[i] : most;
+      finite = finite && std::isfinite(logits[i]);
     }
     *maxima++ = most;
   }
+  return finite;
 }
 
 std::int64_t select(const LogitRow& row, float low, float high,

@@ -26,7 +26,7 @@ void silu_multiply(const float* gate, const float* up, float* out,
 void add(const float* x, float* inout, std::int64_t n);
 void attention(const AttentionArgs& args);
 
-void block_maxima(const float* logits, std::int64_t size, std::int64_t block,
+bool block_maxima(const float* logits, std::int64_t size, std::int64_t block,
                   float* maxima);
 std::int64_t select(const LogitRow& row, float low, float high,
                     std::int32_t* out);

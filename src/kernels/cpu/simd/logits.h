@@ -13,24 +13,38 @@ namespace pilotfish::simd {
 template <typename V>
 constexpr float kNone = -__builtin_huge_valf();
 
+// Sets `finite` to false where an element is not. A finite one times 0 is 0,
+// any other NaN, which stays in a sum.
 template <typename V>
-float largest_of(const float* x, std::int64_t n) {
+float largest_of(const float* x, std::int64_t n, bool& finite) {
   typename V::Floats most = V::broadcast(kNone<V>);
+  typename V::Floats zeros = V::zero();
   std::int64_t i = 0;
-  for (; i + V::kLanes <= n; i += V::kLanes)
-    most = V::max(V::load(x + i), most);
+  for (; i + V::kLanes <= n; i += V::kLanes) {
+    const typename V::Floats next = V::load(x + i);
+    most = V::max(next, most);
+    zeros = V::fma(next, V::zero(), zeros);
+  }
+  constexpr unsigned kAllLanes = (1u << V::kLanes) - 1;
+  finite = finite && V::at_least(zeros, V::zero()) == kAllLanes;
   float result = V::largest(most);
-  for (; i < n; ++i) result = x[i] > result ? x[i] : result;
+  for (; i < n; ++i) {
+    result = x[i] > result ? x[i] : result;
+    finite = finite && x[i] - x[i] == 0;
+  }
   return result;
 }
 
 template <typename V>
-void block_maxima(const float* logits, std::int64_t size, std::int64_t block,
+bool block_maxima(const float* logits, std::int64_t size, std::int64_t block,
                   float* maxima) {
+  bool finite = true;
   for (std::int64_t begin = 0; begin < size; begin += block) {
     const std::int64_t left = size - begin;
-    *maxima++ = largest_of<V>(logits + begin, left < block ? left : block);
+    *maxima++ =
+        largest_of<V>(logits + begin, left < block ? left : block, finite);
   }
+  return finite;
 }
 
 // Calls function(index of the first, vector) for each vector of a row's
