@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -34,6 +35,8 @@ struct ProgramResult {
 struct ProgramInput {
   std::string in;
   std::map<std::string, std::string> environment = {};
+  // Called in the new process, before it becomes the program.
+  std::function<void()> before = {};
 };
 
 inline void exec_program(
@@ -70,6 +73,7 @@ inline ProgramResult run_program(const std::vector<std::string>& arguments,
     redirect("in", O_RDONLY, STDIN_FILENO);
     redirect("out", O_WRONLY | O_CREAT, STDOUT_FILENO);
     redirect("err", O_WRONLY | O_CREAT, STDERR_FILENO);
+    if (input.before) input.before();
     exec_program(arguments, input.environment);
   }
   int status = 0;

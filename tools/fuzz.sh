@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# `make fuzz`: runs every parser's fuzzer for ARGS seconds each (default 600).
+# `make fuzz`: runs every fuzzer, of parsers and of generation, for ARGS seconds
+# each (default 600).
 # What one finds lands in build/fuzz/found/; a case that is fixed belongs into
 # fuzz/corpus/NAME/, which the unit tests replay.
 set -euo pipefail

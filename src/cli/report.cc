@@ -205,7 +205,7 @@ std::string statistics_text(const Session& session, const Engine& engine,
   };
   line("load",
        fmt::format("{} until {} ready", format_seconds(session.load_seconds),
-                   session.draft ? "both models were" : "it was"));
+                   session.draft ? "both models were" : "the model was"));
   line("prompt",
        fmt::format("{} tokens{}, first token after {}", stats.prompt_tokens,
                    stats.reused_tokens == 0

@@ -19,6 +19,7 @@
 #include "cli/session.h"
 #include "cli/terminal.h"
 #include "pilotfish/error.h"
+#include "pilotfish/inspect.h"
 
 namespace pilotfish::cli {
 namespace {
@@ -136,13 +137,33 @@ std::vector<SelfcheckPair> pairs_of(const SelfcheckFlags& options,
   return {other, {session.target, session.draft, session.threads}};
 }
 
+// Checks, and where that fails names the tensors that may be the reason.
+Selfcheck checked(const std::vector<SelfcheckPair>& pairs,
+                  const SelfcheckOptions& checks, const Session& session) {
+  try {
+    return selfcheck(pairs, checks);
+  } catch (const UsageError&) {
+    throw;
+  } catch (const Error& error) {
+    std::string what = error.what();
+    for (const auto& model : {session.target, session.draft}) {
+      if (model == nullptr) continue;
+      for (const TensorFault& fault : check_weights(model->path())) {
+        what += fmt::format("; {}: {}", model->path().string(),
+                            tensor_fault_text(fault));
+      }
+    }
+    throw Error(what);
+  }
+}
+
 Certificate certify(const SelfcheckFlags& options) {
   const Session session = open_session(options.models);
   SelfcheckOptions checks = selfcheck_options(options, session);
   const std::vector<SelfcheckPair> pairs = pairs_of(options, session);
   Progress progress("checking");
   checks.progress = [&](double done) { progress.update(done); };
-  Selfcheck result = selfcheck(pairs, checks);
+  Selfcheck result = checked(pairs, checks, session);
   return make_certificate(pairs, checks, std::move(result));
 }
 
@@ -158,7 +179,9 @@ void run_selfcheck(const SelfcheckFlags& options) {
     report->commit();
   }
   if (certificate.result.verdict != SelfcheckVerdict::kLossless) {
-    throw Error(summary(certificate.result));
+    // The text has ended with the summary already.
+    throw Error(options.json ? summary(certificate.result)
+                             : "selfcheck: the models did not pass");
   }
 }
 

@@ -41,14 +41,14 @@ std::ostream& operator<<(std::ostream& out, const Fate& fate) {
   return out << "\"" << fate.text << "\" " << fate.failure;
 }
 
-struct Setting {
+struct FaultSetting {
   std::string acceptor = "block";
   std::int64_t window = 1;
   std::int64_t tree_width = 1;
 };
 
 Fate fate_of(const LogitTable& target, const LogitTable& draft, Request request,
-             const Setting& setting) {
+             const FaultSetting& setting) {
   EngineParts parts;
   parts.target = std::make_shared<TableScorer>(target);
   if (setting.window != 1) parts.draft = std::make_shared<TableScorer>(draft);
@@ -91,7 +91,7 @@ void expect_same_fates(const LogitTable& target, const LogitTable& draft,
     for (const auto& [window, width] :
          std::vector<std::pair<std::int64_t, std::int64_t>>{
              {2, 1}, {5, 1}, {6, 2}, {kAutoWindow, 1}}) {
-      const Setting setting = {acceptor, window, width};
+      const FaultSetting setting = {acceptor, window, width};
       if (width > 1 && !make_acceptor(acceptor)->takes_trees()) continue;
       EXPECT_EQ(fate_of(target, draft, request, setting), plain)
           << acceptor << " k " << window << " width " << width;

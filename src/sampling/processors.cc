@@ -22,8 +22,10 @@ bool has_penalty(const SamplingParams& params) {
          params.presence_penalty != 0;
 }
 
+// However large it is, a penalty bans no token, and allows none that is banned.
 float penalised(float logit, const TokenHistory::Occurrences& occurrences,
                 const SamplingParams& params) {
+  if (!std::isfinite(logit)) return logit;
   double x = logit;
   if (occurrences.seen > 0) {
     x = x > 0 ? x / params.repetition_penalty : x * params.repetition_penalty;
@@ -32,7 +34,8 @@ float penalised(float logit, const TokenHistory::Occurrences& occurrences,
     x -= params.frequency_penalty * occurrences.generated +
          params.presence_penalty;
   }
-  return static_cast<float>(x);
+  constexpr double kMost = std::numeric_limits<float>::max();
+  return static_cast<float>(std::clamp(x, -kMost, kMost));
 }
 
 bool is_constrained(const SamplingParams& params) {

@@ -379,6 +379,20 @@ TEST(Processors, BadWordsAreBannedWhereTheyWouldBeComplete) {
   EXPECT_EQ(c.processed().argmax(), 1);
 }
 
+TEST(Processors, NoPenaltyBansATokenOrBringsOneBack) {
+  Case c({5, 4, 3});
+  c.params.banned_tokens = {2};
+  c.generated = {0, 1, 2};
+  for (const double penalty : {1e300, -1e300}) {
+    c.params.presence_penalty = penalty;
+    c.params.frequency_penalty = penalty;
+    EXPECT_EQ(c.processed().argmax(), 0);
+    c.params.temperature = 1;
+    EXPECT_DOUBLE_EQ(c.processed().probability(1), 0.5);
+    c.params.temperature = 0;
+  }
+}
+
 TEST(Processors, StopTokensWaitForMinTokens) {
   Case c({0, 9, 5});
   c.stop = {1};

@@ -181,9 +181,8 @@ PipelineTokenizer::PipelineTokenizer(TokenizerParts parts)
   assert(parts_.model);
   const auto checked_index = [this](Token token) {
     if (const auto index = index_of(token)) return *index;
-    throw UsageError(fmt::format("token {} is out of range, expected 0 to {}",
-                                 token,
-                                 static_cast<std::int64_t>(vocab_size()) - 1));
+    throw Error(fmt::format("token {} is out of range, expected 0 to {}", token,
+                            static_cast<std::int64_t>(vocab_size()) - 1));
   };
   for (const AddedToken& token : parts_.added) {
     const size_t index = checked_index(static_cast<Token>(token.id));
@@ -212,9 +211,9 @@ std::string PipelineTokenizer::decode(std::span<const Token> tokens,
   std::vector<DecodedPart> parts;
   parts.reserve(tokens.size());
   for (const Token token : tokens) {
-    const auto index = index_of(token);
-    if (!index || (skip_special && special_[*index])) continue;
-    parts.push_back({parts_.vocabulary->text(token), added_[*index]});
+    const std::string_view text = token_text(token);
+    if (text.empty() || (skip_special && is_special(token))) continue;
+    parts.push_back({std::string(text), added_[static_cast<size_t>(token)]});
   }
   if (parts_.decoder) parts_.decoder->apply(parts);
   std::string text;

@@ -36,7 +36,7 @@ struct TokenizerParts {
 // pieces to the model.
 class PipelineTokenizer : public Tokenizer {
  public:
-  // Throws UsageError where a token of `parts` lies outside the vocabulary.
+  // Throws Error where a token of `parts` lies outside the vocabulary.
   explicit PipelineTokenizer(TokenizerParts parts);
 
   std::vector<Token> encode(std::string_view text,

@@ -103,9 +103,8 @@ class FuzzedGeneration {
     options_.max_sequences = number(1, 3);
     options_.prefill_chunk = number(1, 8);
     options_.window = one_of<std::int64_t>({4, kAutoWindow, 1, 2, 3, 7});
-    options_.acceptor =
-        make_acceptor(one_of<const char*>({"block", "rejection", "coupled",
-                                           "typical"}));
+    options_.acceptor = make_acceptor(
+        one_of<const char*>({"block", "rejection", "coupled", "typical"}));
     options_.tree_width = one_of({1, 1, 2, 3});
     if (!options_.acceptor->takes_trees()) options_.tree_width = 1;
     for (const char* name : {"prediction", "suffix", "ngram"}) {
@@ -217,7 +216,6 @@ class FuzzedGeneration {
 
   void check(const Case& it, const Fate& fate) const {
     const std::string& failure = fate.failure;
-    const SamplingParams& params = it.request.sampling;
     require(!failure.starts_with("target model") || target_is_damaged_,
             "a sound target is blamed");
     require(!failure.starts_with("draft model") || draft_is_damaged_,
@@ -230,14 +228,9 @@ class FuzzedGeneration {
     if (it.request.max_tokens > 0) {
       require(std::ssize(fate.tokens) <= it.request.max_tokens, "too long");
     }
-    require(!params.bad_words.empty() || !failure.starts_with("position ") ||
-                !params.logit_bias.empty() || has_penalty(params),
+    require(!it.request.sampling.bad_words.empty() ||
+                !failure.starts_with("position "),
             "nothing is left, and that could be known");
-  }
-
-  static bool has_penalty(const SamplingParams& params) {
-    return params.repetition_penalty != 1 || params.frequency_penalty != 0 ||
-           params.presence_penalty != 0;
   }
 
   // No token that the parameters rule out where it stands.
@@ -265,9 +258,8 @@ class FuzzedGeneration {
                     !std::equal(word.rbegin(), word.rend(), text.rbegin()),
                 "a bad word");
       }
-      const bool stops =
-          contains(request.stop_ids, token) ||
-          (!request.ignore_eos && contains(end_tokens_, token));
+      const bool stops = contains(request.stop_ids, token) ||
+                         (!request.ignore_eos && contains(end_tokens_, token));
       if (!stops) continue;
       require(i + 1 == generated.size(), "a token behind the end");
       require(static_cast<std::int64_t>(i) >= params.min_tokens,
