@@ -47,7 +47,7 @@ class CliSelfcheckTest : public ::testing::Test {
 
 TEST_F(CliSelfcheckTest, CertifiesARightEngine) {
   const ProgramResult result =
-      selfcheck({"--trials", "1200", "--acceptors", "coupled,typical",
+      selfcheck({"--trials", "300", "--acceptors", "coupled,typical",
                  "--report", path("report.md")});
   EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
   EXPECT_EQ(result.err, "");
@@ -55,8 +55,10 @@ TEST_F(CliSelfcheckTest, CertifiesARightEngine) {
               AllOf(HasSubstr("greedy: "), HasSubstr("reproducible: "),
                     HasSubstr("distribution: "), HasSubstr("control: "),
                     HasSubstr("lossy: "), HasSubstr("bad words"),
-                    HasSubstr("\nlossless: "), Not(HasSubstr("FAILS")),
-                    Not(HasSubstr("\033"))));
+                    HasSubstr("\nlossless: "), HasSubstr(", 1 thread\n"),
+                    HasSubstr("would have been found; typical says that it is "
+                              "lossy, and "),
+                    Not(HasSubstr("FAILS")), Not(HasSubstr("\033"))));
   const std::string report = test::read_file(path("report.md"));
   EXPECT_THAT(report,
               AllOf(HasSubstr("**lossless: "), HasSubstr("| machine |"),
@@ -65,14 +67,14 @@ TEST_F(CliSelfcheckTest, CertifiesARightEngine) {
 }
 
 TEST_F(CliSelfcheckTest, PrintsJson) {
-  const ProgramResult result = selfcheck({"--json", "--acceptors", "rejection",
-                                          "--seed", "5", "--trials", "1500"});
+  const ProgramResult result = selfcheck(
+      {"--json", "--acceptors", "rejection", "--seed", "5", "--trials", "300"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   const Json json = Json::parse(result.out);
   EXPECT_EQ(json["verdict"], "lossless");
   EXPECT_EQ(json["settings"]["seed"], 5);
-  EXPECT_EQ(json["settings"]["trials"], 1500);
-  EXPECT_EQ(json["threads"], (Json{2, 1}));
+  EXPECT_EQ(json["settings"]["trials"], 300);
+  EXPECT_EQ(json["threads"], Json({1}));  // as -t says
   EXPECT_EQ(json["models"].size(), 2);
   std::int64_t claims = 0;
   for (const Json& check : json["checks"]) {
@@ -80,6 +82,54 @@ TEST_F(CliSelfcheckTest, PrintsJson) {
     EXPECT_GT(check["texts"], 0);
   }
   EXPECT_EQ(json["statistical_claims"], claims);
+}
+
+TEST_F(CliSelfcheckTest, SeveralThreadsAreComparedWithOne) {
+  const ProgramResult result = selfcheck(
+      {"--json", "--acceptors", "rejection", "--trials", "100", "-t", "2"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(Json::parse(result.out)["threads"], (Json{1, 2}));
+}
+
+// The shared library that the guide shows how to write, and one of ours.
+TEST_F(CliSelfcheckTest, ALossyRuleIsNotCertified) {
+  for (const std::string acceptor : {PILOTFISH_EXAMPLE_ACCEPTOR, "typical"}) {
+    const ProgramResult result =
+        selfcheck({"--acceptors", acceptor, "--report", path("report.md")});
+    EXPECT_EQ(result.exit_code, 1) << acceptor;
+    EXPECT_THAT(result.message(),
+                AllOf(HasSubstr("nothing claimed: "),
+                      HasSubstr(" says that it is lossy, and "),
+                      HasSubstr("texts differ from the target's")));
+    EXPECT_THAT(result.out, AllOf(HasSubstr("lossy, noticed"),
+                                  Not(HasSubstr("\nlossless: "))));
+    EXPECT_TRUE(test::read_file(path("report.md"))
+                    .starts_with("# pilotfish selfcheck\n\n**nothing "
+                                 "claimed: "));
+  }
+}
+
+TEST_F(CliSelfcheckTest, AUsersRuleThatErrsALittleFails) {
+  const ProgramResult result =
+      selfcheck({"--acceptors", PILOTFISH_UNSOUND_ACCEPTOR});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.message(), HasSubstr("NOT lossless: 1 of "));
+  EXPECT_THAT(result.message(), HasSubstr("distribution unsound (5 tokens"));
+}
+
+TEST_F(CliSelfcheckTest, AUsersSoundRuleIsCertifiedWithTheShippedPair) {
+  const ProgramResult result =
+      run_program({"selfcheck", "--quick", "--trials", "100", "-t", "1",
+                   "--json", "--acceptors", PILOTFISH_SOUND_ACCEPTOR});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const Json json = Json::parse(result.out);
+  EXPECT_EQ(json["verdict"], "lossless");
+  std::int64_t caught = 0;
+  for (const Json& check : json["checks"]) {
+    caught += check["verdict"] == "caught";
+    EXPECT_NE(check["verdict"], "not_caught") << check["rule"];
+  }
+  EXPECT_EQ(caught, 8);
 }
 
 TEST_F(CliSelfcheckTest, SaysWhatFailsAndExitsWithOne) {

@@ -43,14 +43,15 @@ struct Size {
   std::vector<std::int64_t> windows;
   std::vector<double> temperatures;
   std::int64_t trials;
+  std::int64_t most_trials;
 };
 
 Size size_of(const SelfcheckFlags& options) {
-  if (options.quick) return {3, 16, {2, 5}, {1}, 400};
+  if (options.quick) return {3, 16, {2, 5}, {1}, 400, 1 << 19};
   if (options.full) {
-    return {64, 64, {2, 3, 4, 5, 6, 7, 8}, {0.5, 0.7, 1, 1.5}, 10000};
+    return {64, 64, {2, 3, 4, 5, 6, 7, 8}, {0.5, 0.7, 1, 1.5}, 10000, 1 << 22};
   }
-  return {7, 24, {2, 5, 8}, {0.7, 1.5}, 600};
+  return {7, 24, {2, 5, 8}, {0.7, 1.5}, 600, 1 << 20};
 }
 
 // Prompts for models that bring no prompts.txt.
@@ -112,20 +113,22 @@ SelfcheckOptions selfcheck_options(const SelfcheckFlags& options,
   checks.temperatures = size.temperatures;
   checks.max_tokens = size.max_tokens;
   checks.trials = options.trials > 0 ? options.trials : size.trials;
+  constexpr std::int64_t kMostOfEach = 100;  // of what is sampled slowly
+  checks.most_trials = std::max(size.most_trials, kMostOfEach * checks.trials);
   checks.seed = options.seed;
   checks.kv_dtype = session.engine.kv_dtype;
   return checks;
 }
 
-// The session's models, and the same with another number of threads: one,
-// unless that is what they have.
+// The session's models, and where they have several threads the same with one.
 std::vector<SelfcheckPair> pairs_of(const SelfcheckFlags& options,
                                     const Session& session) {
-  const int others = session.threads == 1 ? 2 : 1;
+  const SelfcheckPair ours = {session.target, session.draft, session.threads};
+  if (session.threads == 1) return {ours};
   LoadOptions load = load_options(options.models.compute);
-  load.threads = start_threads(others);
+  load.threads = start_threads(1);
   SelfcheckPair other;
-  other.threads = others;
+  other.threads = 1;
   other.target = load_model(session.target->path().string(),
                             "loading the target model again", load);
   if (session.draft) {
@@ -134,7 +137,7 @@ std::vector<SelfcheckPair> pairs_of(const SelfcheckFlags& options,
     other.draft = load_model(session.draft->path().string(),
                              "loading the draft model again", load);
   }
-  return {other, {session.target, session.draft, session.threads}};
+  return {other, ours};
 }
 
 // Checks, and where that fails names the tensors that may be the reason.
@@ -200,8 +203,8 @@ void add_selfcheck(CommandLine& line) {
       .excludes(quick);
   group
       .add("--trials", options->trials, "N",
-           "Texts sampled for each statistical test (default 600; 400 quick, "
-           "10000 full)")
+           "Texts sampled for each drafter and sampling parameter (default "
+           "600; 400 quick, 10000 full)")
       .in_range(100, 100000000);
   group
       .add("--acceptors", options->acceptors, "NAME,NAME,...",

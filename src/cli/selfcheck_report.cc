@@ -69,7 +69,7 @@ std::string_view meaning(CheckKind kind) {
     case CheckKind::kControl:
       return "wrong on purpose, which the same tests must notice";
     case CheckKind::kLossy:
-      return "rules that say they are lossy, for comparison; no claim";
+      return "rules that say they are lossy: no claim, but what was seen";
   }
   return "";
 }
@@ -81,9 +81,9 @@ std::string_view word(CheckVerdict verdict) {
   return kWords[static_cast<size_t>(verdict)];
 }
 
-constexpr std::array<std::string_view, 8> kColumns = {
-    "rule",     "settings",   "texts",   "kept",
-    "compared", "chi-square", "p-value", "detects"};
+constexpr std::array<std::string_view, 9> kColumns = {
+    "rule",       "settings", "texts", "kept",   "compared",
+    "chi-square", "p-value",  "seen",  "detects"};
 using Row = std::array<std::string, kColumns.size()>;
 
 std::string kept(std::int64_t accepted, std::int64_t drafted) {
@@ -103,6 +103,7 @@ Row row_of(const Check& check) {
             result.different == 0 ? std::string("identical")
                                   : fmt::format("{} differ", result.different),
             "-",
+            "-",
             "one id"};
   }
   const DistributionResult& result = *check.distribution;
@@ -113,6 +114,7 @@ Row row_of(const Check& check) {
           fmt::format("{:.0f} cells", result.degrees + 1),
           fmt::format("{:.1f}", result.statistic),
           fmt::format("{:.2g}", result.p_value),
+          fmt::format("{:.3f}", result.distance),
           result.detects <= 1 ? fmt::format("{:.3f}", result.detects) : "-"};
 }
 
@@ -132,9 +134,9 @@ constexpr std::array kKinds = {CheckKind::kGreedy, CheckKind::kReproducible,
 std::string line(const Row& row, const std::array<size_t, 2>& widths,
                  std::string_view verdict) {
   return fmt::format(
-      "  {:<{}}  {:<{}} {:>6} {:>6} {:>10} {:>10} {:>8} {:>7}  {}", row[0],
-      widths[0], row[1], widths[1], row[2], row[3], row[4], row[5], row[6],
-      row[7], verdict);
+      "  {:<{}}  {:<{}} {:>6} {:>6} {:>10} {:>10} {:>8} {:>6} {:>7}  {}",
+      row[0], widths[0], row[1], widths[1], row[2], row[3], row[4], row[5],
+      row[6], row[7], row[8], verdict);
 }
 
 std::string colour_of(CheckVerdict verdict) {
@@ -176,7 +178,7 @@ std::string text_table(const std::vector<const Check*>& checks, bool colours) {
 std::string markdown_table(const std::vector<const Check*>& checks) {
   std::string text =
       fmt::format("| {} | verdict |\n", fmt::join(kColumns, " | "));
-  text += "|---|---|--:|--:|--:|--:|--:|--:|---|\n";
+  text += "|---|---|--:|--:|--:|--:|--:|--:|--:|---|\n";
   for (const Check* check : checks) {
     text += fmt::format("| {} | {} |\n", fmt::join(row_of(*check), " | "),
                         word(check->verdict));
@@ -197,18 +199,20 @@ std::string legend(const Certificate& certificate) {
       "kept: of the drafted tokens. Texts are compared bit for bit over\n\n"
       "- {}\n\n"
       "Sampled texts are {} tokens after the tokens {}, most drafted by a "
-      "draft "
-      "made worse\non purpose; chi-square is Pearson's, over their joint "
-      "distribution. A right\nengine fails any of the {} tests with "
-      "probability "
-      "{} (Holm's procedure: {:.1e}\nfor the least p-value, and wrong rules "
-      "must fall below that). detects: the total\nvariation distance from the "
-      "target's distribution, over the cells, that a test\nrefuses with "
-      "probability {} (non-central chi-square).\n",
+      "draft made worse\non purpose. \"{}\": the models know these tokens "
+      "alone. Wrong\nrules get as many such texts as it takes to see them, and "
+      "each rule that claims to\nbe lossless at least four times as many. "
+      "chi-square is Pearson's, over the joint\ndistribution of all tokens. A "
+      "right engine fails any of the {} tests with\nprobability {} (Holm's "
+      "procedure: {:.1e} for the least p-value, and wrong rules\nmust fall "
+      "below that). seen: the total variation distance between the texts "
+      "and\nthe target's distribution, over the cells; chance alone makes "
+      "some. detects: the\ndistance that a test refuses with probability {} "
+      "(non-central chi-square).\n",
       fmt::join(result.varied, "\n- "), result.sampled_tokens,
-      fmt::join(result.sampled_prompt, " "), result.statistical_claims,
-      certificate.options.level, result.strictest_level,
-      certificate.options.power);
+      fmt::join(result.sampled_prompt, " "), result.rule_settings,
+      result.statistical_claims, certificate.options.level,
+      result.strictest_level, certificate.options.power);
 }
 
 Json finite(double value) {
@@ -238,6 +242,7 @@ Json check_json(const Check& check) {
     json["degrees"] = result.degrees;
     json["p_value"] = result.p_value;
     json["detects"] = finite(result.detects);
+    json["distance"] = result.distance;
   }
   return json;
 }
@@ -253,6 +258,51 @@ Json model_json(const CertifiedModel& model) {
           {"parameters", model.parameters},
           {"weight_bytes", model.weight_bytes},
           {"files", files}};
+}
+
+// The distance that every claim of a kind would have shown; `of_rules`: those
+// of rules by themselves. Above 1: none.
+double found_by(const Selfcheck& result, bool of_rules) {
+  double distance = 0;
+  for (const Check& check : result.checks) {
+    if (check.kind != CheckKind::kDistribution) continue;
+    if ((check.settings == result.rule_settings) != of_rules) continue;
+    distance = std::max(distance, check.distribution->detects);
+  }
+  return distance;
+}
+
+// What a claim that holds says of errors that are too small to be seen.
+std::string found_text(const Selfcheck& result) {
+  const double rule = found_by(result, true);
+  const double one = found_by(result, false);
+  if (rule > 1) return "the tests of rules show no error at all";
+  return fmt::format(
+      "a total variation distance of {:.2g} in a rule, or of {} with one "
+      "drafter or sampling parameter, would have been found",
+      rule,
+      one <= 1 ? fmt::format("{:.2g}", one) : "more than some tests show");
+}
+
+// What was seen of rules that say they are lossy; empty where there is none.
+std::string lossy_text(const Selfcheck& result, std::string_view before) {
+  std::string text;
+  for (const Check& check : result.checks) {
+    if (check.kind != CheckKind::kLossy) continue;
+    const DistributionResult& seen = *check.distribution;
+    text += text.empty() ? before : "; ";
+    text += check.subject + " says that it is lossy, ";
+    text += check.verdict == CheckVerdict::kLossyDetected
+                ? fmt::format(
+                      "and {} texts differ from the target's distribution (a "
+                      "total variation distance of {:.2g}, p = {:.1g})",
+                      seen.texts, seen.distance, seen.p_value)
+                : fmt::format(
+                      "but {} texts show no difference; a total variation "
+                      "distance of {:.2g} would have been found",
+                      seen.texts, seen.detects);
+  }
+  return text;
 }
 
 }  // namespace
@@ -289,22 +339,24 @@ Certificate make_certificate(const std::vector<SelfcheckPair>& pairs,
 
 std::string summary(const Selfcheck& result) {
   const std::int64_t held = count(result, CheckVerdict::kHolds);
-  const std::int64_t caught = count(result, CheckVerdict::kCaught);
   switch (result.verdict) {
     case SelfcheckVerdict::kLossless:
       return fmt::format(
-          "lossless: {} claims hold, and the {} wrong rules were caught", held,
-          caught);
-    case SelfcheckVerdict::kFailed:
+          "lossless: {} claims hold, and the {} wrong rules were caught; {}{}",
+          held, count(result, CheckVerdict::kCaught), found_text(result),
+          lossy_text(result, "; "));
+    case SelfcheckVerdict::kNotLossless:
       return fmt::format("NOT lossless: {} of {} claims fail: {}",
                          count(result, CheckVerdict::kFails),
                          held + count(result, CheckVerdict::kFails),
                          names_of(result, CheckVerdict::kFails));
+    case SelfcheckVerdict::kNothingClaimed:
+      return "nothing claimed: " + lossy_text(result, "");
     case SelfcheckVerdict::kInconclusive:
       return fmt::format(
-          "inconclusive: {} claims hold, but so few --trials do not show what "
-          "is wrong: {}",
-          held, names_of(result, CheckVerdict::kNotCaught));
+          "inconclusive: {} claims hold, but the texts do not show what is "
+          "wrong with: {}; {}; more --trials show more",
+          held, names_of(result, CheckVerdict::kNotCaught), found_text(result));
   }
   return "";
 }
@@ -315,9 +367,10 @@ std::string certificate_text(const Certificate& certificate, bool colours) {
     text += fmt::format("{:<9} {}, {} parameters\n", model.role, model.path,
                         model.parameters);
   }
-  text += fmt::format("{:<9} {}, {}, {} threads\n", "machine",
-                      certificate.processor, certificate.instruction_set,
-                      fmt::join(certificate.threads, " and "));
+  text += fmt::format("{:<9} {}, {}, {} {}\n", "machine", certificate.processor,
+                      certificate.instruction_set,
+                      fmt::join(certificate.threads, " and "),
+                      certificate.threads.back() == 1 ? "thread" : "threads");
   for (const CheckKind kind : kKinds) {
     const auto checks = of_kind(certificate.result, kind);
     if (checks.empty()) continue;
@@ -381,12 +434,14 @@ std::string certificate_json(const Certificate& certificate) {
                  {"windows", options.windows},
                  {"temperatures", options.temperatures},
                  {"trials", options.trials},
+                 {"most_trials", options.most_trials},
                  {"level", options.level},
                  {"power", options.power},
                  {"seed", options.seed},
                  {"varied", certificate.result.varied},
                  {"sampled_prompt", certificate.result.sampled_prompt},
-                 {"sampled_tokens", certificate.result.sampled_tokens}}},
+                 {"sampled_tokens", certificate.result.sampled_tokens},
+                 {"rule_settings", certificate.result.rule_settings}}},
                {"statistical_claims", certificate.result.statistical_claims},
                {"strictest_level", certificate.result.strictest_level},
                {"checks", checks}});

@@ -40,7 +40,8 @@ struct Certificate {
 Certificate make_certificate(const std::vector<SelfcheckPair>& pairs,
                              const SelfcheckOptions& options, Selfcheck result);
 
-// "lossless: 55 claims hold, 7 wrong rules were caught", or what is wrong.
+// "lossless: 55 claims hold, and the 8 wrong rules were caught; ...", or what
+// is wrong, or what was seen where nothing is claimed.
 std::string summary(const Selfcheck& result);
 
 // The report for a terminal: one table per kind of check, and the summary.

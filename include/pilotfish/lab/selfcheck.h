@@ -36,7 +36,11 @@ struct SelfcheckOptions {
   std::vector<std::int64_t> windows = {2, 5, 8};
   std::vector<double> temperatures = {0.7, 1, 1.5};  // of coupled texts
   std::int64_t max_tokens = 32;                      // of texts compared
-  std::int64_t trials = 600;  // texts sampled for each statistical test
+  // Texts sampled with the models as they are, for each statistical test.
+  std::int64_t trials = 600;
+  // Texts sampled to see what is wrong with a rule, at the most. Rules that
+  // claim to be lossless are tested with four times as many as it took.
+  std::int64_t most_trials = 1 << 20;
   // The probability that a right engine fails any of the statistical tests.
   double level = 1e-3;
   // The probability with which each of them detects the distance that it
@@ -79,6 +83,8 @@ struct DistributionResult {
   // The total variation distance, over the cells, that the test detects with
   // SelfcheckOptions::power; above 1: none.
   double detects = 0;
+  // The one that the texts themselves have. Chance alone makes some.
+  double distance = 0;
 };
 
 enum class CheckKind {
@@ -100,9 +106,10 @@ struct Check {
 };
 
 enum class SelfcheckVerdict {
-  kLossless,      // every claim holds, every wrong rule was caught
-  kFailed,        // a claim does not hold
-  kInconclusive,  // every claim holds, but wrong rules were not caught
+  kLossless,        // every claim holds, every wrong rule was caught
+  kNotLossless,     // a claim does not hold
+  kNothingClaimed,  // no rule says that it is lossless
+  kInconclusive,    // every claim holds, but wrong rules were not caught
 };
 std::string_view verdict_name(SelfcheckVerdict verdict);
 
@@ -113,6 +120,9 @@ struct Selfcheck {
   std::vector<std::string> varied;
   std::vector<Token> sampled_prompt;
   std::int64_t sampled_tokens = 0;  // of each
+  // Check::settings of the tests of rules by themselves, which wrong rules must
+  // fail: over a few of the models' tokens, and with many texts.
+  std::string rule_settings;
   SelfcheckVerdict verdict = SelfcheckVerdict::kLossless;
   // Claims tested by chi-square, among which Holm's procedure shares the level;
   // a p-value of the strictest of its levels counts as caught.

@@ -17,6 +17,7 @@ enum class Mistake {
   kDecisionDrawsResidual,  // decision and correction use the same number
   kDraftDecides,           // draft and decision do
   kNoResidual,             // a correction is drawn from the target as it is
+  kAcceptsTooFew,          // a power of the probability that is right
 };
 
 class WrongRejection final : public TokenAcceptor {
@@ -30,8 +31,9 @@ class WrongRejection final : public TokenAcceptor {
     Verdict verdict;
     while (verdict.accepted < v.draft.size()) {
       const size_t i = verdict.accepted;
-      const double ratio =
+      double ratio =
           v.target[i].probability(v.draft.tokens[i]) / v.draft.proposed(i);
+      if (mistake_ == Mistake::kAcceptsTooFew) ratio = std::pow(ratio, 1.05);
       if (decision(v, i) >= ratio) {
         verdict.tokens.push_back(correction(v, i));
         return verdict;
@@ -142,14 +144,13 @@ std::vector<Control> controls() {
   const std::shared_ptr<const TokenAcceptor> rejection = wrong(Mistake::kNone);
   return {
       {"argmax told as drawn from q", rejection, wrap_in<ArgmaxToldAsDrawn>},
-      {"q told as before temperature",
-       rejection,
-       wrap_in<DraftBeforeTemperature>,
-       {"temperature 0.6", "all together"}},
+      {"q told as before temperature", rejection,
+       wrap_in<DraftBeforeTemperature>},
       {"one noise, draft and decision", wrong(Mistake::kDraftDecides)},
       {"one noise, decision and rest", wrong(Mistake::kDecisionDrawsResidual)},
       {"corrections from all of p", wrong(Mistake::kNoResidual)},
       {"every draft accepted", make_synthetic_acceptor(1)},
+      {"accepted with min(1, p/q)^1.05", wrong(Mistake::kAcceptsTooFew)},
   };
 }
 

@@ -59,7 +59,8 @@ SelfcheckVerdict overall(const std::vector<Check>& checks) {
   const auto any = [&](CheckVerdict verdict) {
     return std::ranges::count(checks, verdict, &Check::verdict) > 0;
   };
-  if (any(CheckVerdict::kFails)) return SelfcheckVerdict::kFailed;
+  if (any(CheckVerdict::kFails)) return SelfcheckVerdict::kNotLossless;
+  if (!any(CheckVerdict::kHolds)) return SelfcheckVerdict::kNothingClaimed;
   if (any(CheckVerdict::kNotCaught)) return SelfcheckVerdict::kInconclusive;
   return SelfcheckVerdict::kLossless;
 }

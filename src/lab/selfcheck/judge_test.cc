@@ -49,7 +49,7 @@ TEST(JudgeTest, ClaimsShareTheLevelByHolmsProcedure) {
               sampled(kDistribution, 0.002), sampled(kDistribution, 0.003)});
   // 0.002 and 0.003 fail, and so does 0.004 against 0.005; 0.9 does not.
   EXPECT_EQ(verdicts(two_fail), (std::vector{kFails, kHolds, kFails, kFails}));
-  EXPECT_EQ(two_fail.verdict, SelfcheckVerdict::kFailed);
+  EXPECT_EQ(two_fail.verdict, SelfcheckVerdict::kNotLossless);
   EXPECT_EQ(two_fail.statistical_claims, 4);
   EXPECT_DOUBLE_EQ(two_fail.strictest_level, 0.0025);
 
@@ -66,7 +66,7 @@ TEST(JudgeTest, OneDifferentTextIsAFailure) {
   const Selfcheck result =
       judged({compared(kGreedy, 0), compared(kReproducible, 1)});
   EXPECT_EQ(verdicts(result), (std::vector{kHolds, kFails}));
-  EXPECT_EQ(result.verdict, SelfcheckVerdict::kFailed);
+  EXPECT_EQ(result.verdict, SelfcheckVerdict::kNotLossless);
 }
 
 TEST(JudgeTest, WrongRulesMustBeCaughtAtTheStrictestLevel) {
@@ -91,6 +91,18 @@ TEST(JudgeTest, ALossyRuleIsNeverAFailure) {
   EXPECT_EQ(verdicts(result),
             (std::vector{kHolds, kLossyDetected, kLossyUndetected}));
   EXPECT_EQ(result.verdict, SelfcheckVerdict::kLossless);
+}
+
+TEST(JudgeTest, NothingIsLosslessWhereNothingIsClaimed) {
+  for (const double p_value : {1e-9, 0.5}) {
+    EXPECT_EQ(
+        judged({sampled(kLossy, p_value), sampled(kControl, 1e-9)}).verdict,
+        SelfcheckVerdict::kNothingClaimed);
+  }
+  EXPECT_EQ(judged({compared(kGreedy, 0), sampled(kLossy, 0.5)}).verdict,
+            SelfcheckVerdict::kLossless);
+  EXPECT_EQ(judged({sampled(kLossy, 0.5), sampled(kControl, 0.5)}).verdict,
+            SelfcheckVerdict::kNothingClaimed);
 }
 
 TEST(JudgeTest, StatesWhatATestDetects) {

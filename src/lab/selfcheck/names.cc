@@ -19,8 +19,8 @@ std::string_view verdict_name(CheckVerdict verdict) {
 }
 
 std::string_view verdict_name(SelfcheckVerdict verdict) {
-  constexpr std::array<std::string_view, 3> kNames = {"lossless", "failed",
-                                                      "inconclusive"};
+  constexpr std::array<std::string_view, 4> kNames = {
+      "lossless", "not_lossless", "nothing_claimed", "inconclusive"};
   return kNames[static_cast<std::size_t>(verdict)];
 }
 

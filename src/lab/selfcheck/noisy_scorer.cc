@@ -1,15 +1,12 @@
 #include "lab/selfcheck/noisy_scorer.h"
 
-#include <utility>
-
 #include "pilotfish/random.h"
 
 namespace pilotfish {
 
-NoisyScorer::NoisyScorer(std::shared_ptr<Model> model,
-                         const KvCacheOptions& options, float size)
-    : inner_(std::move(model), options) {
-  const Random random(0);
+NoisyScorer::NoisyScorer(Scorer& inner, float size, std::uint64_t seed)
+    : inner_(inner) {
+  const Random random(seed);
   for (std::int64_t token = 0; token < vocab_size(); ++token) {
     const double u =
         random.uniform(static_cast<std::uint64_t>(token), RandomRole::kUser);

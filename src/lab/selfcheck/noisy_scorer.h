@@ -2,7 +2,6 @@
 #define PILOTFISH_LAB_SELFCHECK_NOISY_SCORER_H_
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -15,9 +14,10 @@ namespace pilotfish {
 // hides what is wrong with an acceptor.
 class NoisyScorer final : public Scorer {
  public:
-  // The noise is uniform in [-size, size).
-  NoisyScorer(std::shared_ptr<Model> model, const KvCacheOptions& options,
-              float size);
+  // The noise is uniform in [-size, size). `inner` must outlive this.
+  NoisyScorer(Scorer& inner, float size, std::uint64_t seed = 0);
+
+  std::span<const float> noise() const { return noise_; }  // [vocab_size]
 
   std::int64_t vocab_size() const override { return inner_.vocab_size(); }
   std::int64_t n_positions() const override { return inner_.n_positions(); }
@@ -36,8 +36,8 @@ class NoisyScorer final : public Scorer {
   ForwardOutput forward(const Batch& batch) override;
 
  private:
-  ModelScorer inner_;
-  std::vector<float> noise_;   // [vocab_size]
+  Scorer& inner_;
+  std::vector<float> noise_;
   std::vector<float> logits_;  // [rows, vocab_size]
 };
 

@@ -54,26 +54,52 @@ std::vector<Token> follow_likeliest(TargetRows& target,
   return text;
 }
 
+// What texts might begin with. A model that is sure how prompts begin may be
+// less so inside them.
+std::vector<std::vector<Token>> beginnings(
+    TargetRows& target, std::span<const std::vector<Token>> prompts,
+    std::span<const Token> ends) {
+  constexpr std::size_t kSuccessors = 8;
+  constexpr std::size_t kPrompts = 4;
+  const Token first = prompts.front().front();
+  std::vector<std::vector<Token>> pairs;
+  for (const Token successor :
+       largest(target.after(std::span(&first, 1)), ends, kSuccessors)) {
+    pairs.push_back({first, successor});
+  }
+  for (const auto& prompt : prompts.first(std::min(prompts.size(), kPrompts))) {
+    for (const std::size_t at : {prompt.size() / 3, 2 * prompt.size() / 3}) {
+      if (at + 1 >= prompt.size()) continue;
+      pairs.push_back({prompt[at], prompt[at + 1]});
+      if (std::ranges::count(ends, pairs.back()[1]) > 0) pairs.pop_back();
+    }
+  }
+  return pairs;
+}
+
 }  // namespace
 
-std::vector<Token> telling_beginning(TargetRows& target, Token first,
-                                     std::span<const Token> ends,
-                                     std::int64_t length, double least) {
-  constexpr std::size_t kSuccessors = 12;
+std::vector<Token> telling_beginning(
+    TargetRows& target, std::span<const std::vector<Token>> prompts,
+    std::int64_t vocab_size, std::span<const Token> ends, std::int64_t length,
+    double least) {
   constexpr std::size_t kRows = 12;
   TextRecipe recipe;
   recipe.sampling.temperature = 1;
   recipe.max_tokens = length;
-  recipe.prompt = {first};
-  std::vector<Token> best = recipe.prompt;
+  std::vector<Token> best = {prompts.front().front()};
   double most = -1;
-  for (const Token successor : largest(target.after(best), ends, kSuccessors)) {
-    recipe.prompt = {first, successor};
+  for (const auto& beginning : beginnings(target, prompts, ends)) {
+    if (std::ranges::any_of(beginning,
+                            [&](Token token) { return token >= vocab_size; })) {
+      continue;
+    }
+    recipe.prompt = beginning;
     const double spread =
         entropy_of(TextCells(target, recipe, least, kRows).probabilities());
     if (spread <= most) continue;
     most = spread;
-    best = recipe.prompt;
+    best = beginning;
   }
   return best;
 }

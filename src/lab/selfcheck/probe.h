@@ -13,13 +13,15 @@ namespace pilotfish {
 
 // Finds where a model is worth sampling, whatever model it is.
 
-// `first` and that one of its likely successors, none of `ends`, after which
-// texts of `length` tokens spread most over cells of probability `least` and
-// more (TextCells): where less can come, errors do not show, and where more
-// can, all of it is rare.
-std::vector<Token> telling_beginning(TargetRows& target, Token first,
-                                     std::span<const Token> ends,
-                                     std::int64_t length, double least);
+// Two tokens after which texts of `length` tokens spread most over cells of
+// probability `least` and more (TextCells): where less can come, errors do not
+// show, and where more can, all of it is rare. They are the first of all
+// prompts and one of its likely successors, or neighbours in some prompt, all
+// below `vocab_size` and none of `ends`.
+std::vector<Token> telling_beginning(
+    TargetRows& target, std::span<const std::vector<Token>> prompts,
+    std::int64_t vocab_size, std::span<const Token> ends, std::int64_t length,
+    double least);
 
 // The `length` tokens that follow `prompt` at temperature 0.
 std::vector<Token> likeliest_text(TargetRows& target,

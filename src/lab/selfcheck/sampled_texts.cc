@@ -1,7 +1,9 @@
 #include "lab/selfcheck/sampled_texts.h"
 
-#include <algorithm>
-#include <utility>
+#include <cassert>
+#include <cmath>
+#include <memory>
+#include <span>
 
 #include "engine/drafters.h"
 #include "lab/selfcheck/noisy_scorer.h"
@@ -20,32 +22,37 @@ constexpr float kNoise = 2;             // of logits: about half are refused
 
 }  // namespace
 
-DistributionResult test_sampled_texts(const SelfcheckPair& models,
-                                      DType kv_dtype, const TextRecipe& recipe,
-                                      const TextCells& cells,
-                                      const SampledRun& run, std::int64_t texts,
-                                      std::uint64_t first_seed) {
-  const KvCacheOptions cache = {
-      .n_positions = std::ssize(recipe.prompt) + recipe.max_tokens + 1,
-      .max_sequences = kTogether,
-      .dtype = kv_dtype};
-  ModelScorer target(models.target, cache);
-  const std::shared_ptr<Model> draft_model =
-      models.draft ? models.draft : models.target;
-  ModelScorer draft(draft_model, cache);
-  NoisyScorer noisy_draft(draft_model, cache, kNoise);
-  std::unique_ptr<Drafter> drafter =
-      run.drafters.empty()
-          ? std::make_unique<ModelDrafter>(noisy_draft, target.vocab_size())
-          : make_drafter({.drafters = run.drafters}, target, &draft);
-  if (run.wrap) drafter = run.wrap(std::move(drafter));
-  SpeculativeDecoder decoder(target, *drafter, run.acceptor,
-                             {.window = recipe.max_tokens});
+void TextCounts::add(const Sequence& sequence, const TextCells& cells) {
+  counts_.resize(cells.probabilities().size());
+  ++counts_[cells.cell_of(sequence.generated())];
+  ++texts_;
+  iterations_.add(sequence.iterations());
+}
 
+DistributionResult TextCounts::tested(const TextCells& cells) const {
+  const std::span<const double> probabilities = cells.probabilities();
+  assert(counts_.size() == probabilities.size());
+  const ChiSquare test = chi_square(counts_, probabilities);
   DistributionResult result;
-  result.texts = texts;
-  IterationSummary iterations;
-  std::vector<double> counts(cells.probabilities().size());
+  result.texts = texts_;
+  result.drafted = iterations_.drafted;
+  result.accepted = iterations_.accepted;
+  result.statistic = test.statistic;
+  result.degrees = test.degrees;
+  result.p_value = test.p_value();
+  for (std::size_t i = 0; i < counts_.size(); ++i) {
+    const double share = counts_[i] / static_cast<double>(texts_);
+    result.distance += std::abs(share - probabilities[i]) / 2;
+  }
+  return result;
+}
+
+void add_texts(Scorer& target, Drafter& drafter, const TextRecipe& recipe,
+               const TextCells& cells, const SampledRun& run,
+               std::int64_t texts, std::uint64_t first_seed,
+               TextCounts& counts) {
+  SpeculativeDecoder decoder(target, drafter, run.acceptor,
+                             {.window = recipe.max_tokens});
   decode_all(
       decoder, static_cast<std::uint64_t>(texts), kTogether,
       [&](std::uint64_t i) {
@@ -60,16 +67,29 @@ DistributionResult test_sampled_texts(const SelfcheckPair& models,
       },
       [&](const Sequence& sequence) {
         if (sequence.failure()) throw Error(*sequence.failure());
-        ++counts[cells.cell_of(sequence.generated())];
-        iterations.add(sequence.iterations());
+        counts.add(sequence, cells);
       });
-  result.drafted = iterations.drafted;
-  result.accepted = iterations.accepted;
-  const ChiSquare test = chi_square(counts, cells.probabilities());
-  result.statistic = test.statistic;
-  result.degrees = test.degrees;
-  result.p_value = test.p_value();
-  return result;
+}
+
+DistributionResult test_sampled_texts(const SelfcheckPair& models,
+                                      DType kv_dtype, const TextRecipe& recipe,
+                                      const TextCells& cells,
+                                      const SampledRun& run, std::int64_t texts,
+                                      std::uint64_t first_seed) {
+  const KvCacheOptions cache = {
+      .n_positions = std::ssize(recipe.prompt) + recipe.max_tokens + 1,
+      .max_sequences = kTogether,
+      .dtype = kv_dtype};
+  ModelScorer target(models.target, cache);
+  ModelScorer draft(models.draft ? models.draft : models.target, cache);
+  NoisyScorer noisy_draft(draft, kNoise);
+  const std::unique_ptr<Drafter> drafter =
+      run.drafters.empty()
+          ? std::make_unique<ModelDrafter>(noisy_draft, target.vocab_size())
+          : make_drafter({.drafters = run.drafters}, target, &draft);
+  TextCounts counts;
+  add_texts(target, *drafter, recipe, cells, run, texts, first_seed, counts);
+  return counts.tested(cells);
 }
 
 }  // namespace pilotfish

@@ -9,8 +9,11 @@
 #include "lab/selfcheck/text_cells.h"
 #include "pilotfish/acceptor.h"
 #include "pilotfish/engine.h"
+#include "pilotfish/iteration_summary.h"
 #include "pilotfish/lab/selfcheck.h"
+#include "pilotfish/scorer.h"
 #include "speculative/drafter.h"
+#include "speculative/sequence.h"
 
 namespace pilotfish {
 
@@ -28,8 +31,28 @@ struct SampledRun {
   WrapDrafter wrap = nullptr;  // controls alone
 };
 
-// Decodes a recipe's texts speculatively, many in a batch, and tests how they
-// fall into its cells. Text i has the seed first_seed + i.
+// Texts of a recipe as they came: how many fell into each of its cells.
+class TextCounts {
+ public:
+  void add(const Sequence& sequence, const TextCells& cells);
+  std::int64_t texts() const { return texts_; }
+  // Pearson's test. Requires: the cells of all that was added.
+  DistributionResult tested(const TextCells& cells) const;
+
+ private:
+  std::int64_t texts_ = 0;
+  std::vector<double> counts_;  // [cells]
+  IterationSummary iterations_;
+};
+
+// Decodes texts of a recipe speculatively, many in a batch. Text i has the seed
+// first_seed + i.
+void add_texts(Scorer& target, Drafter& drafter, const TextRecipe& recipe,
+               const TextCells& cells, const SampledRun& run,
+               std::int64_t texts, std::uint64_t first_seed,
+               TextCounts& counts);
+
+// The same with whole models, and the test of what came.
 DistributionResult test_sampled_texts(const SelfcheckPair& models,
                                       DType kv_dtype, const TextRecipe& recipe,
                                       const TextCells& cells,

@@ -13,6 +13,7 @@
 #include "lab/selfcheck/controls.h"
 #include "lab/selfcheck/identity.h"
 #include "lab/selfcheck/judge.h"
+#include "lab/selfcheck/narrow_pair.h"
 #include "lab/selfcheck/probe.h"
 #include "lab/selfcheck/sampled_texts.h"
 #include "lab/selfcheck/sampling_cases.h"
@@ -28,15 +29,19 @@ namespace {
 // window all come up. Few tokens, since the prompt is encoded for every text.
 constexpr std::int64_t kTextTokens = 4;
 constexpr std::int64_t kPromptTokens = 2;
-constexpr std::string_view kLossyCase = "allowed tokens";
 
 // Weights of the progress: how many rows of a large batch take as long.
 constexpr double kRowsPerText = 6;
-constexpr double kRowsPerToken = 4;  // of a text decoded by itself
+constexpr double kRowsPerToken = 4;    // of a text decoded by itself
+constexpr double kRowsPerRule = 2000;  // of all texts of a few tokens
 
 constexpr double kCellExpects = 20;       // texts, at least
 constexpr std::size_t kRowsPerCase = 64;  // of the target, for its cells
 constexpr std::size_t kLikelyTokens = 8;
+// A rule by itself is tested with so many times the texts that every wrong rule
+// needs, and these are taken to be so many at least.
+constexpr std::int64_t kMargin = 4;
+constexpr std::int64_t kLeastTexts = 1 << 15;
 
 using AcceptorPtr = std::shared_ptr<const TokenAcceptor>;
 
@@ -68,6 +73,8 @@ void validate(const std::vector<SelfcheckPair>& pairs,
           static_cast<double>(options.max_tokens), "4 or more");
   require(options.trials >= 100, "trials", static_cast<double>(options.trials),
           "100 or more");
+  require(options.most_trials >= 100, "most_trials",
+          static_cast<double>(options.most_trials), "100 or more");
   require(options.level > 0 && options.level < 1, "level", options.level,
           "between 0 and 1");
   require(options.power > 0 && options.power < 1, "power", options.power,
@@ -83,6 +90,13 @@ std::vector<AcceptorPtr> acceptors_of(const SelfcheckOptions& options) {
   return acceptors;
 }
 
+// Tokens below it are known to both models.
+std::int64_t shared_vocab_size(const SelfcheckPair& models) {
+  const std::int64_t target = models.target->config().vocab_size;
+  return models.draft ? std::min(target, models.draft->config().vocab_size)
+                      : target;
+}
+
 // Plans all checks as steps, then takes them one after another.
 class Certifier {
  public:
@@ -95,7 +109,7 @@ class Certifier {
                                .max_sequences = 1,
                                .dtype = options.kv_dtype}),
         prompt_(telling_beginning(
-            rows_, options.prompts.front().front(),
+            rows_, options.prompts, shared_vocab_size(models_),
             models_.target->config().eos, kTextTokens,
             kCellExpects / static_cast<double>(options.trials))),
         likely_(likely_tokens(rows_, prompt_, models_.target->config().eos,
@@ -103,10 +117,12 @@ class Certifier {
         prediction_(likeliest_text(rows_, prompt_, kTextTokens)),
         cases_(sampling_cases(likely_)),
         drafters_(drafters_for(models_)),
-        identity_(pairs, options, likely_) {
+        narrow_(models_, options.kv_dtype, prompt_, likely_, kTextTokens),
+        identity_(pairs, options, likely_),
+        texts_needed_(std::min(kLeastTexts, options.most_trials)) {
     plan_identity();
     for (std::size_t i = 0; i < cases_.size(); ++i) plan_case(i);
-    for (const Control& control : controls()) add_control(control);
+    plan_rules();
   }
 
   Selfcheck run() {
@@ -114,6 +130,7 @@ class Certifier {
     result.varied = identity_.description();
     result.sampled_prompt = prompt_;
     result.sampled_tokens = kTextTokens;
+    result.rule_settings = narrow_.settings();
     for (const Step& step : steps_) {
       Check& check = result.checks.emplace_back(step.check);
       step.run(check);
@@ -150,13 +167,8 @@ class Certifier {
   // Plans a case with a bad draft, whose mistakes show those of a rule.
   void plan_case(std::size_t index) {
     for (const AcceptorPtr& acceptor : acceptors_) {
-      if (acceptor->lossless()) {
-        add_sampled(CheckKind::kDistribution, std::string(acceptor->name()),
-                    index, {.acceptor = acceptor});
-      } else if (cases_[index].name == kLossyCase) {
-        add_sampled(CheckKind::kLossy, std::string(acceptor->name()), index,
-                    {.acceptor = acceptor});
-      }
+      if (!acceptor->lossless()) continue;
+      add_sampled(std::string(acceptor->name()), index, {.acceptor = acceptor});
     }
     if (index == 0) plan_drafters();
   }
@@ -165,7 +177,7 @@ class Certifier {
     for (const AcceptorPtr& acceptor : acceptors_) {
       if (!acceptor->lossless()) continue;
       for (const std::vector<std::string>& drafters : drafters_) {
-        add_sampled(CheckKind::kDistribution, std::string(acceptor->name()), 0,
+        add_sampled(std::string(acceptor->name()), 0,
                     {.acceptor = acceptor,
                      .drafters = drafters,
                      .prediction = prediction_});
@@ -190,16 +202,15 @@ class Certifier {
                       }});
   }
 
-  void add_sampled(CheckKind kind, std::string subject, std::size_t index,
+  void add_sampled(std::string subject, std::size_t index,
                    const SampledRun& run) {
     Check check;
-    check.kind = kind;
     check.subject = std::move(subject);
     check.settings = cases_[index].name;
     if (!run.drafters.empty()) {
       check.settings = fmt::format("drafter {}", run.drafters.front());
     }
-    if (kind == CheckKind::kDistribution) ++claims_;
+    ++claims_;
     const double work = kRowsPerText * static_cast<double>(options_.trials);
     total_work_ += work;
     const std::uint64_t first_seed = seed_of(steps_.size());
@@ -209,28 +220,43 @@ class Certifier {
                       }});
   }
 
-  // A wrong rule is caught where any of its tests fails, as a claim would.
-  void add_control(const Control& control) {
+  // Rules by themselves: the wrong ones first, since they say how many texts
+  // it takes to see what is wrong.
+  void plan_rules() {
+    for (const Control& control : controls()) {
+      add_rule(CheckKind::kControl, control.mistake,
+               {.acceptor = control.acceptor, .wrap = control.wrap});
+    }
+    for (const AcceptorPtr& acceptor : acceptors_) {
+      add_rule(
+          acceptor->lossless() ? CheckKind::kDistribution : CheckKind::kLossy,
+          std::string(acceptor->name()), {.acceptor = acceptor});
+    }
+  }
+
+  // A claim is held to what showed every wrong rule, and more. Of a wrong or a
+  // lossy rule there are texts until it shows.
+  void add_rule(CheckKind kind, std::string subject, const SampledRun& run) {
     Check check;
-    check.kind = CheckKind::kControl;
-    check.subject = control.mistake;
-    const double work = kRowsPerText * static_cast<double>(options_.trials);
-    total_work_ += work;
+    check.kind = kind;
+    check.subject = std::move(subject);
+    check.settings = narrow_.settings();
+    const bool claim = kind == CheckKind::kDistribution;
+    if (claim) ++claims_;
+    total_work_ += kRowsPerRule;
     const std::uint64_t first_seed = seed_of(steps_.size());
     steps_.push_back(
         {check, [=, this](Check& result) {
-           for (std::size_t i = 0; i < control.settings.size(); ++i) {
-             result.settings = control.settings[i];
-             result.distribution = sample(
-                 case_named(result.settings),
-                 {.acceptor = control.acceptor, .wrap = control.wrap},
-                 first_seed + i * static_cast<std::uint64_t>(options_.trials));
-             if (result.distribution->p_value <=
-                 strictest_level(claims_, options_.level)) {
-               break;
-             }
+           result.distribution =
+               claim ? narrow_.test(run, kMargin * texts_needed_, first_seed)
+                     : narrow_.test_until(
+                           run, strictest_level(claims_, options_.level),
+                           options_.most_trials, first_seed);
+           if (kind == CheckKind::kControl) {
+             texts_needed_ =
+                 std::max(texts_needed_, result.distribution->texts);
            }
-           advance(work);
+           advance(kRowsPerRule);
          }});
   }
 
@@ -241,12 +267,9 @@ class Certifier {
   }
 
   std::uint64_t seed_of(std::size_t step) const {
-    return options_.seed + (std::uint64_t{step} << 32);
-  }
-
-  std::size_t case_named(std::string_view name) const {
-    return static_cast<std::size_t>(
-        std::ranges::find(cases_, name, &SamplingCase::name) - cases_.begin());
+    // Far apart, or another seed would give nearly the same texts.
+    constexpr std::uint64_t kStride = 0x9E3779B97F4A7C15;
+    return options_.seed * kStride + (std::uint64_t{step} << 32);
   }
 
   TextRecipe recipe(std::size_t index) const {
@@ -279,9 +302,11 @@ class Certifier {
   std::vector<Token> prediction_;
   std::vector<SamplingCase> cases_;
   std::vector<std::vector<std::string>> drafters_;
+  NarrowPair narrow_;
   IdentityChecks identity_;
   std::vector<Step> steps_;
-  std::int64_t claims_ = 0;  // of a distribution
+  std::int64_t claims_ = 0;    // of a distribution
+  std::int64_t texts_needed_;  // to see what is wrong with a rule
   std::optional<TextCells> cells_;
   std::size_t cells_of_ = 0;
   double total_work_ = 0;  // in rows

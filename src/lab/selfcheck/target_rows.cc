@@ -7,7 +7,12 @@ namespace pilotfish {
 
 TargetRows::TargetRows(std::shared_ptr<Model> target,
                        const KvCacheOptions& options)
-    : scorer_(std::move(target), options), id_(scorer_.create()) {}
+    : owned_(std::make_unique<ModelScorer>(std::move(target), options)),
+      scorer_(*owned_),
+      id_(scorer_.create()) {}
+
+TargetRows::TargetRows(Scorer& target)
+    : scorer_(target), id_(scorer_.create()) {}
 
 std::span<const float> TargetRows::after(std::span<const Token> tokens) {
   // The last token is computed anew in any case, since its row is wanted.

@@ -17,13 +17,19 @@ namespace pilotfish {
 class TargetRows {
  public:
   TargetRows(std::shared_ptr<Model> target, const KvCacheOptions& options);
+  // Takes one of its sequences; `target` must outlive this.
+  explicit TargetRows(Scorer& target);
+  ~TargetRows() { scorer_.release(id_); }
+  TargetRows(const TargetRows&) = delete;
+  TargetRows& operator=(const TargetRows&) = delete;
 
   // The logits of what follows `tokens`, valid until the next call. Requires:
   // !tokens.empty(), and that they fit.
   std::span<const float> after(std::span<const Token> tokens);
 
  private:
-  ModelScorer scorer_;
+  std::unique_ptr<Scorer> owned_;
+  Scorer& scorer_;
   SequenceId id_;
   std::vector<Token> cached_;
   Batch batch_;
