@@ -2,20 +2,16 @@
 // pipes and on a pseudo-terminal.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <poll.h>
-#include <pty.h>
-#include <signal.h>
-
-#include <chrono>
-#include <thread>
 
 #include "program.h"
+#include "terminal.h"
 
 namespace pilotfish {
 namespace {
 
 using test::ProgramResult;
 using test::run_program;
+using test::Terminal;
 using ::testing::HasSubstr;
 
 class ChatTest : public ::testing::Test {
@@ -96,78 +92,6 @@ TEST_F(ChatTest, WithoutATemplateItSaysSo) {
   EXPECT_THAT(result.message(), HasSubstr("has no chat template"));
 }
 
-// The program at the far end of a terminal.
-class Terminal {
- public:
-  explicit Terminal(const std::vector<std::string>& arguments) {
-    child_ = ::forkpty(&fd_, nullptr, nullptr, nullptr);
-    if (child_ == 0) test::exec_program(arguments, {{"TERM", "xterm"}});
-  }
-  ~Terminal() {
-    if (child_ > 0) {
-      ::kill(child_, SIGKILL);
-      ::waitpid(child_, nullptr, 0);
-    }
-    ::close(fd_);
-  }
-
-  void type(const std::string& keys) {
-    ASSERT_EQ(::write(fd_, keys.data(), keys.size()),
-              static_cast<ssize_t>(keys.size()));
-  }
-
-  // Everything shown until `text` appears after what was waited for before.
-  std::string wait_for(const std::string& text) {
-    const auto deadline = Clock::now() + kPatience;
-    while (screen_.find(text, seen_) == std::string::npos) {
-      if (!read_screen() || Clock::now() > deadline) {
-        ADD_FAILURE() << "never showed \"" << text << "\": " << screen_;
-        break;
-      }
-    }
-    const size_t end = screen_.find(text, seen_) + text.size();
-    const std::string shown = screen_.substr(seen_, end - seen_);
-    seen_ = end;
-    return shown;
-  }
-
-  // The exit code. What the program still writes is read, or it could not end.
-  int wait() {
-    const auto deadline = Clock::now() + kPatience;
-    int status = 0;
-    while (::waitpid(child_, &status, WNOHANG) == 0) {
-      if (Clock::now() > deadline) {
-        ADD_FAILURE() << "does not end: " << screen_;
-        return -1;
-      }
-      if (!read_screen()) {  // it has closed the terminal: about to end
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      }
-    }
-    child_ = -1;
-    return test::exit_code(status);
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  static constexpr std::chrono::seconds kPatience{60};
-
-  // Waits a moment for more to appear. False: nobody writes any more.
-  bool read_screen() {
-    pollfd ready = {fd_, POLLIN, 0};
-    char buffer[4096];
-    if (::poll(&ready, 1, 100) <= 0) return true;
-    const ssize_t n = ::read(fd_, buffer, sizeof buffer);
-    if (n > 0) screen_.append(buffer, static_cast<size_t>(n));
-    return n > 0;
-  }
-
-  int fd_ = -1;
-  pid_t child_ = -1;
-  std::string screen_;
-  size_t seen_ = 0;
-};
-
 TEST_F(ChatTest, CtrlCStopsTheAnswerAndNotTheProgram) {
   // The answer is so long that Ctrl-C comes before its end, on a busy machine
   // too: far beyond what the model was made for, which takes it minutes.
@@ -212,8 +136,10 @@ TEST_F(ChatTest, ColoursShowTheDraftOnATerminal) {
       "1"};
   Terminal terminal(arguments);
   const std::string shown = terminal.wait_for("kv cache");
-  EXPECT_THAT(shown, HasSubstr("\033[32m"));
-  EXPECT_THAT(shown, HasSubstr("\033[31m"));
+  // Underlined and reversed, whatever the colour.
+  EXPECT_THAT(shown, HasSubstr("\033[4;34m"));
+  EXPECT_THAT(shown, HasSubstr("\033[7;33m"));
+  EXPECT_THAT(shown, HasSubstr("\033[1mbonus"));  // in the legend
   EXPECT_EQ(terminal.wait(), 0);
 }
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -19,6 +20,7 @@
 #include "cli/sweep_command.h"
 #include "cli/sweep_report.h"
 #include "cli/terminal.h"
+#include "cli/terminal_width.h"
 #include "pilotfish/error.h"
 
 namespace pilotfish::cli {
@@ -136,27 +138,24 @@ std::vector<std::vector<Token>> prompts_of(const SweepFlags& options,
   return prompts;
 }
 
-void print_table(const SweepRun& run) {
-  write_out(sweep_table(run.comparisons, stdout_has_colours()));
-  write_out(fmt::format(
-      "\n{} prompts, {} tokens each, {} threads; every run next to a plain "
-      "one. verify and\ndraft: medians a pass, in plain passes; predicted: "
-      "tokens a pass over their sum.\n",
-      run.prompts, run.max_tokens, run.session.threads));
-}
-
 void print_best(const SweepRun& run) {
+  if (!run.comparable()) return;
   const SweepComparison* best = best_of(run.comparisons);
   write_out(fmt::format(
-      "\nbest{}\n  {}\n",
+      "\nbest{}{}\n  {}\n", run.interrupted() ? " so far" : "",
       best ? fmt::format(" ({:.2f}x)", best->speedup()) : ": plain decoding",
       run.command));
 }
 
+void print_run(const SweepRun& run) {
+  const int columns = stdout_columns();
+  write_out(sweep_table(run, stdout_has_colours(), columns));
+  write_out(sweep_notes(run, columns));
+}
+
 // Ctrl-C ends it with what there is.
-std::vector<SweepComparison> measure(
-    const SweepFlags& flags, const Session& session,
-    const std::vector<std::vector<Token>>& prompts) {
+SweepRun measure(const SweepFlags& flags, const Session& session,
+                 const std::vector<std::vector<Token>>& prompts) {
   InterruptFlag interrupt;
   Progress progress("measuring");
   SweepOptions options;
@@ -169,7 +168,10 @@ std::vector<SweepComparison> measure(
     progress.update(done);
     return !interrupt.raised();
   };
-  return sweep(session.target, session.draft, session.tokenizer, options);
+  return {session,
+          sweep(session.target, session.draft, session.tokenizer, options),
+          std::ssize(prompts), std::ssize(options.settings),
+          flags.decoding.max_tokens};
 }
 
 void run_sweep(const SweepFlags& options, const Command& command) {
@@ -183,19 +185,21 @@ void run_sweep(const SweepFlags& options, const Command& command) {
         "another drafter (--drafters) there is only plain decoding");
   }
   const auto prompts = prompts_of(options, session);
-  SweepRun run{session, measure(options, session, prompts), prompts.size(),
-               options.decoding.max_tokens};
-  run.command = best_command(command, session, best_of(run.comparisons));
+  SweepRun run = measure(options, session, prompts);
+  if (run.comparable()) {
+    run.command = best_command(command, session, best_of(run.comparisons));
+  }
   if (options.json) {
     write_out(dump(sweep_run_json(run)));
   } else {
-    print_table(run);
+    print_run(run);
   }
   if (report) {
     report->write(sweep_page(run));
     report->commit();
   }
   if (!options.json) print_best(run);
+  if (run.interrupted()) std::raise(SIGINT);  // status 130, for scripts
 }
 
 }  // namespace

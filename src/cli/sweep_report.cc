@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "cli/report.h"
 #include "cli/report_page.h"
 #include "cli/session_facts.h"
+#include "cli/terminal_width.h"
 #include "pilotfish/spread.h"
 
 namespace pilotfish::cli {
@@ -15,63 +17,157 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// All plain runs of a group together: its first line.
-std::string plain_line(SweepGroup group) {
+// A column: what it says of plain decoding and of a setting.
+struct Column {
+  const char* name;
+  int width;
+  std::string (*plain)(SweepGroup group);
+  std::string (*cell)(const SweepComparison& comparison);
+};
+
+std::string nothing(SweepGroup) { return ""; }
+
+// All plain runs of a group together.
+std::string plain_time(SweepGroup group) {
   std::vector<double> times;
   for (const SweepComparison& comparison : group) {
     times.push_back(comparison.plain.seconds_per_token());
   }
-  return fmt::format("{:>6} {:>11.2f} {:>9} {:>9} {:>8} {:>8} {:>9} {:>9}\n",
-                     "plain", 1.0, "", format_seconds(median(times)), "1", "",
-                     "1.00x", "");
+  return format_seconds(median(times));
 }
 
-std::string line_of(const SweepComparison& comparison) {
-  const IterationSummary& summary = comparison.speculative;
-  return fmt::format(
-      "{:>6} {:>11.2f} {:>7.1f} % {:>9} {:>8.2f} {:>8.2f} {:>8.2f}x "
-      "{:>8.2f}x\n",
-      window_text(comparison.setting.window), summary.tokens_per_pass(),
-      100 * summary.acceptance_rate(),
-      format_seconds(summary.seconds_per_token()), comparison.verify_cost(),
-      comparison.draft_cost(), comparison.speedup(),
-      comparison.predicted_speedup());
+// The window, then results, then what they come from.
+using One = const SweepComparison&;
+constexpr Column kColumns[] = {
+    {"window", 6, [](SweepGroup) -> std::string { return "plain"; },
+     [](One one) { return window_text(one.setting.window); }},
+    {"speed-up", 8, [](SweepGroup) -> std::string { return "1.00x"; },
+     [](One one) { return fmt::format("{:.2f}x", one.speedup()); }},
+    {"tokens/pass", 11, [](SweepGroup) -> std::string { return "1.00"; },
+     [](One one) {
+       return fmt::format("{:.2f}", one.speculative.tokens_per_pass());
+     }},
+    {"accepted", 8, nothing,
+     [](One one) {
+       return fmt::format("{:.1f} %", 100 * one.speculative.acceptance_rate());
+     }},
+    {"TPOT", 7, plain_time,
+     [](One one) {
+       return format_seconds(one.speculative.seconds_per_token());
+     }},
+    {"verify", 6, [](SweepGroup) -> std::string { return "1"; },
+     [](One one) { return fmt::format("{:.2f}", one.verify_cost()); }},
+    {"draft", 6, nothing,
+     [](One one) { return fmt::format("{:.2f}", one.draft_cost()); }},
+    {"predicted", 9, nothing,
+     [](One one) { return fmt::format("{:.2f}x", one.predicted_speedup()); }},
+};
+
+// Parts of the columns that fit side by side, the window first in each.
+std::vector<std::vector<Column>> column_blocks(int columns) {
+  std::vector<std::vector<Column>> blocks;
+  int width = columns;
+  for (const Column& column : std::span(kColumns).subspan(1)) {
+    if (width + 1 + column.width > columns) {
+      blocks.push_back({kColumns[0]});
+      width = kColumns[0].width;
+    }
+    blocks.back().push_back(column);
+    width += 1 + column.width;
+  }
+  return blocks;
 }
 
-std::string group_table(SweepGroup group, bool colours) {
-  const SweepSetting& setting = group.front().setting;
+template <typename Cell>
+std::string line_of(const std::vector<Column>& block, const Cell& cell) {
+  std::string line;
+  for (const Column& column : block) {
+    line += fmt::format("{}{:>{}}", line.empty() ? "" : " ", cell(column),
+                        column.width);
+  }
+  return line + "\n";
+}
+
+std::string group_title(const SweepSetting& setting) {
   std::string text = fmt::format("temperature {}, acceptor {}",
                                  setting.temperature, setting.acceptor);
   if (setting.drafters != std::vector<std::string>{"model"}) {
     text += ", drafter " + drafters_text(setting.drafters);
   }
-  text += "\n";
-  text += fmt::format("{:>6} {:>11} {:>9} {:>9} {:>8} {:>8} {:>9} {:>9}\n",
-                      "window", "tokens/pass", "accepted", "TPOT", "verify",
-                      "draft", "speed-up", "predicted");
-  text += plain_line(group);
-  const SweepComparison* best = best_of(group);
-  for (const SweepComparison& comparison : group) {
-    const std::string line = line_of(comparison);
-    const bool highlight =
-        colours && best && best->setting.window == comparison.setting.window;
-    text += highlight
-                ? "\033[1;32m" + line.substr(0, line.size() - 1) + "\033[0m\n"
-                : line;
+  return text + "\n";
+}
+
+std::string group_table(SweepGroup group, const SweepComparison* best,
+                        int columns) {
+  std::string text;
+  for (const std::vector<Column>& block : column_blocks(columns)) {
+    if (!text.empty()) text += "\n";
+    text += line_of(block, [](const Column& column) { return column.name; });
+    text += line_of(block,
+                    [&](const Column& column) { return column.plain(group); });
+    for (const SweepComparison& one : group) {
+      std::string line = line_of(
+          block, [&](const Column& column) { return column.cell(one); });
+      if (&one == best)
+        line = "\033[1;32m" + line.substr(0, line.size() - 1) + "\033[0m\n";
+      text += line;
+    }
   }
   return text;
 }
 
 }  // namespace
 
-std::string sweep_table(const std::vector<SweepComparison>& comparisons,
-                        bool colours) {
+std::int64_t SweepRun::prompts() const {
+  std::int64_t most = 0;
+  for (const SweepComparison& one : comparisons) {
+    most = std::max(most, one.prompts);
+  }
+  return most;
+}
+
+std::int64_t SweepRun::runs() const {
+  std::int64_t runs = 0;
+  for (const SweepComparison& one : comparisons) runs += one.prompts;
+  return runs;
+}
+
+bool SweepRun::comparable() const {
+  return std::ssize(comparisons) == settings_asked;
+}
+
+std::string sweep_table(const SweepRun& run, bool colours, int columns) {
   std::string text;
-  for (const SweepGroup group : sweep_groups(comparisons)) {
+  for (const SweepGroup group : sweep_groups(run.comparisons)) {
     if (!text.empty()) text += "\n";
-    text += group_table(group, colours);
+    const bool has_best = colours && run.comparable();
+    text += wrapped(group_title(group.front().setting), columns);
+    text += group_table(group, has_best ? best_of(group) : nullptr, columns);
   }
   return text;
+}
+
+std::string sweep_notes(const SweepRun& run, int columns) {
+  std::string text = "\n";
+  if (run.interrupted()) {
+    text += wrapped(
+        fmt::format("interrupted: {} of {} runs were made (a run is a prompt "
+                    "with a setting), over {} of {} prompts and {} of {} "
+                    "settings\n",
+                    run.runs(), run.runs_asked(), run.prompts(),
+                    run.prompts_asked, run.comparisons.size(),
+                    run.settings_asked),
+        columns);
+  }
+  return text +
+         wrapped(fmt::format(
+                     "{} {}, {} tokens each, {} {}; every run next to a plain "
+                     "one. verify and draft: medians a pass, in plain passes; "
+                     "predicted: tokens a pass over their sum.\n",
+                     run.prompts(), run.prompts() == 1 ? "prompt" : "prompts",
+                     run.max_tokens, run.session.threads,
+                     run.session.threads == 1 ? "thread" : "threads"),
+                 columns);
 }
 
 nlohmann::ordered_json sweep_run_json(const SweepRun& run) {
@@ -81,10 +177,14 @@ nlohmann::ordered_json sweep_run_json(const SweepRun& run) {
   json["draft"] =
       session.draft ? Json(session.draft->path().string()) : Json(nullptr);
   json["threads"] = session.threads;
-  json["prompts"] = run.prompts;
+  json["interrupted"] = run.interrupted();
+  json["prompts"] = run.prompts();
+  json["prompts_asked"] = run.prompts_asked;
+  json["settings_asked"] = run.settings_asked;
   json["max_tokens"] = run.max_tokens;
   json.update(pilotfish::sweep_json(run.comparisons));
   json["best"] = run.command;
+  if (!run.comparable()) json["best"] = json["best_setting"] = nullptr;
   return json;
 }
 

@@ -15,15 +15,26 @@ namespace pilotfish::cli {
 struct SweepRun {
   const Session& session;
   std::vector<SweepComparison> comparisons;
-  size_t prompts = 0;
+  std::int64_t prompts_asked = 0;
+  std::int64_t settings_asked = 0;
   std::int64_t max_tokens = 0;
-  std::string command = {};  // the best setting's
+  std::string command = {};  // of the best setting; empty: none is known
+
+  // Prompts that ran with a setting at least.
+  std::int64_t prompts() const;
+  // Each is a prompt with a setting.
+  std::int64_t runs() const;
+  std::int64_t runs_asked() const { return prompts_asked * settings_asked; }
+  bool interrupted() const { return runs() < runs_asked(); }
+  // Whether a best setting can be told: all of them ran.
+  bool comparable() const;
 };
 
-// A table for each group, a line for each window; `colours`
-// sets off the best of each.
-std::string sweep_table(const std::vector<SweepComparison>& comparisons,
-                        bool colours);
+// A table for each group, a line for each window, results first. What does not
+// fit in `columns` follows below; `colours` sets off the best of each.
+std::string sweep_table(const SweepRun& run, bool colours, int columns);
+// How much was measured, and what the columns mean.
+std::string sweep_notes(const SweepRun& run, int columns);
 
 // All of it: what --json prints and the page holds.
 nlohmann::ordered_json sweep_run_json(const SweepRun& run);

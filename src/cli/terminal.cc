@@ -10,6 +10,7 @@
 #include <cstring>
 #include <memory>
 
+#include "cli/terminal_width.h"
 #include "pilotfish/error.h"
 
 namespace pilotfish::cli {
@@ -28,12 +29,6 @@ std::string read_all(std::FILE* file, const std::string& name) {
         fmt::format("{}: cannot be read: {}", name, std::strerror(errno)));
   }
   return text;
-}
-
-std::string bar(double fraction) {
-  constexpr int kWidth = 24;
-  const int filled = static_cast<int>(kWidth * std::clamp(fraction, 0.0, 1.0));
-  return fmt::format("[{:=<{}}{: <{}}]", "", filled, "", kWidth - filled);
 }
 
 // Once there is something to go by; as if what is left went as fast.
@@ -94,8 +89,9 @@ void Progress::update(double fraction) {
   }
   drawn_ = now;
   visible_ = true;
-  fmt::print(stderr, "\r\033[K{} {} {:3.0f} %{}", label_, bar(fraction),
-             100 * fraction, time_left(now - start_, fraction));
+  fmt::print(stderr, "\r\033[K{}",
+             progress_line(label_, fraction, time_left(now - start_, fraction),
+                           stderr_columns()));
   std::fflush(stderr);
 }
 

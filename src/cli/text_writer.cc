@@ -16,11 +16,12 @@ struct Mark {
   std::string_view after;
 };
 
-// Green, red and blue; the reset comes after each piece, so that a text that
-// ends early leaves no colour behind.
-constexpr std::array<Mark, 3> kColours = {{{"\033[32m", "\033[0m"},
-                                           {"\033[31m", "\033[0m"},
-                                           {"\033[34m", "\033[0m"}}};
+// Underlined in blue, reversed in yellow, and bold: shapes differ without
+// colour, and blue and yellow differ to all eyes. The reset comes after each
+// piece, so that a text that ends early leaves nothing behind.
+constexpr std::array<Mark, 3> kColours = {{{"\033[4;34m", "\033[0m"},
+                                           {"\033[7;33m", "\033[0m"},
+                                           {"\033[1m", "\033[0m"}}};
 constexpr std::array<Mark, 3> kBrackets = {{{"", ""}, {"{", "}"}, {"[", "]"}}};
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -50,10 +51,10 @@ void run(const TraceOptions& options) {
   Engine engine(session.target, session.draft, session.tokenizer,
                 engine_options(session, positions_for(options.decoding, session,
                                                       prompts)));
-  InterruptFlag interrupt;
+  std::optional<InterruptFlag> interrupt(std::in_place);
   const RequestId id = engine.submit(request);
   const Generation generation =
-      run_request(engine, id, [&] { return interrupt.raised(); });
+      run_request(engine, id, [&] { return interrupt->raised(); });
   file.write(trace_page({generation, request.prompt, session.tokenizer.get(),
                          models_text(session),
                          facts_of(session, request, generation)}));
@@ -64,7 +65,9 @@ void run(const TraceOptions& options) {
     print_note(statistics_text(session, engine, request.window.value_or(1),
                                generation));
   }
-  if (interrupt.raised()) std::raise(SIGINT);
+  const bool interrupted = interrupt->raised();
+  interrupt.reset();
+  if (interrupted) std::raise(SIGINT);  // status 130, for scripts
 }
 
 }  // namespace

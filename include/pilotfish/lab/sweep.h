@@ -27,10 +27,11 @@ struct SweepSetting {
   std::int64_t window = 2;  // or kAutoWindow
 };
 
-// A setting beside the plain decoding that ran in turn with it; sums over all
+// A setting beside the plain decoding that ran in turn with it; sums over its
 // prompts.
 struct SweepComparison {
   SweepSetting setting;
+  std::int64_t prompts = 0;  // that it ran with
   IterationSummary plain;
   IterationSummary speculative;
   std::vector<double> ratios;  // speculative over plain tokens/s, a prompt each
@@ -64,8 +65,9 @@ struct SweepOptions {
 };
 
 // Runs every prompt with every setting, each time with plain decoding before
-// it, so that both meet the machine in the same state. Settings that never ran
-// are left out. `draft` and `tokenizer` may be null, as for an Engine. Throws
+// it, so that both meet the machine in the same state. The first prompt comes
+// with all settings, then the second. Settings that never ran are left out.
+// `draft` and `tokenizer` may be null, as for an Engine. Throws
 // UsageError.
 std::vector<SweepComparison> sweep(
     const std::shared_ptr<Model>& target, const std::shared_ptr<Model>& draft,

@@ -45,6 +45,7 @@ void compare(Engine& engine, const Request& request,
   };
   const GenerationStats plain = run(1);
   const GenerationStats speculative = run(comparison.setting.window);
+  ++comparison.prompts;
   comparison.plain.add(plain.summary);
   comparison.speculative.add(speculative.summary);
   if (plain.tokens_per_second > 0) {
@@ -91,7 +92,7 @@ std::vector<SweepComparison> sweep(
   });
   std::vector<SweepComparison> comparisons;
   for (const SweepSetting& setting : options.settings) {
-    comparisons.push_back({setting, {}, {}, {}});
+    comparisons.emplace_back().setting = setting;
   }
   const auto all = static_cast<double>(options.prompts.size()) *
                    static_cast<double>(comparisons.size());
@@ -108,9 +109,8 @@ std::vector<SweepComparison> sweep(
     }
   };
   run_all();
-  std::erase_if(comparisons, [](const SweepComparison& one) {
-    return one.speculative.passes == 0;
-  });
+  std::erase_if(comparisons,
+                [](const SweepComparison& one) { return one.prompts == 0; });
   return comparisons;
 }
 

@@ -40,6 +40,7 @@ Json comparison_json(const SweepComparison& one, double acceptance) {
   const std::int64_t window = one.setting.window;
   Json json = traits_json(one.setting);
   json["window"] = window == kAutoWindow ? Json("auto") : Json(window);
+  json["prompts"] = one.prompts;
   json["tokens"] = summary.tokens;
   json["passes"] = summary.passes;
   json["tokens_per_pass"] = summary.tokens_per_pass();

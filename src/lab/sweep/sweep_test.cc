@@ -207,6 +207,18 @@ TEST_F(SweepTest, EndsEarlyWithWhatThereIs) {
   ASSERT_EQ(found.size(), 1);  // the other one never ran
   EXPECT_EQ(found[0].setting.window, 4);
   EXPECT_EQ(found[0].plain.tokens, 19);
+  EXPECT_EQ(found[0].prompts, 1);
+}
+
+TEST_F(SweepTest, CountsThePromptsOfEachSetting) {
+  options_.progress = [](double done) { return done < 0.7; };  // 3 of 4 runs
+  const auto found = run();
+  ASSERT_EQ(found.size(), 2);
+  EXPECT_EQ(found[0].prompts, 2);
+  EXPECT_EQ(found[1].prompts, 1);
+  const auto json = sweep_json(found);
+  EXPECT_EQ(json["settings"][0]["prompts"], 2);
+  EXPECT_EQ(json["settings"][1]["prompts"], 1);
 }
 
 TEST_F(SweepTest, RefusesUnknownAcceptors) {
