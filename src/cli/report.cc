@@ -180,7 +180,10 @@ void pass_lines(const Session& session, std::int64_t window,
   for (const double rate : summary.acceptance_by_place()) {
     places += fmt::format("{}{:.2f}", places.empty() ? "" : " ", rate);
   }
-  if (!places.empty()) line("  by place", places);
+  if (!places.empty()) {
+    line("  by place", fmt::format("{} (of {} passes)", places,
+                                   fmt::join(summary.offered_at, " ")));
+  }
   line(
       "passes",
       summary.draft_seconds.empty()

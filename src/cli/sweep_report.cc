@@ -85,6 +85,7 @@ std::string line_of(const std::vector<Column>& block, const Cell& cell) {
     line += fmt::format("{}{:>{}}", line.empty() ? "" : " ", cell(column),
                         column.width);
   }
+  line.resize(line.find_last_not_of(' ') + 1);
   return line + "\n";
 }
 

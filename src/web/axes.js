@@ -77,17 +77,17 @@ function yAxis(y, right, title) {
 }
 
 // The title of the x axis, below its middle.
-function xTitle(x, title) {
-  return svgText((x.start + x.end) / 2, plotHeight - 6, "axis mid", title);
+function xTitle(x, title, height = plotHeight) {
+  return svgText((x.start + x.end) / 2, height - 6, "axis mid", title);
 }
 
 // A caption over a drawing; `note` says in a line how to read it.
-function figure(title, note, drawing) {
+function figure(title, note, drawing, height = plotHeight) {
   return element("figure", {},
     element("figcaption", {},
       element("strong", {}, title), " ", element("span", {}, note ?? "")),
     svg("svg", {
-      viewBox: `0 0 ${plotWidth} ${plotHeight}`,
+      viewBox: `0 0 ${plotWidth} ${height}`,
       role: "img",
       "aria-label": `${title}; the figures are in the table of this page`,
     }, drawing));

@@ -56,19 +56,30 @@ function commandBlock(command) {
   return block;
 }
 
-// A table; a column is {name, short, cell, number}: `cell` makes the content
-// for a row, `number` aligns it, and `short` names it where the table has no
-// room for a head.
-function table(className, columns, rows, rowAttributes = () => ({})) {
+// A table; a column is {name, short, cell, number, share}: `cell` makes the
+// content for a row, `number` aligns it, `short` names it where the table has
+// no room for a head, and `share` is a part of the room that columns share.
+// `heading` (or none) says what rows that follow each other have in common.
+function table(className, columns, rows, rowAttributes = () => ({}),
+  heading = () => "") {
   const attributes = (column) => ({
     "data-name": column.short ?? column.name,
     ...(column.number ? { class: "number" } : {}),
   });
-  const head = columns.map((column) =>
-    element("th", { scope: "col", ...attributes(column) }, column.name));
-  const body = rows.map((row, i) => element("tr", rowAttributes(row, i),
-    columns.map((column) =>
-      element("td", attributes(column), column.cell(row, i)))));
+  const head = columns.map((column) => element("th", {
+    scope: "col", ...attributes(column),
+    ...(column.share ? { style: `--share: ${column.share.toFixed(3)}` } : {}),
+  }, column.name));
+  const headingRow = (row, i) =>
+    (heading(row) === (i === 0 ? "" : heading(rows[i - 1])) ? null
+      : element("tr", { class: "heading" },
+        element("th", { scope: "rowgroup", colspan: columns.length },
+          element("span", {}, heading(row)))));
+  const body = rows.map((row, i) => [
+    headingRow(row, i),
+    element("tr", rowAttributes(row, i), columns.map((column) =>
+      element("td", attributes(column), column.cell(row, i)))),
+  ]);
   return element("table", { class: className },
     element("thead", {}, element("tr", {}, head)),
     element("tbody", {}, body));

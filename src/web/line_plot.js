@@ -25,8 +25,11 @@ const markerOutlines = [
 const allPoints = (plot) => plot.lines.flatMap((line) => line.points);
 const saysPasses = (plot) =>
   allPoints(plot).some((point) => point.passes !== undefined);
-// One line has room for them below the axis.
-const hasPassesRow = (plot) => plot.lines.length === 1 && saysPasses(plot);
+// Below the axis, a row for each line.
+const passesRow = 14;
+const plotHeightOf = (plot) =>
+  plotHeight + passesRow * Math.max(0, passesRows(plot) - 1);
+const passesRows = (plot) => (saysPasses(plot) ? plot.lines.length : 0);
 
 function nameWidth(plot) {
   const longest = largest(plot.lines.map((line) => line.name.length));
@@ -42,7 +45,7 @@ function lineScales(plot) {
   const top = largest([plot.yBound ?? 0, plot.reference?.y ?? 0,
     ...points.map((point) => Math.max(point.y, point.high ?? 0))]);
   const right = plotWidth - nameWidth(plot);
-  const bottom = plotBottom - (hasPassesRow(plot) ? 14 : 0);
+  const bottom = plotBottom - (passesRows(plot) > 0 ? passesRow : 0);
   return {
     x: linearScale(Math.min(...xs) - room, Math.max(...xs) + room,
       plotLeft + 14, right - 6),
@@ -62,13 +65,24 @@ function xAxis(plot, { x, bottom }) {
   const ticks = xTicks(plot, x);
   const labels = ticks.map((tick) =>
     svgText(x(tick), bottom + 18, "tick mid", significant(tick, 6)));
-  if (!hasPassesRow(plot)) return [labels, xTitle(x, plot.xTitle)];
-  const counts = plot.lines[0].points
-    .filter((point) => ticks.includes(point.x))
-    .map((point) =>
-      svgText(x(point.x), bottom + 33, "count mid", point.passes));
-  return [labels, svgText(0, bottom + 33, "count", "passes"), counts,
-    xTitle(x, plot.xTitle)];
+  const title = xTitle(x, plot.xTitle, plotHeightOf(plot));
+  if (passesRows(plot) === 0) return [labels, title];
+  return [labels, plot.lines.map((line, row) =>
+    passesOfLine(plot, line, row, ticks, { x, bottom })), title];
+}
+
+// Where there are several lines, a row begins with the marker of its own.
+function passesOfLine(plot, line, row, ticks, { x, bottom }) {
+  const y = bottom + 33 + row * passesRow;
+  const several = plot.lines.length > 1;
+  const outline = markerOutlines[line.style % plotStyles];
+  const counts = line.points.filter((point) => ticks.includes(point.x))
+    .map((point) => svgText(x(point.x), y, "count mid", point.passes));
+  return svg("g", { class: `s${line.style % plotStyles}` },
+    several ? svg("path",
+      { class: "sample", d: `M30 ${place(y - 4)}${outline}` }) : null,
+    several ? null : svgText(0, y, "count", "passes"),
+    counts);
 }
 
 function trail(points, { x, y }) {
@@ -141,7 +155,9 @@ function referenceLevel({ y: level, name }, { y, right }) {
 
 function notes(plot) {
   const few = allPoints(plot).some((point) => point.passes < fewPasses);
-  return [plot.note, few ? `Hollow: fewer than ${fewPasses} passes.` : null]
+  return [plot.note,
+    passesRows(plot) > 1 ? "Below: the passes behind each point." : null,
+    few ? `Hollow: fewer than ${fewPasses} passes.` : null]
     .filter(Boolean).join(" ");
 }
 
@@ -153,5 +169,5 @@ function linePlot(plot) {
     plot.reference ? referenceLevel(plot.reference, scales) : null,
     plot.lines.map((line) => drawnLine(plot, line, scales)),
     lineNames(plot, scales),
-  ]);
+  ], plotHeightOf(plot));
 }

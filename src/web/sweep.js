@@ -27,28 +27,47 @@ const sweepTraits = [
   { name: "temperature", cell: (setting) => setting.temperature, number: true },
 ];
 
-// Traits that all settings share are said once, above the table.
-function sweepTable(settings, best) {
+// The results come first: traits in which settings differ head their rows, and
+// those that all share are said once, below.
+function sweepTable({ settings, best_setting: best, interrupted }) {
   const varies = (trait) => settings.some((setting) =>
     trait.cell(setting) !== trait.cell(settings[0]));
-  const shared = sweepTraits.filter((trait) => !varies(trait))
-    .map((trait) => `${trait.name} ${trait.cell(settings[0])}`);
+  const textOf = (traits, setting) => traits.map((trait) =>
+    `${trait.name} ${trait.cell(setting)}`).join(", ");
+  const varied = sweepTraits.filter(varies);
+  const shared = sweepTraits.filter((trait) => !varies(trait));
+  const prompts = {
+    name: "prompts", cell: (setting) => setting.prompts, number: true,
+  };
   return [
+    scrolling("The table, which may scroll", table("numbers",
+      [...sweepResults, ...(interrupted ? [prompts] : [])], settings,
+      (_, i) => (i === best ? { class: "best" } : {}),
+      (setting) => textOf(varied, setting))),
     shared.length > 0
-      ? element("p", {}, `In all: ${shared.join(", ")}.`) : null,
+      ? element("p", {}, `In all: ${textOf(shared, settings[0])}.`) : null,
     element("p", { class: "soft" },
       "verify, draft: median times per pass, in plain passes. predicted: " +
       "tokens per pass over their sum. α: acceptance of a drafted token, one " +
       "for all windows. formula: what α promises. middle half: of the " +
       "speed-ups of single prompts."),
-    scrolling("The table, which may scroll", table("numbers",
-      [...sweepTraits.filter(varies), ...sweepResults], settings,
-      (_, i) => (i === best ? { class: "best" } : {}))),
   ];
+}
+
+// What an interrupted sweep has, and what it was to have.
+function howFar({ settings, prompts, prompts_asked: promptsAsked,
+  settings_asked: settingsAsked }) {
+  const runs = settings.reduce((sum, setting) => sum + setting.prompts, 0);
+  return element("p", { class: "lede" },
+    `Interrupted: ${runs} of ${promptsAsked * settingsAsked} runs were made ` +
+    `(a run is a prompt with a setting), over ${prompts} of ` +
+    `${promptsAsked} prompts and ${settings.length} of ${settingsAsked} ` +
+    "settings.");
 }
 
 function bestSetting(sweep) {
   const best = sweep.settings[sweep.best_setting];
+  if (sweep.interrupted && !sweep.best) return null;
   if (!best) {
     return element("p", { class: "lede" }, sweep.settings.length === 0
       ? "Nothing was measured."
@@ -58,7 +77,8 @@ function bestSetting(sweep) {
     `${trait.name} ${trait.cell(best)}`);
   return [
     element("p", { class: "lede" },
-      `Best: ${[`k = ${best.window}`, ...traits].join(", ")}.`),
+      `${sweep.interrupted ? "Best so far" : "Best"}: ` +
+      `${[`k = ${best.window}`, ...traits].join(", ")}.`),
     headlineFigures([
       ["times plain decoding", best.speedup.toFixed(2)],
       ["tokens per pass", best.tokens_per_pass.toFixed(2)],
@@ -90,15 +110,17 @@ function sweepReport(data) {
   const results = groups.length === 0 ? [] : [
     section("plots", "By window", sweepPlots(groups)),
     section("figures", "All figures",
-      sweepTable(sweep.settings, sweep.best_setting)),
+      sweepTable(sweep)),
   ];
   return {
     title: `What speculation buys: ${data.models}`,
-    summary: bestSetting(sweep),
+    summary: [
+      sweep.interrupted ? howFar(sweep) : null, bestSetting(sweep)],
     content: [
       results,
       section("setup", "How it was measured", howMeasured(data)),
-      section("best", "The best setting", commandBlock(sweep.best)),
+      sweep.best
+        ? section("best", "The best setting", commandBlock(sweep.best)) : [],
     ],
   };
 }

@@ -76,16 +76,32 @@ function timeCell({ index, seconds: { verify, draft, total } }, full) {
   ];
 }
 
+// How many characters guesses take, more or less, with p and q.
+function roomOf(guesses) {
+  return guesses.reduce((sum, [text]) => sum + tokenLabel(text).length + 16, 0);
+}
+
+// The part of accepted and rejected guesses that the accepted are; each column
+// has some room, whatever is in it.
+function acceptedShare(rows) {
+  const room = (list) =>
+    rows.reduce((sum, pass) => sum + roomOf(pass[list]), 0);
+  const [accepted, rejected] = [room("accepted"), room("rejected")];
+  const share = accepted / Math.max(accepted + rejected, 1);
+  return Math.min(Math.max(share, 0.25), 0.75);
+}
+
 function passColumns(data, rows) {
   const full = fullTime(rows);
+  const share = acceptedShare(rows);
   return [
     { name: "Pass", cell: (pass) => pass.index + 1, number: true },
     { name: "Kept of the drafted", short: "Kept", cell: keptCell },
     {
-      name: "Accepted",
+      name: "Accepted", share,
       cell: (pass) => pass.accepted.map((accepted) => guess(accepted, true)),
     },
-    { name: "Rejected", cell: rejectedCell },
+    { name: "Rejected", share: 1 - share, cell: rejectedCell },
     {
       name: "The target’s own", short: "Target’s own",
       cell: (pass) => ownToken(data, pass),

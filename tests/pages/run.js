@@ -14,7 +14,12 @@ const read = new Promise((resolve) => {
   allAreRead = resolve;
 });
 test("the tests are read", () => read);
-for (const name of ["words", "sweep", "trace", "hostile"]) {
-  await import(`./${name}.test.js`);
+try {
+  for (const name of ["words", "sweep", "trace", "hostile"]) {
+    await import(`./${name}.test.js`);
+  }
+} catch (error) {
+  console.error(error); // or the others would wait for ever
+  process.exit(1);
 }
 allAreRead();

@@ -88,6 +88,39 @@ test("the columns take what their content needs", () =>
     assert.ok(height < 32, `a token of ${height} px is not on one line`);
   }));
 
+// [accepted, rejected]: how wide the columns are.
+const widthsOf = (page) => Promise.all(["Accepted", "Rejected"].map((name) =>
+  page.locator(`table.passes th[data-name=${name}]`)
+    .evaluate((head) => head.getBoundingClientRect().width)));
+
+function withPasses(name, change) {
+  return withData(chain, name, { ...chain.data, passes: passes.map(change) });
+}
+
+test("guesses share the width by how many there are", async () => {
+  const fewRejected = withPasses("few-rejected", (pass, i) =>
+    ({ ...pass, rejected: i === 1 ? passes[1].accepted.slice(0, 1) : [] }));
+  const fewAccepted = withPasses("few-accepted", (pass) =>
+    ({ ...pass, accepted: [], rejected: pass.accepted }));
+  await withPage(fewRejected, wide, async (page) => {
+    const [accepted, rejected] = await widthsOf(page);
+    assert.ok(accepted > 2 * rejected, `${accepted} and ${rejected} px`);
+  });
+  await withPage(fewAccepted, wide, async (page) => {
+    const [accepted, rejected] = await widthsOf(page);
+    assert.ok(rejected > 2 * accepted, `${accepted} and ${rejected} px`);
+  });
+});
+
+for (const width of [990, 1280]) {
+  test(`at ${width} px all columns are in sight`, () =>
+    withPage(chain, { colorScheme: "light", width }, async (page) => {
+      const hidden = await page.locator("#passes .wide")
+        .evaluate((wideOne) => wideOne.scrollWidth - wideOne.clientWidth);
+      assert.equal(hidden, 0);
+    }));
+}
+
 test("the headline says what the data say", () =>
   withPage(chain, wide, async (page) => {
     const text = await page.locator(".headline").innerText();
