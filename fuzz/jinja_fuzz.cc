@@ -1,5 +1,7 @@
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <optional>
 #include <string_view>
 
 #include "pilotfish/chat_template.h"
@@ -14,13 +16,26 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     options.tools_json =
         R"([{"type": "function", "function": {"name": "f", "n": [1, 2.5]}}])";
     options.variables_json = R"({"date_string": "1 Jan 2025", "flag": true})";
-    chat.render({{"system", "Be brief."},
-                 {"user", "Grüße 🐟"},
-                 {"assistant", "",
-                  R"([{"id": "abcdefgh1", "function": {"name": "f",
-                       "arguments": {"a": [null, "x"]}}}])"},
-                 {"tool", "42", "", R"({"tool_call_id": "abcdefgh1"})"}},
-                options);
+    const pilotfish::RenderedChat prompt = chat.render_chat(
+        {{"system", "Be brief."},
+         {"user", "Grüße 🐟"},
+         {"assistant", std::nullopt,
+          R"([{"id": "abcdefgh1", "function": {"name": "f",
+               "arguments": {"a": [null, "x"]}}},
+              {"function": {"name": "g",
+               "arguments": "{\"b\": 18446744073709551616}"}}])"},
+         {"tool", "42", "", R"({"tool_call_id": "abcdefgh1"})"}},
+        options);
+    // Ranges in order, none empty, none touching another.
+    size_t end = 0;
+    for (const pilotfish::TextRange& range : prompt.content) {
+      const bool first = &range == &prompt.content.front();
+      if (range.begin >= range.end || range.end > prompt.text.size() ||
+          (!first && range.begin <= end)) {
+        std::abort();
+      }
+      end = range.end;
+    }
   } catch (const pilotfish::Error&) {
     // The way to refuse a template.
   }

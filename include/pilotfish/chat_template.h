@@ -2,6 +2,7 @@
 #define PILOTFISH_CHAT_TEMPLATE_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,9 +13,12 @@ namespace pilotfish {
 
 struct ChatMessage {
   std::string role = {};  // "system", "user", "assistant", "tool"
-  std::string content = {};
+  // nullopt: the message has no such member.
+  std::optional<std::string> content = std::string();
   // A JSON array of OpenAI-style tool calls; empty for none. A call's arguments
-  // may be a JSON object or, as in OpenAI's protocol, a string that holds one.
+  // may be a JSON object or, as in OpenAI's protocol, a string that holds one:
+  // the template gets them as they are sent, and in the other form where it
+  // fails on that or would quote the string once more.
   std::string tool_calls_json = {};
   // A JSON object of further members (tool_call_id, name, reasoning_content);
   // empty for none. They replace those above: {"content": null}, or a list of
@@ -60,11 +64,22 @@ class ChatTemplate {
   // The same prompt, and which parts of it are content.
   RenderedChat render_chat(const std::vector<ChatMessage>& messages,
                            const ChatOptions& options = {}) const;
+  // The same for a conversation in JSON: an array of messages, or an object
+  // with "messages" and perhaps "tools", as a request in OpenAI's protocol has
+  // them. Tools in `options` go before those.
+  RenderedChat render_json(const std::string& conversation,
+                           const ChatOptions& options = {}) const;
 
  private:
   struct Impl;
   std::unique_ptr<const Impl> impl_;
 };
+
+// The template in `source`, or where that is empty the tokenizer's own, with
+// the texts of the tokenizer's BOS and EOS. Throws UsageError, which begins
+// with `where`, if there is none.
+ChatTemplate chat_template_of(const Tokenizer& tokenizer,
+                              std::string_view source, std::string_view where);
 
 }  // namespace pilotfish
 

@@ -83,6 +83,12 @@ class Tokenizer {
 // same. Sizes may differ only by padding beyond the smaller one.
 std::string tokenizer_difference(const Tokenizer& a, const Tokenizer& b);
 
+// One line for the user where a prompt has BOS twice: its text begins with BOS,
+// and encoding has put another one in front, which models are not used to. Else
+// an empty string.
+std::string doubled_bos_note(const Tokenizer& tokenizer,
+                             std::span<const Token> prompt);
+
 // Turns a stream of tokens into text that is valid UTF-8 at every step: bytes
 // of an unfinished character wait for the rest. Special tokens give no text. A
 // token costs the same however long the stream is. Not thread-safe.

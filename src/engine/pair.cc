@@ -124,16 +124,8 @@ std::vector<Token> prompt_tokens(const Pair& pair, std::string_view text) {
 }
 
 ChatTemplate chat_template_of(const Pair& pair, std::string_view source) {
-  const Tokenizer& tokenizer = pair.text("a chat template");
-  if (source.empty()) source = tokenizer.chat_template();
-  if (source.empty()) {
-    throw UsageError(fmt::format("{}: has no chat template, and none is given",
-                                 pair.target->path().string()));
-  }
-  const auto text = [&](std::optional<Token> token) {
-    return token ? std::string(tokenizer.token_text(*token)) : std::string();
-  };
-  return ChatTemplate(source, text(tokenizer.bos()), text(tokenizer.eos()));
+  return chat_template_of(pair.text("a chat template"), source,
+                          pair.target->path().string());
 }
 
 std::int64_t positions_needed(const Pair& pair, std::int64_t prompt_tokens,

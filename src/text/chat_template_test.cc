@@ -138,9 +138,105 @@ TEST(ChatTemplate, ArgumentsOfToolCallsMayBeStrings) {
   };
   EXPECT_EQ(rendered(R"([{"function":{"name":"f","arguments":"{\"a\":1}"}}])"),
             R"([{"function": {"name": "f", "arguments": {"a": 1}}}])");
+  EXPECT_EQ(rendered(R"([{"name":"f","arguments":"{\"a\":1}"},5])"),
+            R"([{"name": "f", "arguments": {"a": 1}}, 5])");
+  // What is no JSON has no other form.
   EXPECT_EQ(rendered(R"([{"name":"f","arguments":"x"},5])"),
             R"([{"name": "f", "arguments": "x"}, 5])");
-  EXPECT_THROW(rendered(R"([{"function":{"arguments":"{"}}])"), Error);
+  EXPECT_EQ(rendered(R"([{"function":{"arguments":"{"}}])"),
+            R"([{"function": {"arguments": "{"}}])");
+}
+
+// Strings stay strings where a template takes one, objects objects; the other
+// form is tried where a template fails on what was sent.
+TEST(ChatTemplate, ArgumentsOfToolCallsAreGivenAsTheTemplateWantsThem) {
+  const std::string text = R"([{"function":{"arguments":"{\"a\":[1,2]}"}}])";
+  const std::string object = R"([{"function":{"arguments":{"a":[1,2]}}}])";
+  struct Case {
+    const char* source;  // of `arguments`, which is x
+    const char* from_text;
+    const char* from_object;
+  };
+  for (const auto& [source, from_text, from_object] : {
+           Case{"{{ x }}", R"({"a":[1,2]})", "{'a': [1, 2]}"},
+           Case{"{{ '<' + x + '>' }}", R"(<{"a":[1,2]}>)",
+                R"(<{"a": [1, 2]}>)"},
+           Case{"{{ x if x is string else x|tojson }}", R"({"a":[1,2]})",
+                R"({"a": [1, 2]})"},
+           Case{"{{ x|tojson }}", R"({"a": [1, 2]})", R"({"a": [1, 2]})"},
+           Case{"{% for k, v in x|items %}{{ k }}={{ v }}{% endfor %}",
+                "a=[1, 2]", "a=[1, 2]"},
+           Case{"{% for k, v in x.items() %}{{ k }}={{ v }}{% endfor %}",
+                "a=[1, 2]", "a=[1, 2]"},
+           Case{"{% if x is not mapping %}{{ raise_exception('no') }}"
+                "{% endif %}ok",
+                "ok", "ok"},
+           Case{"{% if x is not string %}{{ raise_exception('no') }}"
+                "{% endif %}ok",
+                "ok", "ok"},
+       }) {
+    const ChatTemplate chat(
+        std::string("{% set x = messages[0].tool_calls[0].function.arguments "
+                    "%}") +
+            source,
+        "", "");
+    EXPECT_EQ(chat.render({{"assistant", "", text}}), from_text) << source;
+    EXPECT_EQ(chat.render({{"assistant", "", object}}), from_object) << source;
+    const std::string fields = R"({"tool_calls": )" + text + "}";
+    EXPECT_EQ(chat.render({{"assistant", "", "", fields}}), from_text);
+  }
+}
+
+// The error is that of the form that was sent.
+TEST(ChatTemplate, AFailureInBothFormsIsTheFirst) {
+  const ChatTemplate chat(
+      "{{ raise_exception('is string: ' ~ "
+      "(messages[0].tool_calls[0].arguments is string)) }}",
+      "", "");
+  try {
+    chat.render({{"assistant", "", R"([{"arguments": "{}"}])"}});
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("is string: True"));
+  }
+}
+
+TEST(ChatTemplate, AMessageMayHaveNoContent) {
+  const ChatTemplate chat(
+      "{{ messages[0].content is defined }} {{ messages[0].keys()|list }}", "",
+      "");
+  EXPECT_EQ(chat.render({{"assistant", std::nullopt}}), "False ['role']");
+  EXPECT_EQ(chat.render({ChatMessage{"assistant"}}),
+            "True ['role', 'content']");
+}
+
+TEST(ChatTemplate, AByteOrderMarkIsNoPartOfTheTemplate) {
+  EXPECT_EQ(ChatTemplate("\xEF\xBB\xBF{{ 1 }}", "", "").render({}), "1");
+}
+
+TEST(ChatTemplate, TakesConversationsInJson) {
+  const ChatTemplate chat(
+      "{% for m in messages %}{{ m.role }}:{{ m.content }};{% endfor %}"
+      "{{ tools }}",
+      "", "");
+  const auto rendered = [&](const std::string& json) {
+    return chat.render_json(json).text;
+  };
+  EXPECT_EQ(rendered(R"([{"role": "user", "content": 18446744073709551616}])"),
+            "user:18446744073709551616;None");
+  EXPECT_EQ(rendered(R"({"model": "x", "tools": [1],
+                        "messages": [{"content": "a", "role": "b"}]})"),
+            "b:a;[1]");
+  EXPECT_EQ(chat.render_json(R"({"tools": [1], "messages": []})",
+                             {.tools_json = "[2]"})
+                .text,
+            "[2]");
+  EXPECT_EQ(chat.render_json(R"([{"role": "ab", "content": "c"}])").content,
+            (std::vector<TextRange>{{0, 2}, {3, 4}}));
+  for (const char* json :
+       {"", "5", "{}", R"({"messages": 5})", "[5]", R"([{"content": "x"}])"}) {
+    EXPECT_THROW(rendered(json), Error) << json;
+  }
 }
 
 TEST(ChatTemplate, MalformedJsonNamesItsPlace) {

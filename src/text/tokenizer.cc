@@ -104,4 +104,17 @@ std::string tokenizer_difference(const Tokenizer& a, const Tokenizer& b) {
   return {};
 }
 
+std::string doubled_bos_note(const Tokenizer& tokenizer,
+                             std::span<const Token> prompt) {
+  const auto bos = tokenizer.bos();
+  if (!bos || prompt.size() < 2 || prompt[0] != *bos || prompt[1] != *bos) {
+    return {};
+  }
+  return fmt::format(
+      "note: the prompt begins with {} twice: it is put in front of every "
+      "text, "
+      "and this one has it already; leave it out of the text",
+      quoted_text(tokenizer.token_text(*bos)));
+}
+
 }  // namespace pilotfish

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <charconv>
+#include <map>
 #include <set>
 
 #include "base/mapped_file.h"
@@ -36,16 +37,30 @@ std::optional<bool> flag(const JsonNode& root, const char* key) {
   return node->boolean();
 }
 
+// The template as it is, or of several the default one, else the only one: an
+// object of templates by name, or a list of objects that hold both. Whatever
+// else stands there is no template, which a model need not have.
 std::string chat_template(const JsonNode& root) {
   const auto node = root.find("chat_template");
   if (!node) return {};
   if (node->value().is_string()) return node->string();
-  for (const JsonNode& named : node->elements()) {
-    if (named.at("name").string() == "default") {
-      return named.at("template").string();
+  std::map<std::string, std::string> named;
+  const auto add = [&](const nlohmann::json& name, const nlohmann::json& text) {
+    if (name.is_string() && text.is_string()) named[name] = text;
+  };
+  if (node->value().is_object()) {
+    for (const auto& [name, text] : node->value().items()) add(name, text);
+  } else if (node->value().is_array()) {
+    for (const nlohmann::json& entry : node->value()) {
+      if (!entry.is_object()) continue;
+      add(entry.value("name", nlohmann::json()),
+          entry.value("template", nlohmann::json()));
     }
   }
-  return {};
+  if (const auto found = named.find("default"); found != named.end()) {
+    return found->second;
+  }
+  return named.size() == 1 ? named.begin()->second : std::string();
 }
 
 std::vector<AddedToken> added_tokens(const JsonNode& root) {
@@ -144,6 +159,12 @@ TokenizerConfig read_tokenizer_config(const std::filesystem::path& folder) {
   read_if_present(folder / "config.json", [&](const JsonNode& root) {
     config.bos_id = token_id(root, "bos_token_id");
     config.eos_id = token_id(root, "eos_token_id");
+  });
+  // What processors of several media keep their template in.
+  read_if_present(folder / "chat_template.json", [&](const JsonNode& root) {
+    if (config.chat_template.empty()) {
+      config.chat_template = chat_template(root);
+    }
   });
   const auto jinja = folder / "chat_template.jinja";
   if (is_there(jinja)) {

@@ -65,7 +65,7 @@ TEST(TokenizerLoad, EndsComeFromTheFilesInTurn) {
   EXPECT_TRUE(folder.load()->is_special(2));
 }
 
-TEST(TokenizerLoad, ChatTemplatesHaveThreeForms) {
+TEST(TokenizerLoad, ChatTemplatesHaveManyForms) {
   const Folder folder;
   folder.write("tokenizer_config.json", R"({"chat_template": "one"})");
   EXPECT_EQ(folder.load()->chat_template(), "one");
@@ -73,8 +73,23 @@ TEST(TokenizerLoad, ChatTemplatesHaveThreeForms) {
       {"name": "tool_use", "template": "x"},
       {"name": "default", "template": "two"}]})");
   EXPECT_EQ(folder.load()->chat_template(), "two");
-  folder.write("chat_template.jinja", "three");
+  folder.write("tokenizer_config.json",
+               R"({"chat_template": {"rag": "x", "default": "three"}})");
   EXPECT_EQ(folder.load()->chat_template(), "three");
+  folder.write("tokenizer_config.json", R"({"chat_template": {"only": "y"}})");
+  EXPECT_EQ(folder.load()->chat_template(), "y");
+  // What is no template does not keep a model from loading.
+  for (const char* other :
+       {"5", "{}", "[]", "[5]", "[{}]", R"({"a": "x", "b": "y"})",
+        R"({"default": 5})", R"([{"name": "default"}])"}) {
+    folder.write("tokenizer_config.json",
+                 R"({"chat_template": )" + std::string(other) + "}");
+    EXPECT_EQ(folder.load()->chat_template(), "") << other;
+  }
+  folder.write("chat_template.json", R"({"chat_template": "four"})");
+  EXPECT_EQ(folder.load()->chat_template(), "four");
+  folder.write("chat_template.jinja", "five");
+  EXPECT_EQ(folder.load()->chat_template(), "five");
 }
 
 TEST(TokenizerLoad, ErrorsNameTheFile) {
@@ -89,7 +104,7 @@ TEST(TokenizerLoad, ErrorsNameTheFile) {
   };
   for (const char* text :
        {"{", "[]", R"({"bos_token": 3})", R"({"add_bos_token": "yes"})",
-        R"({"chat_template": 1})", R"({"added_tokens_decoder": {"x": {}}})",
+        R"({"added_tokens_decoder": {"x": {}}})",
         R"({"added_tokens_decoder": {"7": {}}})",
         R"({"added_tokens_decoder": []})"}) {
     folder.write("tokenizer_config.json", text);

@@ -87,6 +87,17 @@ Value loop_changed(Call& call) {
   return Value(!same);
 }
 
+Value cycler_next(Call& call) {
+  Cycler& cycler = **call.input.get<Cycler*>();
+  const size_t position = cycler.position++ % cycler.items.size();
+  return cycler.items[position];
+}
+
+Value cycler_reset(Call& call) {
+  (*call.input.get<Cycler*>())->position = 0;
+  return Value();
+}
+
 const Builtin* dict_method(std::string_view name) {
   static const BuiltinTable table = {
       {"get", {"key", "default"}, 1, dict_get},
@@ -113,6 +124,14 @@ const Builtin* loop_method(std::string_view name) {
   static const BuiltinTable table = {
       {"cycle", {}, 0, loop_cycle, true},
       {"changed", {}, 0, loop_changed, true},
+  };
+  return table.find(name);
+}
+
+const Builtin* cycler_method(std::string_view name) {
+  static const BuiltinTable table = {
+      {"next", {}, 0, cycler_next},
+      {"reset", {}, 0, cycler_reset},
   };
   return table.find(name);
 }
@@ -151,6 +170,7 @@ const Builtin* find_method(Runtime& rt, const Value& object,
     if (is_list && changes_list(name)) refuse_change(rt, object, name);
     return sequence_method(sequence->kind, name);
   }
+  if (object.is<Cycler*>()) return cycler_method(name);
   return object.is<Loop*>() ? loop_method(name) : nullptr;
 }
 
@@ -166,9 +186,8 @@ std::optional<Value> loop_attribute(Runtime& rt, const Loop& loop,
   if (name == "first") return Value(index == 0);
   if (name == "last") return Value(index + 1 == size);
   if (name == "length") return Value(size);
-  // The depth counts levels of recursive loops, which are not supported.
-  if (name == "depth") return Value(int64_t{1});
-  if (name == "depth0") return Value(int64_t{0});
+  if (name == "depth") return Value(static_cast<int64_t>(loop.depth) + 1);
+  if (name == "depth0") return Value(static_cast<int64_t>(loop.depth));
   if (name == "previtem") {
     if (index == 0) return rt.undefined("there is no previous item");
     return (*loop.items)[loop.index - 1];
@@ -206,6 +225,15 @@ std::optional<Value> find_attribute(Runtime& rt, const Value& object,
   }
   if (Loop* const* loop = object.get<Loop*>()) {
     if (auto value = loop_attribute(rt, **loop, name)) return value;
+  }
+  if (Cycler* const* cycler = object.get<Cycler*>();
+      cycler && name == "current") {
+    const Values& items = (*cycler)->items;
+    return items[(*cycler)->position % items.size()];
+  }
+  if (const Sequence* tuple = object.sequence(); tuple && tuple->is_group) {
+    if (name == "grouper") return tuple->items[0];
+    if (name == "list") return tuple->items[1];
   }
   if (const Builtin* method = find_method(rt, object, name)) {
     return Value(std::make_shared<const Method>(Method{method, object}));

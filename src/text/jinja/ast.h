@@ -22,6 +22,8 @@ using ExpressionPtr = std::unique_ptr<const Expression>;
 struct CallArguments {
   std::vector<ExpressionPtr> positional;
   std::vector<std::pair<std::string, ExpressionPtr>> named;
+  ExpressionPtr more_positional;  // *value; these two may be null
+  ExpressionPtr more_named;       // **value
 };
 
 struct Literal {
@@ -91,14 +93,21 @@ struct CallOf {
   ExpressionPtr callee;
   CallArguments arguments;
 };
+// A filter or test by the name the template gives it; `builtin` is null for one
+// that is not known, which is refused when a render reaches it.
+struct NamedBuiltin {
+  Position position;
+  std::string name;
+  const Builtin* builtin = nullptr;
+};
 struct FilterOf {
   ExpressionPtr input;
-  const Builtin* filter;
+  NamedBuiltin filter;
   CallArguments arguments;
 };
 struct TestOf {
   ExpressionPtr input;
-  const Builtin* test;
+  NamedBuiltin test;
   CallArguments arguments;
 };
 
@@ -146,14 +155,14 @@ struct For {
   ExpressionPtr condition;  // may be null
   Block body;
   Block otherwise;
+  bool recursive = false;  // loop(items) renders the block for these items
 };
 struct Set {
   Target target;
   ExpressionPtr value;
 };
 struct FilterStep {
-  Position position;
-  const Builtin* filter;
+  NamedBuiltin filter;
   CallArguments arguments;
 };
 // {% set x | filter %}...{% endset %}, and {% filter %} without a target.

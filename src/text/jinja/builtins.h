@@ -16,6 +16,9 @@ const Builtin* find_filter(std::string_view name);
 // Those of them that work on sequences and dictionaries.
 const Builtin* find_sequence_filter(std::string_view name);
 
+// Those that work on longer texts: truncate, urlencode, wordcount.
+const Builtin* find_text_filter(std::string_view name);
+
 // What may follow "is": a built-in that gives a boolean. Null where it is not
 // supported.
 const Builtin* find_test(std::string_view name);
@@ -37,6 +40,10 @@ String replace_text(Runtime& rt, const String& text, std::string_view old_text,
 // `text` with `left` and `right` copies of the character `fill` on its sides.
 String pad_text(Runtime& rt, const String& text, int64_t left, int64_t right,
                 const String& fill);
+
+// str.format
+Value format_text(Runtime& rt, const String& format, const Values& positional,
+                  const Dict& named);
 
 // str.center
 String center_text(Runtime& rt, const String& text, int64_t width,

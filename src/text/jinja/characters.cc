@@ -3,10 +3,65 @@
 #include <string.h>
 #include <utf8proc.h>
 
+#include <algorithm>
+#include <iterator>
+#include <span>
+
 namespace pilotfish::jinja {
 namespace {
 
 constexpr char32_t kSharpS = 0xDF;
+
+struct CodeRange {
+  char32_t first;
+  char32_t last;
+};
+
+// What utf8proc does not tell, of Unicode 14.0. Digits that are not decimal:
+constexpr CodeRange kDigits[] = {
+    {0xB2, 0xB3},       {0xB9, 0xB9},       {0x1369, 0x1371},
+    {0x19DA, 0x19DA},   {0x2070, 0x2070},   {0x2074, 0x2079},
+    {0x2080, 0x2089},   {0x2460, 0x2468},   {0x2474, 0x247C},
+    {0x2488, 0x2490},   {0x24EA, 0x24EA},   {0x24F5, 0x24FD},
+    {0x24FF, 0x24FF},   {0x2776, 0x277E},   {0x2780, 0x2788},
+    {0x278A, 0x2792},   {0x10A40, 0x10A43}, {0x10E60, 0x10E68},
+    {0x11052, 0x1105A}, {0x1F100, 0x1F10A},
+};
+
+// Letters with a numeric value.
+constexpr CodeRange kNumericIdeographs[] = {
+    {0x3405, 0x3405},   {0x3483, 0x3483},   {0x382A, 0x382A},
+    {0x3B4D, 0x3B4D},   {0x4E00, 0x4E00},   {0x4E03, 0x4E03},
+    {0x4E07, 0x4E07},   {0x4E09, 0x4E09},   {0x4E5D, 0x4E5D},
+    {0x4E8C, 0x4E8C},   {0x4E94, 0x4E94},   {0x4E96, 0x4E96},
+    {0x4EBF, 0x4EC0},   {0x4EDF, 0x4EDF},   {0x4EE8, 0x4EE8},
+    {0x4F0D, 0x4F0D},   {0x4F70, 0x4F70},   {0x5104, 0x5104},
+    {0x5146, 0x5146},   {0x5169, 0x5169},   {0x516B, 0x516B},
+    {0x516D, 0x516D},   {0x5341, 0x5341},   {0x5343, 0x5345},
+    {0x534C, 0x534C},   {0x53C1, 0x53C4},   {0x56DB, 0x56DB},
+    {0x58F1, 0x58F1},   {0x58F9, 0x58F9},   {0x5E7A, 0x5E7A},
+    {0x5EFE, 0x5EFF},   {0x5F0C, 0x5F0E},   {0x5F10, 0x5F10},
+    {0x62FE, 0x62FE},   {0x634C, 0x634C},   {0x67D2, 0x67D2},
+    {0x6F06, 0x6F06},   {0x7396, 0x7396},   {0x767E, 0x767E},
+    {0x8086, 0x8086},   {0x842C, 0x842C},   {0x8CAE, 0x8CAE},
+    {0x8CB3, 0x8CB3},   {0x8D30, 0x8D30},   {0x9621, 0x9621},
+    {0x9646, 0x9646},   {0x964C, 0x964C},   {0x9678, 0x9678},
+    {0x96F6, 0x96F6},   {0xF96B, 0xF96B},   {0xF973, 0xF973},
+    {0xF978, 0xF978},   {0xF9B2, 0xF9B2},   {0xF9D1, 0xF9D1},
+    {0xF9D3, 0xF9D3},   {0xF9FD, 0xF9FD},   {0x20001, 0x20001},
+    {0x20064, 0x20064}, {0x200E2, 0x200E2}, {0x20121, 0x20121},
+    {0x2092A, 0x2092A}, {0x20983, 0x20983}, {0x2098C, 0x2098C},
+    {0x2099C, 0x2099C}, {0x20AEA, 0x20AEA}, {0x20AFD, 0x20AFD},
+    {0x20B19, 0x20B19}, {0x22390, 0x22390}, {0x22998, 0x22998},
+    {0x23B1B, 0x23B1B}, {0x2626D, 0x2626D}, {0x2F890, 0x2F890},
+};
+
+// Requires: `ranges` are in order.
+bool is_in(std::span<const CodeRange> ranges, char32_t code) {
+  const auto range =
+      std::ranges::lower_bound(ranges, code, {}, &CodeRange::last);
+  return range != ranges.end() && range->first <= code;
+}
 
 utf8proc_int32_t point(char32_t code) {
   return static_cast<utf8proc_int32_t>(code);
@@ -206,6 +261,18 @@ std::string swap_case(std::string_view text) {
   });
 }
 
+std::string fold_case(std::string_view text) {
+  return map_characters(text, [](std::string& out, char32_t code) {
+    utf8proc_int32_t folded[8];
+    int unused = 0;
+    const utf8proc_ssize_t size = utf8proc_decompose_char(
+        point(code), folded, std::size(folded), UTF8PROC_CASEFOLD, &unused);
+    for (utf8proc_ssize_t i = 0; i < size; ++i) {
+      append_character(out, static_cast<char32_t>(folded[i]));
+    }
+  });
+}
+
 bool has_upper_case(char32_t code) {
   return utf8proc_category(point(code)) == UTF8PROC_CATEGORY_LU;
 }
@@ -227,8 +294,54 @@ bool is_letter(char32_t code) {
   }
 }
 
-bool is_digit(char32_t code) {
+bool is_decimal(char32_t code) {
   return utf8proc_category(point(code)) == UTF8PROC_CATEGORY_ND;
+}
+
+bool is_digit(char32_t code) {
+  return is_decimal(code) || is_in(kDigits, code);
+}
+
+bool is_numeric(char32_t code) {
+  switch (utf8proc_category(point(code))) {
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_NO:
+      return true;
+    default:
+      return is_in(kNumericIdeographs, code);
+  }
+}
+
+bool starts_identifier(char32_t code) {
+  return code == '_' || is_letter(code) ||
+         utf8proc_category(point(code)) == UTF8PROC_CATEGORY_NL;
+}
+
+bool continues_identifier(char32_t code) {
+  switch (utf8proc_category(point(code))) {
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_PC:
+      return true;
+    default:
+      return starts_identifier(code);
+  }
+}
+
+bool is_title(std::string_view text) {
+  bool found = false;
+  bool inside_word = false;
+  for (size_t at = 0; at < text.size();) {
+    const Character c = character_at(text, at);
+    const bool is_small = has_lower_case(c.code);
+    if (is_cased(c.code) && is_small != inside_word) return false;
+    inside_word = is_cased(c.code);
+    found = found || inside_word;
+    at += c.bytes;
+  }
+  return found;
 }
 
 bool has_one_case(std::string_view text, bool (*wanted)(char32_t),
@@ -243,7 +356,8 @@ bool has_one_case(std::string_view text, bool (*wanted)(char32_t),
   return found;
 }
 
-std::vector<std::string_view> split_lines(std::string_view text) {
+std::vector<std::string_view> split_lines(std::string_view text,
+                                          bool keep_ends) {
   std::vector<std::string_view> lines;
   size_t start = 0;
   for (size_t at = 0; at < text.size();) {
@@ -252,7 +366,7 @@ std::vector<std::string_view> split_lines(std::string_view text) {
     at += c.bytes;
     if (!is_line_end(c.code)) continue;
     if (c.code == '\r' && at < text.size() && text[at] == '\n') ++at;
-    lines.push_back(text.substr(start, end - start));
+    lines.push_back(text.substr(start, (keep_ends ? at : end) - start));
     start = at;
   }
   if (start < text.size()) lines.push_back(text.substr(start));

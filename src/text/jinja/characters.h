@@ -44,19 +44,30 @@ std::string capitalize(std::string_view text);
 // str.title: a capital after everything that has no case.
 std::string title_case(std::string_view text);
 std::string swap_case(std::string_view text);
+// str.casefold
+std::string fold_case(std::string_view text);
 
 bool has_upper_case(char32_t code);
 bool has_lower_case(char32_t code);
 bool is_letter(char32_t code);
+// str.isdecimal, isdigit and isnumeric: each takes in what the one before does.
+bool is_decimal(char32_t code);
 bool is_digit(char32_t code);
+bool is_numeric(char32_t code);
+// str.isidentifier
+bool starts_identifier(char32_t code);
+bool continues_identifier(char32_t code);
+// str.istitle
+bool is_title(std::string_view text);
 
 // str.isupper and str.islower: some character has the case `wanted`, none the
 // other.
 bool has_one_case(std::string_view text, bool (*wanted)(char32_t),
                   bool (*other)(char32_t));
 
-// str.splitlines without the line ends.
-std::vector<std::string_view> split_lines(std::string_view text);
+// str.splitlines
+std::vector<std::string_view> split_lines(std::string_view text,
+                                          bool keep_ends = false);
 
 // The first `needle` at or after byte `from`, npos for none, in linear time.
 size_t find_text(std::string_view text, std::string_view needle,

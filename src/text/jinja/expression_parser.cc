@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "text/jinja/big_integer.h"
 #include "text/jinja/builtins.h"
 #include "text/jinja/limits.h"
 #include "text/jinja/parser.h"
@@ -71,6 +72,8 @@ class DeepestChild {
     see(child);
     for (const auto& argument : arguments.positional) see(argument);
     for (const auto& argument : arguments.named) see(argument.second);
+    see(arguments.more_positional);
+    see(arguments.more_named);
   }
 
   size_t deepest_ = 0;
@@ -100,20 +103,19 @@ constexpr std::array<BinarySymbol, 8> kBinarySymbols = {{
 }};
 constexpr size_t kUnaryLevel = 4;
 
-int64_t parse_integer(const Token& token) {
+Value parse_integer(const Token& token) {
   std::string_view digits = token.text;
   int base = 10;
   if (digits.size() > 1 && digits[0] == '0' && digits[1] > '9') {
     base = digits[1] == 'x' ? 16 : digits[1] == 'o' ? 8 : 2;
     digits.remove_prefix(2);
   }
-  int64_t value = 0;
-  const auto result = std::from_chars(
-      digits.data(), digits.data() + digits.size(), value, base);
-  if (result.ec != std::errc()) {
-    fail_at(token.position, "this number does not fit 64 bits");
+  const auto value = integer_value(std::string(digits), base);
+  if (!value) {
+    fail_at(token.position,
+            fmt::format("a number of more than {} digits", kMaxDigits));
   }
-  return value;
+  return *value;
 }
 
 double parse_float(const Token& token) {
@@ -164,6 +166,7 @@ ExpressionPtr ExpressionParser::parse_tuple(bool with_condition,
 }
 
 ExpressionPtr ExpressionParser::parse_condition() {
+  const auto unknown_before = unknown_;
   ExpressionPtr value = parse_logical(false);
   while (tokens_.at_name("if")) {
     const Position position = tokens_.next().position;
@@ -172,6 +175,7 @@ ExpressionPtr ExpressionParser::parse_condition() {
     if (tokens_.skip_name("else")) otherwise = parse();
     value = make(position, Conditional{std::move(condition), std::move(value),
                                        std::move(otherwise)});
+    forget_unknown_since(unknown_before);
   }
   return value;
 }
@@ -302,7 +306,7 @@ ExpressionPtr ExpressionParser::parse_name() {
 ExpressionPtr ExpressionParser::parse_number() {
   const Token& token = tokens_.next();
   return make(token.position, Literal{token.kind == TokenKind::kInteger
-                                          ? Value(parse_integer(token))
+                                          ? parse_integer(token)
                                           : Value(parse_float(token))});
 }
 
@@ -422,45 +426,59 @@ CallArguments ExpressionParser::parse_arguments() {
   tokens_.expect_operator("(");
   CallArguments arguments;
   while (!tokens_.at_operator(")")) {
-    if (tokens_.at_operator("*") || tokens_.at_operator("**")) {
-      fail_at(tokens_.current().position,
-              fmt::format("'{}' in arguments is not supported",
-                          tokens_.current().text));
-    }
-    const bool is_named = tokens_.at(TokenKind::kName) &&
-                          tokens_.ahead().kind == TokenKind::kOperator &&
-                          tokens_.ahead().text == "=";
-    if (is_named) {
-      const Token& name = tokens_.next();
-      tokens_.next();
-      const auto same = [&](const auto& given) {
-        return given.first == name.text;
-      };
-      if (std::any_of(arguments.named.begin(), arguments.named.end(), same)) {
-        fail_at(name.position,
-                fmt::format("the argument '{}' is given twice", name.text));
-      }
-      arguments.named.emplace_back(name.text, parse());
-    } else {
-      if (!arguments.named.empty()) {
-        fail_at(tokens_.current().position,
-                "a positional argument after a named one");
-      }
-      arguments.positional.push_back(parse());
-    }
+    parse_argument(arguments);
     if (!tokens_.skip_operator(",")) break;
   }
   tokens_.expect_operator(")");
   return arguments;
 }
 
+// The order is Python's: values, *values, names, **names.
+void ExpressionParser::parse_argument(CallArguments& arguments) {
+  const Position position = tokens_.current().position;
+  if (arguments.more_named != nullptr) {
+    fail_at(position, "an argument after '**'");
+  }
+  if (tokens_.skip_operator("**")) {
+    arguments.more_named = parse();
+    return;
+  }
+  if (tokens_.skip_operator("*")) {
+    if (arguments.more_positional != nullptr) fail_at(position, "a second '*'");
+    arguments.more_positional = parse();
+    return;
+  }
+  const bool is_named = tokens_.at(TokenKind::kName) &&
+                        tokens_.ahead().kind == TokenKind::kOperator &&
+                        tokens_.ahead().text == "=";
+  if (!is_named) {
+    if (!arguments.named.empty() || arguments.more_positional != nullptr) {
+      fail_at(position, "a positional argument after a named one or '*'");
+    }
+    arguments.positional.push_back(parse());
+    return;
+  }
+  const Token& name = tokens_.next();
+  tokens_.next();
+  const auto same = [&](const auto& given) { return given.first == name.text; };
+  if (std::any_of(arguments.named.begin(), arguments.named.end(), same)) {
+    fail_at(position,
+            fmt::format("the argument '{}' is given twice", name.text));
+  }
+  arguments.named.emplace_back(name.text, parse());
+}
+
+NamedBuiltin ExpressionParser::named(const Token& name, const Builtin* builtin,
+                                     std::string_view kind) {
+  if (builtin == nullptr && !unknown_) {
+    unknown_ = {name.position, fmt::format("unknown {} '{}'", kind, name.text)};
+  }
+  return {name.position, name.text, builtin};
+}
+
 FilterStep ExpressionParser::parse_filter_step() {
   const Token& name = tokens_.expect(TokenKind::kName, "a filter's name");
-  const Builtin* filter = find_filter(name.text);
-  if (filter == nullptr) {
-    fail_at(name.position, fmt::format("unknown filter '{}'", name.text));
-  }
-  FilterStep step{name.position, filter, {}};
+  FilterStep step{named(name, find_filter(name.text), "filter"), {}};
   if (tokens_.at_operator("(")) step.arguments = parse_arguments();
   return step;
 }
@@ -468,8 +486,9 @@ FilterStep ExpressionParser::parse_filter_step() {
 ExpressionPtr ExpressionParser::parse_filter(ExpressionPtr input) {
   tokens_.next();
   FilterStep step = parse_filter_step();
-  return make(step.position, FilterOf{std::move(input), step.filter,
-                                      std::move(step.arguments)});
+  const Position position = step.filter.position;
+  return make(position, FilterOf{std::move(input), std::move(step.filter),
+                                 std::move(step.arguments)});
 }
 
 // "is divisibleby 3": one argument needs no parentheses.
@@ -495,18 +514,18 @@ ExpressionPtr ExpressionParser::parse_test(ExpressionPtr input) {
   const Position position = tokens_.next().position;
   const bool negated = tokens_.skip_name("not");
   const Token& name = tokens_.expect(TokenKind::kName, "a test's name");
-  const Builtin* test = find_test(name.text);
-  if (test == nullptr) {
-    fail_at(name.position, fmt::format("unknown test '{}'", name.text));
-  }
+  NamedBuiltin test = named(name, find_test(name.text), "test");
   // A test without parameters takes no argument, so what follows is not one:
   // "x is defined if y".
+  const bool takes_one = test.builtin == nullptr
+                             ? !tokens_.at_name("if")
+                             : !test.builtin->parameters.empty();
   CallArguments arguments;
-  if (!test->parameters.empty() || tokens_.at_operator("(")) {
+  if (takes_one || tokens_.at_operator("(")) {
     arguments = parse_test_arguments();
   }
-  ExpressionPtr value =
-      make(position, TestOf{std::move(input), test, std::move(arguments)});
+  ExpressionPtr value = make(position, TestOf{std::move(input), std::move(test),
+                                              std::move(arguments)});
   if (!negated) return value;
   return make(position, Unary{UnaryOp::kNot, std::move(value)});
 }

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "text/jinja/access.h"
+#include "text/jinja/big_integer.h"
 #include "text/jinja/builtins.h"
 #include "text/jinja/characters.h"
 #include "text/jinja/json.h"
@@ -146,7 +147,7 @@ Value format(Call& call) {
   }
   Dict arguments;
   for (const auto& [name, value] : call.raw.named) {
-    call.rt.insert(arguments, Value(std::string(name)), value);
+    call.rt.insert(arguments, Value(name), value);
   }
   return percent_format(call.rt, text, call.rt.dict(std::move(arguments)));
 }
@@ -217,26 +218,14 @@ void take_prefix(std::string_view& text, int64_t& base) {
 }
 
 // int(text, base); none where it is not an integer.
-std::optional<int64_t> parse_integer(Runtime& rt, std::string_view text,
-                                     int64_t base) {
+std::optional<Value> parse_integer(std::string_view text, int64_t base) {
   if (base != 0 && (base < 2 || base > 36)) return std::nullopt;
   text = strip(text, Side::kBoth);
   const bool negative = take_sign(text);
   take_prefix(text, base);
   const auto digits = without_underscores(text);
-  if (!digits || digits->empty()) return std::nullopt;
-  uint64_t magnitude = 0;
-  const char* last = digits->data() + digits->size();
-  const auto [end, error] =
-      std::from_chars(digits->data(), last, magnitude, static_cast<int>(base));
-  if (end != last || error == std::errc::invalid_argument) return std::nullopt;
-  constexpr auto kMost =
-      static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
-  if (error != std::errc() || magnitude > kMost) {
-    rt.fail("'int': the number does not fit 64 bits");
-  }
-  const auto value = static_cast<int64_t>(magnitude);
-  return negative ? -value : value;
+  if (!digits || digits->starts_with('-')) return std::nullopt;
+  return integer_value((negative ? "-" : "") + *digits, static_cast<int>(base));
 }
 
 // float(text); none where it is no number.
@@ -258,24 +247,21 @@ std::optional<double> parse_float(std::string_view text) {
 
 Value truncate(Call& call, double number, const Value& otherwise) {
   if (std::isnan(number)) return otherwise;
-  if (!(std::abs(number) < 0x1p63)) {
-    call.rt.fail("'int': the number does not fit 64 bits");
-  }
-  return Value(static_cast<int64_t>(number));
+  if (std::isinf(number)) call.rt.fail("'int': an infinite number");
+  return *integer_value(mpz_class(number));
 }
 
 Value to_int(Call& call) {
   const Value otherwise = call.has(0) ? *call.get(0) : Value(int64_t{0});
   call.rt.refuse_undefined(call.input);
-  if (const int64_t* integer = call.input.integer()) return Value(*integer);
+  if (is_integer(call.input)) return identity(call.rt, call.input);
   if (const double* number = call.input.get<double>()) {
     return truncate(call, *number, otherwise);
   }
   const String* string = call.input.string();
   if (string == nullptr) return otherwise;
-  if (auto integer =
-          parse_integer(call.rt, string->text, call.integer(1, 10))) {
-    return Value(*integer);
+  if (auto integer = parse_integer(string->text, call.integer(1, 10))) {
+    return *integer;
   }
   // "42.23"|int is 42.
   const std::optional<double> number = parse_float(string->text);
@@ -285,7 +271,9 @@ Value to_int(Call& call) {
 
 Value to_float(Call& call) {
   call.rt.refuse_undefined(call.input);
-  if (call.input.is_number()) return Value(call.input.number());
+  if (call.input.is_number()) {
+    return Value(float_value(call.rt, call.input));
+  }
   if (const String* string = call.input.string()) {
     if (const auto number = parse_float(string->text)) return Value(*number);
   }
@@ -297,8 +285,9 @@ Value absolute(Call& call) {
   if (const double* number = input.get<double>()) {
     return Value(std::abs(*number));
   }
-  if (const int64_t* integer = input.integer()) {
-    return *integer < 0 ? negate(call.rt, input) : Value(*integer);
+  if (is_integer(input)) {
+    return input.number() < 0 ? negate(call.rt, input)
+                              : identity(call.rt, input);
   }
   call.rt.refuse_undefined(input);
   call.rt.fail(fmt::format("'abs' does not work on '{}'", type_name(input)));
@@ -316,20 +305,21 @@ double round_real(double number, int64_t digits) {
   return std::nearbyint(number / unit) * unit;
 }
 
-int64_t round_integer(Runtime& rt, int64_t number, int64_t digits) {
-  if (digits >= 0) return number;
-  if (digits < -18) return 0;
-  int64_t unit = 1;
-  for (int64_t i = 0; i > digits; --i) unit *= 10;
-  const int64_t rest = ((number % unit) + unit) % unit;
-  const int64_t below = number - rest;
-  if (number < 0 && below > number) rt.fail("'round': out of range");
-  const bool up = rest > unit / 2 || (rest == unit / 2 && (below / unit) % 2);
-  int64_t result = below;
-  if (up && __builtin_add_overflow(below, unit, &result)) {
-    rt.fail("'round': out of range");
+// The same for an integer, with fewer than zero digits; exact.
+Value round_integer(const Value& number, int64_t digits) {
+  if (digits < -static_cast<int64_t>(kMaxDigits)) return Value(int64_t{0});
+  const mpz_class value = big_integer(number);
+  mpz_class unit;
+  mpz_ui_pow_ui(unit.get_mpz_t(), 10, static_cast<unsigned long>(-digits));
+  mpz_class quotient;
+  mpz_class rest;
+  mpz_fdiv_qr(quotient.get_mpz_t(), rest.get_mpz_t(), value.get_mpz_t(),
+              unit.get_mpz_t());
+  const int half = cmp(mpz_class(rest * 2), unit);
+  if (half > 0 || (half == 0 && mpz_odd_p(quotient.get_mpz_t()) != 0)) {
+    ++quotient;
   }
-  return result;
+  return integer_value(mpz_class(quotient * unit)).value_or(number);
 }
 
 Value round(Call& call) {
@@ -341,8 +331,9 @@ Value round(Call& call) {
         fmt::format("'round' does not work on '{}'", type_name(call.input)));
   }
   if (method == "common") {
-    if (const int64_t* integer = call.input.integer()) {
-      return Value(round_integer(call.rt, *integer, digits));
+    if (is_integer(call.input)) {
+      return digits >= 0 ? identity(call.rt, call.input)
+                         : round_integer(call.input, digits);
     }
     return Value(round_real(call.input.number(), digits));
   }
@@ -385,6 +376,7 @@ const Builtin* find_filter(std::string_view name) {
       {"round", {"precision", "method"}, 0, round},
   };
   const Builtin* filter = table.find(name);
+  if (filter == nullptr) filter = find_text_filter(name);
   return filter != nullptr ? filter : find_sequence_filter(name);
 }
 

@@ -49,6 +49,9 @@ class Interpreter {
   Value evaluate(const Expression& at, const FilterOf& node);
   Value evaluate(const Expression& at, const TestOf& node);
   Arguments evaluate_arguments(const CallArguments& arguments);
+  void add_named(const Value& value, Arguments& arguments);
+  Value invoke_named(const NamedBuiltin& named, std::string_view kind,
+                     const Value& input, const Arguments& arguments);
   bool compare(CompareOp op, const Value& left, const Value& right);
   Value call(const Value& callee, const Arguments& arguments);
 
@@ -65,7 +68,11 @@ class Interpreter {
   Flow execute(const Statement& at, const Break& node);
   Flow execute(const Statement& at, const Continue& node);
   // The items a for block visits, its condition applied.
-  std::shared_ptr<const Values> loop_items(const For& node);
+  std::shared_ptr<const Values> loop_items(const For& node,
+                                           const Value& iterable);
+  Flow run_loop(Position position, const For& node, const Value& iterable,
+                size_t depth);
+  Value call_loop(const Loop& loop, const Arguments& arguments);
   Value call_macro(const Macro& macro, const Arguments& arguments);
   void bind_arguments(const MacroDefinition& macro, const Arguments& arguments);
   void assign(const Target& target, const Value& value);
@@ -165,9 +172,8 @@ Interpreter::Flow Interpreter::execute(const Statement&, const If& node) {
   return execute(node.otherwise);
 }
 
-std::shared_ptr<const Values> Interpreter::loop_items(const For& node) {
-  const Value iterable = evaluate(*node.iterable);
-  rt_.at(node.iterable->position);
+std::shared_ptr<const Values> Interpreter::loop_items(const For& node,
+                                                      const Value& iterable) {
   auto items = iterate(rt_, iterable);
   if (node.condition == nullptr) return items;
   auto kept = std::make_shared<Values>();
@@ -181,13 +187,25 @@ std::shared_ptr<const Values> Interpreter::loop_items(const For& node) {
 }
 
 Interpreter::Flow Interpreter::execute(const Statement& at, const For& node) {
-  const auto items = loop_items(node);
-  rt_.at(at.position);
+  const Value iterable = evaluate(*node.iterable);
+  rt_.at(node.iterable->position);
+  return run_loop(at.position, node, iterable, 0);
+}
+
+Interpreter::Flow Interpreter::run_loop(Position position, const For& node,
+                                        const Value& iterable, size_t depth) {
+  const auto items = loop_items(node, iterable);
+  rt_.at(position);
   Loop* loop = rt_.make_loop(items);
   const auto outer = scope_;
+  if (node.recursive) {
+    loop->body = &node;
+    loop->scope = outer;
+    loop->depth = depth;
+  }
   Flow flow = Flow::kNormal;
   for (; loop->index < items->size() && flow != Flow::kBreak; ++loop->index) {
-    rt_.at(at.position);
+    rt_.at(position);
     rt_.charge(4);  // a scope's price
     enter(outer);
     scope_->set("loop", Value(loop));
@@ -201,6 +219,23 @@ Interpreter::Flow Interpreter::execute(const Statement& at, const For& node) {
   }
   scope_ = outer;
   return flow;
+}
+
+// loop(items) in a recursive for block: the text of the block for these items.
+Value Interpreter::call_loop(const Loop& loop, const Arguments& arguments) {
+  if (loop.body == nullptr) {
+    rt_.fail("'loop' is called in a for block that is not recursive");
+  }
+  if (arguments.positional.size() != 1 || !arguments.named.empty()) {
+    rt_.fail("'loop' takes one argument: what to loop over");
+  }
+  const Position position = rt_.position();
+  const Level level(*this, position);
+  const auto scope = std::exchange(scope_, loop.scope);
+  String output = std::exchange(output_, {});
+  run_loop(position, *loop.body, arguments.positional.front(), loop.depth + 1);
+  scope_ = scope;
+  return rt_.string(std::exchange(output_, std::move(output)));
 }
 
 Interpreter::Flow Interpreter::execute(const Statement&, const Set& node) {
@@ -219,8 +254,7 @@ Interpreter::Flow Interpreter::execute(const Statement&, const Capture& node) {
   Value value = rt_.string(std::move(text));
   for (const FilterStep& step : node.filters) {
     const Arguments arguments = evaluate_arguments(step.arguments);
-    rt_.at(step.position);
-    value = invoke(rt_, *step.filter, value, arguments);
+    value = invoke_named(step.filter, "filter", value, arguments);
   }
   scope_ = outer;
   if (node.target) {
@@ -262,7 +296,7 @@ Interpreter::Flow Interpreter::execute(const Statement& at,
   const auto& call_node = std::get<CallOf>(node.call->node);
   const Value callee = evaluate(*call_node.callee);
   Arguments arguments = evaluate_arguments(call_node.arguments);
-  arguments.named.emplace_back("caller", Value(body));
+  arguments.named.emplace_back(String{"caller"}, Value(body));
   rt_.at(at.position);
   print(to_text(rt_, call(callee, arguments)));
   return Flow::kNormal;
@@ -313,18 +347,20 @@ void Interpreter::bind_arguments(const MacroDefinition& macro,
   }
   Dict kwargs;
   for (const auto& [name, value] : arguments.named) {
-    const auto found = std::find_if(
-        parameters.begin(), parameters.end(),
-        [&, wanted = name](const Parameter& p) { return p.name == wanted; });
+    const auto found =
+        std::find_if(parameters.begin(), parameters.end(),
+                     [&, &wanted = name.text](const Parameter& parameter) {
+                       return parameter.name == wanted;
+                     });
     if (found != parameters.end()) {
       bind(static_cast<size_t>(found - parameters.begin()), value);
-    } else if (macro.takes_caller && name == "caller") {
+    } else if (macro.takes_caller && name.text == "caller") {
       scope_->set("caller", value);
     } else if (macro.takes_kwargs) {
-      rt_.insert(kwargs, Value(std::string(name)), value);
+      rt_.insert(kwargs, Value(name), value);
     } else {
       rt_.fail(fmt::format("the macro '{}' has no parameter '{}'", macro.name,
-                           name));
+                           name.text));
     }
   }
   if (macro.takes_kwargs) scope_->set("kwargs", rt_.dict(std::move(kwargs)));
@@ -504,10 +540,49 @@ Arguments Interpreter::evaluate_arguments(const CallArguments& arguments) {
   for (const auto& argument : arguments.positional) {
     evaluated.positional.push_back(evaluate(*argument));
   }
+  if (arguments.more_positional != nullptr) {
+    const auto items = iterate(rt_, evaluate(*arguments.more_positional));
+    rt_.charge(items->size());
+    evaluated.positional.insert(evaluated.positional.end(), items->begin(),
+                                items->end());
+  }
   for (const auto& [name, argument] : arguments.named) {
-    evaluated.named.emplace_back(name, evaluate(*argument));
+    evaluated.named.emplace_back(String{name}, evaluate(*argument));
+  }
+  if (arguments.more_named != nullptr) {
+    add_named(evaluate(*arguments.more_named), evaluated);
   }
   return evaluated;
+}
+
+// f(**value)
+void Interpreter::add_named(const Value& value, Arguments& arguments) {
+  const Dict* dict = value.dict();
+  if (dict == nullptr) {
+    rt_.refuse_undefined(value);
+    rt_.fail(fmt::format("'**' expects a mapping, not a value of type '{}'",
+                         type_name(value)));
+  }
+  for (const auto& [key, entry] : dict->entries()) {
+    rt_.charge(1 + arguments.named.size());
+    const String* name = key.string();
+    if (name == nullptr) rt_.fail("'**' expects a mapping with texts as keys");
+    for (const auto& given : arguments.named) {
+      if (given.first.text != name->text) continue;
+      rt_.fail(fmt::format("the argument '{}' is given twice", name->text));
+    }
+    arguments.named.emplace_back(*name, entry);
+  }
+}
+
+Value Interpreter::invoke_named(const NamedBuiltin& named,
+                                std::string_view kind, const Value& input,
+                                const Arguments& arguments) {
+  rt_.at(named.position);
+  if (named.builtin == nullptr) {
+    rt_.fail(fmt::format("unknown {} '{}'", kind, named.name));
+  }
+  return invoke(rt_, *named.builtin, input, arguments);
 }
 
 Value Interpreter::evaluate(const Expression& at, const CallOf& node) {
@@ -517,18 +592,16 @@ Value Interpreter::evaluate(const Expression& at, const CallOf& node) {
   return call(callee, arguments);
 }
 
-Value Interpreter::evaluate(const Expression& at, const FilterOf& node) {
+Value Interpreter::evaluate(const Expression&, const FilterOf& node) {
   const Value input = evaluate(*node.input);
   const Arguments arguments = evaluate_arguments(node.arguments);
-  rt_.at(at.position);
-  return invoke(rt_, *node.filter, input, arguments);
+  return invoke_named(node.filter, "filter", input, arguments);
 }
 
-Value Interpreter::evaluate(const Expression& at, const TestOf& node) {
+Value Interpreter::evaluate(const Expression&, const TestOf& node) {
   const Value input = evaluate(*node.input);
   const Arguments arguments = evaluate_arguments(node.arguments);
-  rt_.at(at.position);
-  return invoke(rt_, *node.test, input, arguments);
+  return invoke_named(node.test, "test", input, arguments);
 }
 
 Value Interpreter::call(const Value& callee, const Arguments& arguments) {
@@ -541,6 +614,13 @@ Value Interpreter::call(const Value& callee, const Arguments& arguments) {
   if (const auto* method = callee.get<std::shared_ptr<const Method>>()) {
     return invoke(rt_, *(*method)->function, (*method)->receiver, arguments);
   }
+  if (Loop* const* loop = callee.get<Loop*>()) {
+    return call_loop(**loop, arguments);
+  }
+  if (Joiner* const* joiner = callee.get<Joiner*>()) {
+    return std::exchange((*joiner)->used, true) ? (*joiner)->separator
+                                                : rt_.string("");
+  }
   rt_.refuse_undefined(callee);
   rt_.fail(
       fmt::format("a value of type '{}' cannot be called", type_name(callee)));
@@ -550,9 +630,12 @@ Value Interpreter::call(const Value& callee, const Arguments& arguments) {
 
 Template::Template(std::string_view source) : block_(parse_template(source)) {}
 
-String Template::render(const Dict& variables, Clock clock) const {
+String Template::render(const Dict& variables, Clock clock,
+                        bool* quotes_json) const {
   Runtime runtime(clock);
-  return Interpreter(runtime, variables).run(block_);
+  String output = Interpreter(runtime, variables).run(block_);
+  if (quotes_json != nullptr) *quotes_json = runtime.quoted_json();
+  return output;
 }
 
 }  // namespace pilotfish::jinja

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "pilotfish/error.h"
+#include "text/jinja/big_integer.h"
 #include "text/jinja/characters.h"
 #include "text/jinja/limits.h"
 #include "text/jinja/operators.h"
@@ -28,14 +29,19 @@ class Builder {
   bool boolean(bool value) { return put(Value(value)); }
   bool number_integer(int64_t value) { return put(Value(value)); }
   bool number_unsigned(uint64_t value) {
-    if (value > INT64_MAX) {
-      throw Error(
-          fmt::format("{}: the number {} does not fit 64 bits", what_, value));
-    }
-    return put(Value(static_cast<int64_t>(value)));
+    return put(*integer_value(mpz_class(value)));
   }
-  bool number_float(double value, const std::string&) {
-    return put(Value(value));
+  // Integers beyond 64 bits come as floats too, which their digits tell.
+  bool number_float(double value, const std::string& digits) {
+    if (digits.find_first_not_of("-0123456789") != std::string::npos) {
+      return put(Value(value));
+    }
+    const auto integer = integer_value(digits);
+    if (!integer) {
+      throw Error(fmt::format("{}: a number of more than {} digits", what_,
+                              kMaxDigits));
+    }
+    return put(*integer);
   }
   bool string(std::string& value) {
     return put(Value(content_string(std::move(value))));
@@ -145,9 +151,7 @@ class JsonWriter {
     if (const bool* boolean = value.get<bool>()) {
       return *boolean ? "true" : "false";
     }
-    if (const int64_t* integer = value.integer()) {
-      return fmt::format("{}", *integer);
-    }
+    if (is_integer(value)) return integer_text(value);
     const double number = value.number();
     if (std::isnan(number)) return "NaN";
     if (std::isinf(number)) return number < 0 ? "-Infinity" : "Infinity";
@@ -210,6 +214,7 @@ class JsonWriter {
   void write_string(const String& string) {
     const std::string_view text = string.text;
     rt_.charge(text.size() / kBytesPerUnit);
+    if (string.is_json) rt_.note_quoted_json();
     put("\"");
     MarkCursor marks(string.marks);
     for (size_t at = 0; at < text.size();) {
@@ -233,8 +238,6 @@ class JsonWriter {
       put("\\");
       put(kLetters.substr(known, 1));
     } else if (code >= 0x20 && (code < 0x7F || !style_.ensure_ascii)) {
-      put(bytes);
-    } else if (code == 0x7F) {
       put(bytes);
     } else if (code < 0x10000) {
       put(fmt::format("\\u{:04x}", code));

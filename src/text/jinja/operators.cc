@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <optional>
 
 #include "text/jinja/access.h"
+#include "text/jinja/big_integer.h"
 #include "text/jinja/characters.h"
 #include "text/jinja/printer.h"
 
@@ -28,41 +29,7 @@ std::string_view symbol(BinaryOp op) {
                       type_name(left), type_name(right)));
 }
 
-[[noreturn]] void overflow(Runtime& rt, BinaryOp op) {
-  rt.fail(fmt::format("the result of '{}' does not fit 64 bits", symbol(op)));
-}
-
 [[noreturn]] void zero_division(Runtime& rt) { rt.fail("division by zero"); }
-
-int64_t floor_divide(Runtime& rt, int64_t a, int64_t b) {
-  if (b == 0) zero_division(rt);
-  if (a == std::numeric_limits<int64_t>::min() && b == -1) {
-    overflow(rt, BinaryOp::kFloorDivide);
-  }
-  const int64_t quotient = a / b;
-  return a % b != 0 && (a < 0) != (b < 0) ? quotient - 1 : quotient;
-}
-
-int64_t modulo(Runtime& rt, int64_t a, int64_t b) {
-  if (b == 0) zero_division(rt);
-  if (b == -1) return 0;
-  const int64_t rest = a % b;
-  return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
-}
-
-int64_t integer_power(Runtime& rt, int64_t base, int64_t exponent) {
-  int64_t result = 1;
-  while (exponent > 0) {
-    if ((exponent & 1) != 0 && __builtin_mul_overflow(result, base, &result)) {
-      overflow(rt, BinaryOp::kPower);
-    }
-    exponent >>= 1;
-    if (exponent > 0 && __builtin_mul_overflow(base, base, &base)) {
-      overflow(rt, BinaryOp::kPower);
-    }
-  }
-  return result;
-}
 
 double real_power(Runtime& rt, double base, double exponent) {
   if (base == 0 && exponent < 0) {
@@ -78,37 +45,81 @@ double real_power(Runtime& rt, double base, double exponent) {
   return result;
 }
 
-Value integer_operation(Runtime& rt, BinaryOp op, int64_t a, int64_t b) {
+// None where the result does not fit, or the operation has another way.
+std::optional<Value> small_operation(BinaryOp op, int64_t a, int64_t b) {
   int64_t result = 0;
-  bool overflows = false;
-  switch (op) {
-    case BinaryOp::kAdd:
-      overflows = __builtin_add_overflow(a, b, &result);
-      break;
-    case BinaryOp::kSubtract:
-      overflows = __builtin_sub_overflow(a, b, &result);
-      break;
-    case BinaryOp::kMultiply:
-      overflows = __builtin_mul_overflow(a, b, &result);
-      break;
-    case BinaryOp::kDivide:
-      if (b == 0) zero_division(rt);
-      return Value(static_cast<double>(a) / static_cast<double>(b));
-    case BinaryOp::kFloorDivide:
-      result = floor_divide(rt, a, b);
-      break;
-    case BinaryOp::kModulo:
-      result = modulo(rt, a, b);
-      break;
-    default:
-      if (b < 0) {
-        return Value(
-            real_power(rt, static_cast<double>(a), static_cast<double>(b)));
-      }
-      result = integer_power(rt, a, b);
+  bool overflows = true;
+  if (op == BinaryOp::kAdd) overflows = __builtin_add_overflow(a, b, &result);
+  if (op == BinaryOp::kSubtract) {
+    overflows = __builtin_sub_overflow(a, b, &result);
   }
-  if (overflows) overflow(rt, op);
+  if (op == BinaryOp::kMultiply) {
+    overflows = __builtin_mul_overflow(a, b, &result);
+  }
+  if (overflows) return std::nullopt;
   return Value(result);
+}
+
+mpz_class power(Runtime& rt, const mpz_class& base, const mpz_class& exponent) {
+  // Powers of 0, 1 and -1 stay small, whatever the exponent.
+  const bool is_unit = abs(base) <= 1;
+  const mpz_class small = is_unit ? mpz_class(exponent % 2) : exponent;
+  const size_t bits = mpz_sizeinbase(base.get_mpz_t(), 2);
+  if (!is_unit && exponent * (bits - 1) > 4 * kMaxDigits) {
+    rt.fail(
+        fmt::format("the result of '**' has more than {} digits", kMaxDigits));
+  }
+  mpz_class result;
+  mpz_pow_ui(result.get_mpz_t(), base.get_mpz_t(),
+             is_unit && exponent > 0 && small == 0 ? 2 : small.get_ui());
+  return result;
+}
+
+// Of integers, which may be too large for floats though the quotient is not.
+double divide(Runtime& rt, const Value& left, const Value& right) {
+  double quotient = left.number() / right.number();
+  if (!std::isfinite(left.number()) || !std::isfinite(right.number())) {
+    mpq_class exact(big_integer(left), big_integer(right));
+    exact.canonicalize();
+    quotient = exact.get_d();
+  }
+  if (!std::isfinite(quotient)) rt.fail("the result of '/' is too large");
+  return quotient;
+}
+
+Value integer_operation(Runtime& rt, BinaryOp op, const Value& left,
+                        const Value& right) {
+  if (left.integer() != nullptr && right.integer() != nullptr) {
+    const auto small = small_operation(op, *left.integer(), *right.integer());
+    if (small) return *small;
+  }
+  rt.charge(16);  // kMaxDigits bounds what it takes
+  const mpz_class a = big_integer(left);
+  const mpz_class b = big_integer(right);
+  const bool divides = op == BinaryOp::kDivide ||
+                       op == BinaryOp::kFloorDivide || op == BinaryOp::kModulo;
+  if (divides && b == 0) zero_division(rt);
+  if (op == BinaryOp::kDivide) return Value(divide(rt, left, right));
+  if (op == BinaryOp::kPower && b < 0) {
+    return Value(real_power(rt, left.number(), right.number()));
+  }
+  mpz_class result;
+  if (op == BinaryOp::kAdd) result = a + b;
+  if (op == BinaryOp::kSubtract) result = a - b;
+  if (op == BinaryOp::kMultiply) result = a * b;
+  if (op == BinaryOp::kFloorDivide) {
+    mpz_fdiv_q(result.get_mpz_t(), a.get_mpz_t(), b.get_mpz_t());
+  }
+  if (op == BinaryOp::kModulo) {
+    mpz_fdiv_r(result.get_mpz_t(), a.get_mpz_t(), b.get_mpz_t());
+  }
+  if (op == BinaryOp::kPower) result = power(rt, a, b);
+  const auto value = integer_value(result);
+  if (!value) {
+    rt.fail(fmt::format("the result of '{}' has more than {} digits",
+                        symbol(op), kMaxDigits));
+  }
+  return *value;
 }
 
 // Python's float.__mod__: the sign is the divisor's.
@@ -223,14 +234,10 @@ Value concatenate(Runtime& rt, const Value& left, const Value& right) {
 // every relation with NaN.
 enum class Order { kLess, kEqual, kGreater, kNone };
 
-Order order(int64_t a, double b) {
+Order order(const mpz_class& a, double b) {
   if (std::isnan(b)) return Order::kNone;
-  if (b >= 0x1p63) return Order::kLess;
-  if (b < -0x1p63) return Order::kGreater;
-  const double whole = std::floor(b);
-  const auto integer = static_cast<int64_t>(whole);
-  if (a != integer) return a < integer ? Order::kLess : Order::kGreater;
-  return b > whole ? Order::kLess : Order::kEqual;
+  const int sign = mpz_cmp_d(a.get_mpz_t(), b);
+  return sign < 0 ? Order::kLess : sign > 0 ? Order::kGreater : Order::kEqual;
 }
 
 Order reversed(Order order) {
@@ -238,19 +245,27 @@ Order reversed(Order order) {
   return order == Order::kGreater ? Order::kLess : order;
 }
 
+template <typename T>
+Order order_of(const T& a, const T& b) {
+  return a == b ? Order::kEqual : a < b ? Order::kLess : Order::kGreater;
+}
+
 // Requires: both are numbers.
 Order number_order(const Value& left, const Value& right) {
   const int64_t* a = left.integer();
   const int64_t* b = right.integer();
-  if (a != nullptr && b == nullptr) return order(*a, right.number());
-  if (a == nullptr && b != nullptr) return reversed(order(*b, left.number()));
-  if (a != nullptr) {
-    return *a == *b ? Order::kEqual : *a < *b ? Order::kLess : Order::kGreater;
+  if (a != nullptr && b != nullptr) return order_of(*a, *b);
+  const bool is_whole = is_integer(left);
+  if (is_whole && is_integer(right)) {
+    return order_of(big_integer(left), big_integer(right));
   }
+  if (is_whole) return order(big_integer(left), right.number());
+  if (is_integer(right))
+    return reversed(order(big_integer(right), left.number()));
   const double x = left.number();
   const double y = right.number();
   if (std::isnan(x) || std::isnan(y)) return Order::kNone;
-  return x == y ? Order::kEqual : x < y ? Order::kLess : Order::kGreater;
+  return order_of(x, y);
 }
 
 bool equal_sequences(Runtime& rt, const Sequence& a, const Sequence& b) {
@@ -286,10 +301,11 @@ bool less_sequences(Runtime& rt, const Sequence& a, const Sequence& b) {
 Value apply(Runtime& rt, BinaryOp op, const Value& left, const Value& right) {
   if (op == BinaryOp::kConcatenate) return concatenate(rt, left, right);
   if (left.is_number() && right.is_number()) {
-    const int64_t* a = left.integer();
-    const int64_t* b = right.integer();
-    if (a != nullptr && b != nullptr) return integer_operation(rt, op, *a, *b);
-    return real_operation(rt, op, left.number(), right.number());
+    if (is_integer(left) && is_integer(right)) {
+      return integer_operation(rt, op, left, right);
+    }
+    return real_operation(rt, op, float_value(rt, left),
+                          float_value(rt, right));
   }
   if (op == BinaryOp::kAdd) return add(rt, left, right);
   if (op == BinaryOp::kMultiply) {
@@ -307,8 +323,8 @@ Value apply(Runtime& rt, BinaryOp op, const Value& left, const Value& right) {
 }
 
 Value negate(Runtime& rt, const Value& value) {
-  if (const int64_t* integer = value.integer()) {
-    return integer_operation(rt, BinaryOp::kSubtract, 0, *integer);
+  if (is_integer(value)) {
+    return integer_operation(rt, BinaryOp::kSubtract, Value(int64_t{0}), value);
   }
   if (const double* number = value.get<double>()) return Value(-*number);
   rt.refuse_undefined(value);

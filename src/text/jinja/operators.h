@@ -11,7 +11,7 @@
 #include "text/jinja/runtime.h"
 #include "text/jinja/value.h"
 
-// Python's operators. Integers are 64 bits wide; what would leave them fails.
+// Python's operators. Integers have the digits that Python prints at most.
 namespace pilotfish::jinja {
 
 enum class BinaryOp {

@@ -1,6 +1,8 @@
 #ifndef PILOTFISH_TEXT_JINJA_PARSER_H_
 #define PILOTFISH_TEXT_JINJA_PARSER_H_
 
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,6 +25,18 @@ class ExpressionParser {
   // "name" or "name(arguments)" after a bar.
   FilterStep parse_filter_step();
   CallArguments parse_arguments();
+
+  // The first filter or test that is not known; a template that must reach it
+  // is refused. Whoever parses what may be skipped puts back what was noted
+  // before.
+  struct Unknown {
+    Position position;
+    std::string what;
+  };
+  const std::optional<Unknown>& unknown() const { return unknown_; }
+  void forget_unknown_since(std::optional<Unknown> before) {
+    unknown_ = std::move(before);
+  }
 
   // Notes that the macro being parsed, if any, reads the names that collect its
   // surplus arguments. Gives back the one noted before.
@@ -55,8 +69,13 @@ class ExpressionParser {
   bool at_comparison(CompareOp& op, size_t& tokens) const;
 
   ExpressionPtr make(Position position, Expression::Node node);
+  // A filter or test, which `builtin` is where it is known.
+  NamedBuiltin named(const Token& name, const Builtin* builtin,
+                     std::string_view kind);
+  void parse_argument(CallArguments& arguments);
 
   TokenStream& tokens_;
+  std::optional<Unknown> unknown_;
   MacroDefinition* macro_ = nullptr;
   size_t depth_ = 0;  // expressions being parsed within one another
 };

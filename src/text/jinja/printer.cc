@@ -6,6 +6,7 @@
 #include <cmath>
 #include <optional>
 
+#include "text/jinja/big_integer.h"
 #include "text/jinja/characters.h"
 #include "text/jinja/runtime.h"
 
@@ -25,6 +26,9 @@ class ReprWriter {
   void operator()(const Undefined&) { put("Undefined"); }
   void operator()(bool value) { put(value ? "True" : "False"); }
   void operator()(int64_t value) { put(fmt::format("{}", value)); }
+  void operator()(const std::shared_ptr<const BigInteger>& value) {
+    put(value->value.get_str());
+  }
   void operator()(double value) { put(float_text(value)); }
   void operator()(const std::shared_ptr<const String>& value) {
     if (value->markup) put("Markup(");
@@ -74,6 +78,8 @@ class ReprWriter {
     put(fmt::format("<LoopContext {}/{}>", value->index + 1,
                     value->items->size()));
   }
+  void operator()(Cycler*) { put("<Cycler>"); }
+  void operator()(Joiner*) { put("<Joiner>"); }
   void operator()(const Macro*) { put("<Macro>"); }
 
  private:
@@ -297,13 +303,14 @@ class PercentFormatter {
       case 'd':
       case 'i':
       case 'u':
-        return {with_sign(conversion, fmt::format("{}", whole(value)))};
+        return {with_sign(conversion, integer_text(whole(value)))};
       case 'x':
-        return {with_sign(conversion, fmt::format("{:x}", whole(value)))};
+        return {with_sign(conversion, integer_text(whole(value), 16))};
       case 'X':
-        return {with_sign(conversion, fmt::format("{:X}", whole(value)))};
+        return {
+            with_sign(conversion, to_upper(integer_text(whole(value), 16)))};
       case 'o':
-        return {with_sign(conversion, fmt::format("{:o}", whole(value)))};
+        return {with_sign(conversion, integer_text(whole(value), 8))};
       case 'e':
       case 'E':
       case 'f':
@@ -338,12 +345,12 @@ class PercentFormatter {
     return conversion.flag(' ') ? " " + text : text;
   }
 
-  int64_t whole(const Value& value) {
-    if (const int64_t* integer = value.integer()) return *integer;
+  Value whole(const Value& value) {
+    if (is_integer(value)) return value;
     const double* number = value.get<double>();
     if (number == nullptr) refuse(value);
-    if (!(std::abs(*number) < 0x1p63)) rt_.fail("a number too large for '%d'");
-    return static_cast<int64_t>(*number);
+    if (!std::isfinite(*number)) rt_.fail("a format expects a finite number");
+    return *integer_value(mpz_class(*number));
   }
 
   std::string real(const Conversion& conversion, const Value& value) {
@@ -351,7 +358,7 @@ class PercentFormatter {
     const size_t precision = conversion.precision.value_or(6);
     return fmt::format(
         fmt::runtime(fmt::format("{{:.{}{}}}", precision, conversion.type)),
-        value.number());
+        float_value(rt_, value));
   }
 
   [[noreturn]] void refuse(const Value& value) {

@@ -127,6 +127,16 @@ Loop* Runtime::make_loop(std::shared_ptr<const Values> items) {
   return &loop;
 }
 
+Cycler* Runtime::make_cycler(Values items) {
+  charge(4 + items.size());
+  return &cyclers_.emplace_back(Cycler{std::move(items)});
+}
+
+Joiner* Runtime::make_joiner(Value separator) {
+  charge(4);
+  return &joiners_.emplace_back(Joiner{std::move(separator)});
+}
+
 const Macro* Runtime::make_macro(Macro macro) {
   charge(4);
   return &macros_.emplace_back(std::move(macro));
@@ -147,13 +157,16 @@ Call::Call(Runtime& runtime, const Builtin& function, const Value& receiver,
     bound_[i] = &raw.positional[i];
   }
   for (const auto& [name, value] : raw.named) {
-    const auto found = std::find(parameters.begin(), parameters.end(), name);
+    const auto found =
+        std::find(parameters.begin(), parameters.end(), name.text);
     const auto i = static_cast<size_t>(found - parameters.begin());
     if (found == parameters.end()) {
-      rt.fail(fmt::format("'{}' has no parameter '{}'", function.name, name));
+      rt.fail(
+          fmt::format("'{}' has no parameter '{}'", function.name, name.text));
     }
     if (bound_[i] != nullptr) {
-      rt.fail(fmt::format("'{}' is given '{}' twice", function.name, name));
+      rt.fail(
+          fmt::format("'{}' is given '{}' twice", function.name, name.text));
     }
     bound_[i] = &value;
   }

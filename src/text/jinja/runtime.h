@@ -98,6 +98,8 @@ class Runtime {
 
   Namespace* make_namespace();
   Loop* make_loop(std::shared_ptr<const Values> items);
+  Cycler* make_cycler(Values items);
+  Joiner* make_joiner(Value separator);
   const Macro* make_macro(Macro macro);
 
   // Whether the built-in that runs was given marked text; gives what was set
@@ -105,6 +107,10 @@ class Runtime {
   bool set_given_marks(bool given) {
     return std::exchange(given_marks_, given);
   }
+
+  // Whether a text that is JSON already was made a JSON string of.
+  void note_quoted_json() { quoted_json_ = true; }
+  bool quoted_json() const { return quoted_json_; }
 
   std::tm now() const { return clock_(); }
 
@@ -116,8 +122,11 @@ class Runtime {
   uint64_t work_ = 0;
   size_t text_bytes_ = 0;
   bool given_marks_ = false;
+  bool quoted_json_ = false;
   std::deque<Namespace> namespaces_;
   std::deque<Loop> loops_;
+  std::deque<Cycler> cyclers_;
+  std::deque<Joiner> joiners_;
   std::deque<Macro> macros_;
 };
 
@@ -126,7 +135,7 @@ struct Builtin;
 // What a call was given, as written.
 struct Arguments {
   Values positional;
-  std::vector<std::pair<std::string_view, Value>> named;
+  std::vector<std::pair<String, Value>> named;
 };
 
 // A call of a built-in function, filter, test or method: its arguments by

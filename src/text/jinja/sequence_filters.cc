@@ -267,6 +267,63 @@ Value batch(Call& call) {
   return call.rt.generator(std::move(rows));
 }
 
+// A number of rows of almost equal length, the longer ones first.
+Value slice(Call& call) {
+  const int64_t count = call.integer(0, 1);
+  if (count < 1) call.rt.fail("'slice' needs a positive number of rows");
+  const auto rows = static_cast<size_t>(count);
+  call.rt.charge(rows);
+  const auto items = input_items(call);
+  const size_t longer = items->size() % rows;
+  const Value* fill = call.get_unless_none(1);
+  Values sliced;
+  auto next = items->begin();
+  for (size_t row = 0; row < rows; ++row) {
+    const size_t size = items->size() / rows + (row < longer ? 1 : 0);
+    Values cells(next, next + static_cast<ptrdiff_t>(size));
+    next += static_cast<ptrdiff_t>(size);
+    if (fill != nullptr && row >= longer) cells.push_back(*fill);
+    sliced.push_back(call.rt.list(std::move(cells)));
+  }
+  return call.rt.generator(std::move(sliced));
+}
+
+// A tuple of groupby: (grouper, list), with these names.
+Value group(Runtime& rt, Value grouper, Values items) {
+  const Value tuple = rt.tuple({std::move(grouper), rt.list(std::move(items))});
+  Sequence named = *tuple.sequence();
+  named.is_group = true;
+  return Value(std::make_shared<const Sequence>(std::move(named)));
+}
+
+Value group_by(Call& call) {
+  const bool case_sensitive = call.boolean(2, false);
+  const auto grouper = [&](const Value& item) {
+    Value value = picked(call, 0, item);
+    return value.is_undefined() && call.has(1) ? *call.get(1) : value;
+  };
+  std::vector<Keyed> keyed;
+  const auto items = input_items(call);
+  for (const Value& item : *items) {
+    keyed.push_back({{folded(call.rt, grouper(item), case_sensitive)}, item});
+  }
+  sort_keyed(call.rt, keyed, false);
+  Values groups;
+  Values members;
+  for (size_t i = 0; i < keyed.size(); ++i) {
+    members.push_back(keyed[i].item);
+    if (i + 1 < keyed.size() &&
+        equal(call.rt, keyed[i].keys[0], keyed[i + 1].keys[0])) {
+      continue;
+    }
+    // The name is the first member's own, whatever the others' case.
+    Value name = grouper(members.front());
+    groups.push_back(
+        group(call.rt, std::move(name), std::exchange(members, {})));
+  }
+  return call.rt.list(std::move(groups));
+}
+
 Arguments after(const Arguments& arguments, size_t count) {
   Arguments rest;
   const Values& all = arguments.positional;
@@ -289,12 +346,12 @@ Value map_attribute(Call& call) {
   const Value* attribute = nullptr;
   const Value* otherwise = nullptr;
   for (const auto& [name, value] : call.raw.named) {
-    if (name == "attribute") {
+    if (name.text == "attribute") {
       attribute = &value;
-    } else if (name == "default") {
+    } else if (name.text == "default") {
       otherwise = &value;
     } else {
-      call.rt.fail(fmt::format("'map' has no parameter '{}'", name));
+      call.rt.fail(fmt::format("'map' has no parameter '{}'", name.text));
     }
   }
   if (attribute == nullptr) call.rt.fail("'map' needs a filter or attribute");
@@ -311,6 +368,7 @@ Value map_attribute(Call& call) {
 }
 
 Value map(Call& call) {
+  if (!is_true(call.input)) return call.rt.generator({});
   if (call.raw.positional.empty()) return map_attribute(call);
   const std::string& name = name_argument(call, 0, "a filter");
   const Builtin* filter = find_filter(name);
@@ -327,9 +385,11 @@ Value map(Call& call) {
 }
 
 // select, reject and their attribute forms: keeps the items for which the test
-// (truth itself where none is named) says `wanted`.
+// (truth itself where none is named) says `wanted`. Like map, they give nothing
+// for what counts as false, none and numbers among it, and look no further.
 template <bool by_attribute, bool wanted>
 Value choose(Call& call) {
+  if (!is_true(call.input)) return call.rt.generator({});
   constexpr size_t kTest = by_attribute ? 1 : 0;
   const Value* attribute = nullptr;
   if (by_attribute) {
@@ -384,6 +444,8 @@ const Builtin* find_sequence_filter(std::string_view name) {
       {"min", {"case_sensitive", "attribute"}, 0, extreme<false>},
       {"sum", {"attribute", "start"}, 0, sum},
       {"batch", {"linecount", "fill_with"}, 1, batch},
+      {"slice", {"slices", "fill_with"}, 1, slice},
+      {"groupby", {"attribute", "default", "case_sensitive"}, 1, group_by},
       {"map", {}, 0, map, true},
       {"select", {}, 0, choose<false, true>, true},
       {"reject", {}, 0, choose<false, false>, true},

@@ -14,7 +14,13 @@ class Parser {
   explicit Parser(std::string_view source)
       : tokens_(tokenize(source)), expressions_(tokens_) {}
 
-  Block run() { return parse_block({}); }
+  Block run() {
+    Block block = parse_block({});
+    if (const auto& unknown = expressions_.unknown()) {
+      fail_at(unknown->position, unknown->what);
+    }
+    return block;
+  }
 
  private:
   using Names = std::initializer_list<std::string_view>;
@@ -56,6 +62,14 @@ class Parser {
     return block;
   }
 
+  // The same for a block that a render may leave out.
+  Block parse_optional_block(Names ends) {
+    const auto unknown_before = expressions_.unknown();
+    Block block = parse_block(ends);
+    expressions_.forget_unknown_since(unknown_before);
+    return block;
+  }
+
   static void add(Block& block, Position position, Statement::Node node) {
     block.push_back(std::make_unique<const Statement>(
         Statement{position, std::move(node)}));
@@ -64,9 +78,9 @@ class Parser {
   void end_tag() { tokens_.expect(TokenKind::kBlockEnd, "'%}'"); }
 
   // The block of a tag up to {% end %}, of which the closing is left.
-  Block parse_body(std::string_view end) {
+  Block parse_body(std::string_view end, bool is_optional = false) {
     end_tag();
-    Block body = parse_block({end});
+    Block body = is_optional ? parse_optional_block({end}) : parse_block({end});
     tokens_.next();
     return body;
   }
@@ -98,13 +112,13 @@ class Parser {
     while (true) {
       ExpressionPtr condition = expressions_.parse_tuple(false);
       end_tag();
-      Block body = parse_block({"elif", "else", "endif"});
+      Block body = parse_optional_block({"elif", "else", "endif"});
       statement.branches.push_back({std::move(condition), std::move(body)});
       if (!tokens_.skip_name("elif")) break;
     }
     if (tokens_.skip_name("else")) {
       end_tag();
-      statement.otherwise = parse_block({"endif"});
+      statement.otherwise = parse_optional_block({"endif"});
     }
     tokens_.next();
     return statement;
@@ -118,17 +132,14 @@ class Parser {
     tokens_.expect_name("in");
     statement.iterable = expressions_.parse_tuple(false, "recursive");
     if (tokens_.skip_name("if")) statement.condition = expressions_.parse();
-    if (tokens_.at_name("recursive")) {
-      fail_at(tokens_.current().position,
-              "recursive for blocks are not supported");
-    }
+    statement.recursive = tokens_.skip_name("recursive");
     end_tag();
     ++loops_;
-    statement.body = parse_block({"else", "endfor"});
+    statement.body = parse_optional_block({"else", "endfor"});
     --loops_;
     if (tokens_.skip_name("else")) {
       end_tag();
-      statement.otherwise = parse_block({"endfor"});
+      statement.otherwise = parse_optional_block({"endfor"});
     }
     tokens_.next();
     return statement;
@@ -256,7 +267,7 @@ class Parser {
   void parse_macro_body(MacroDefinition& macro, std::string_view end) {
     MacroDefinition* const outer = expressions_.exchange_macro(&macro);
     const size_t loops = std::exchange(loops_, 0);
-    macro.body = parse_body(end);
+    macro.body = parse_body(end, /*is_optional=*/true);
     loops_ = loops;
     expressions_.exchange_macro(outer);
   }

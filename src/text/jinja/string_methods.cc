@@ -11,26 +11,6 @@
 namespace pilotfish::jinja {
 namespace {
 
-// An empty old text matches before every character and at the end.
-String interleave(Runtime& rt, const String& whole, const String& new_text,
-                  uint64_t count) {
-  const std::string_view text = whole.text;
-  String out{{}, whole.markup};
-  uint64_t done = 0;
-  for (size_t at = 0; at <= text.size();) {
-    if (done < count) {
-      out.append(new_text);
-      ++done;
-    }
-    if (at == text.size()) break;
-    const size_t bytes = character_at(text, at).bytes;
-    out.append(whole, text.substr(at, bytes));
-    at += bytes;
-    rt.check_size(out.text.size());
-  }
-  return out;
-}
-
 constexpr size_t kNone = std::string_view::npos;
 
 const std::string& receiver(const Call& call) {
@@ -192,11 +172,9 @@ Value split_method(Call& call) {
 }
 
 Value split_lines_method(Call& call) {
-  if (call.boolean(0, false)) {
-    call.rt.fail("'splitlines' with keepends is not supported");
-  }
+  const bool keep_ends = call.boolean(0, false);
   Values lines;
-  for (const std::string_view line : split_lines(receiver(call))) {
+  for (const std::string_view line : split_lines(receiver(call), keep_ends)) {
     lines.push_back(receiver_part(call, line));
   }
   return call.rt.list(std::move(lines));
@@ -330,9 +308,32 @@ Value all_method(Call& call) {
   return Value(!text.empty());
 }
 
-bool is_letter_or_digit(char32_t code) {
-  return is_letter(code) || is_digit(code);
+bool is_letter_or_number(char32_t code) {
+  return is_letter(code) || is_numeric(code);
 }
+
+bool is_ascii(char32_t code) { return code < 0x80; }
+
+// Like all_method, but true for an empty text.
+template <bool (*has)(char32_t)>
+Value none_lacks_method(Call& call) {
+  return receiver(call).empty() ? Value(true) : all_method<has>(call);
+}
+
+Value identifier_method(Call& call) {
+  const std::string_view text = receiver(call);
+  if (text.empty()) return Value(false);
+  const Character first = character_at(text, 0);
+  if (!starts_identifier(first.code)) return Value(false);
+  for (size_t at = first.bytes; at < text.size();) {
+    const Character c = character_at(text, at);
+    if (!continues_identifier(c.code)) return Value(false);
+    at += c.bytes;
+  }
+  return Value(true);
+}
+
+Value title_method(Call& call) { return Value(is_title(receiver(call))); }
 
 template <bool (*wanted)(char32_t), bool (*other)(char32_t)>
 Value case_method(Call& call) {
@@ -380,59 +381,48 @@ Value zero_fill_method(Call& call) {
   return call.rt.string(std::move(out));
 }
 
+Value expand_tabs_method(Call& call) {
+  const int64_t width = call.integer(0, 8);
+  if (width > 1000) call.rt.fail("'expandtabs' to more than 1000 columns");
+  const String& whole = *call.input.string();
+  const std::string_view text = whole.text;
+  String out{{}, whole.markup};
+  int64_t column = 0;
+  for (size_t at = 0; at < text.size();) {
+    const Character c = character_at(text, at);
+    if (c.code == '\t') {
+      const int64_t blanks = width > 0 ? width - column % width : 0;
+      out.append(std::string(static_cast<size_t>(blanks), ' '));
+      column += blanks;
+    } else {
+      out.append(whole, text.substr(at, c.bytes));
+      column = c.code == '\n' || c.code == '\r' ? 0 : column + 1;
+    }
+    call.rt.check_size(out.text.size());
+    at += c.bytes;
+  }
+  return call.rt.string(std::move(out));
+}
+
+Value format_method(Call& call) {
+  Dict named;
+  for (const auto& [name, value] : call.raw.named) {
+    call.rt.insert(named, Value(name), value);
+  }
+  return format_text(call.rt, *call.input.string(), call.raw.positional, named);
+}
+
+Value format_map_method(Call& call) {
+  const Dict* mapping = call.get(0)->dict();
+  if (mapping == nullptr) call.rt.fail("'format_map' expects a mapping");
+  return format_text(call.rt, *call.input.string(), {}, *mapping);
+}
+
 bool is_unsupported(std::string_view name) {
-  static constexpr std::array<std::string_view, 12> kNames = {
-      "casefold",   "encode",      "expandtabs", "format",
-      "format_map", "isascii",     "isdecimal",  "isidentifier",
-      "isnumeric",  "isprintable", "istitle",    "translate"};
-  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+  return name == "encode" || name == "translate";
 }
 
 }  // namespace
-
-String replace_text(Runtime& rt, const String& whole, std::string_view old_text,
-                    const String& new_text, int64_t count) {
-  const std::string_view text = whole.text;
-  const uint64_t most = count < 0 ? UINT64_MAX : static_cast<uint64_t>(count);
-  rt.charge(text.size() / kBytesPerUnit);
-  if (old_text.empty()) return interleave(rt, whole, new_text, most);
-  String out{{}, whole.markup};
-  size_t from = 0;
-  for (uint64_t done = 0; done < most; ++done) {
-    const size_t found = find_text(text, old_text, from);
-    if (found == std::string_view::npos) break;
-    rt.charge(1);
-    rt.check_size(out.text.size() + found - from + new_text.text.size());
-    out.append(whole, text.substr(from, found - from));
-    out.append(new_text);
-    from = found + old_text.size();
-  }
-  out.append(whole, text.substr(from));
-  return out;
-}
-
-String pad_text(Runtime& rt, const String& text, int64_t left, int64_t right,
-                const String& fill) {
-  const auto limit = static_cast<int64_t>(kMaxStringBytes);
-  const auto before = static_cast<size_t>(std::clamp<int64_t>(left, 0, limit));
-  const auto after = static_cast<size_t>(std::clamp<int64_t>(right, 0, limit));
-  rt.check_size(text.text.size() + (before + after) * fill.text.size());
-  String out{{}, text.markup};
-  for (size_t i = 0; i < before; ++i) out.append(fill);
-  out.append(text);
-  for (size_t i = 0; i < after; ++i) out.append(fill);
-  return out;
-}
-
-String center_text(Runtime& rt, const String& text, int64_t width,
-                   const String& fill) {
-  const auto size = static_cast<int64_t>(count_characters(text.text));
-  if (width <= size) return text;
-  // CPython's own rounding: the odd space goes left where the width is odd.
-  const int64_t missing = width - size;
-  const int64_t left = missing / 2 + (missing & width & 1);
-  return pad_text(rt, text, left, missing - left, fill);
-}
 
 const Builtin* find_string_method(Runtime& rt, std::string_view name) {
   static const BuiltinTable table = {
@@ -444,6 +434,10 @@ const Builtin* find_string_method(Runtime& rt, std::string_view name) {
       {"title", {}, 0, map_method<title_case>},
       {"capitalize", {}, 0, map_method<capitalize>},
       {"swapcase", {}, 0, map_method<swap_case>},
+      {"casefold", {}, 0, map_method<fold_case>},
+      {"expandtabs", {"tabsize"}, 0, expand_tabs_method},
+      {"format", {}, 0, format_method, true},
+      {"format_map", {"mapping"}, 1, format_map_method},
       {"replace", {"old", "new", "count"}, 2, replace_method},
       {"join", {"iterable"}, 1, join_method},
       {"split", {"sep", "maxsplit"}, 0, split_method<false>},
@@ -462,7 +456,13 @@ const Builtin* find_string_method(Runtime& rt, std::string_view name) {
       {"count", {"sub", "start", "end"}, 1, count_method},
       {"isdigit", {}, 0, all_method<is_digit>},
       {"isalpha", {}, 0, all_method<is_letter>},
-      {"isalnum", {}, 0, all_method<is_letter_or_digit>},
+      {"isalnum", {}, 0, all_method<is_letter_or_number>},
+      {"isdecimal", {}, 0, all_method<is_decimal>},
+      {"isnumeric", {}, 0, all_method<is_numeric>},
+      {"isascii", {}, 0, none_lacks_method<is_ascii>},
+      {"isprintable", {}, 0, none_lacks_method<is_printable>},
+      {"isidentifier", {}, 0, identifier_method},
+      {"istitle", {}, 0, title_method},
       {"isspace", {}, 0, all_method<is_space>},
       {"isupper", {}, 0, case_method<has_upper_case, has_lower_case>},
       {"islower", {}, 0, case_method<has_lower_case, has_upper_case>},

@@ -20,8 +20,10 @@ class Template {
 
   // Throws Error where the template refuses its input, or uses a value as Jinja
   // would not allow, or takes more than limits.h allows. Marked texts among the
-  // variables are marked in the result too.
-  String render(const Dict& variables, Clock clock = system_clock) const;
+  // variables are marked in the result too. `quotes_json` (may be null) tells
+  // whether a text that is JSON already was made a JSON string of.
+  String render(const Dict& variables, Clock clock = system_clock,
+                bool* quotes_json = nullptr) const;
 
  private:
   Block block_;

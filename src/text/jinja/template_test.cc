@@ -61,13 +61,36 @@ TEST(JinjaTemplate, WhatIsUnknownIsRefusedBeforeRendering) {
   EXPECT_EQ(parse_error("\n {% include 'x' %}"),
             "chat template, line 2, column 5: unknown or misplaced tag "
             "'include'");
-  // Jinja would wait until the branch is taken.
-  EXPECT_THAT(parse_error("{% if false %}{{ x | foo }}{% endif %}"),
+}
+
+TEST(JinjaTemplate, WhatIsUnknownInABranchIsRefusedWhenReached) {
+  for (const char* source :
+       {"{% if x %}{{ 1 | foo }}{% endif %}",
+        "{% if not x %}{% else %}{{ 1 is foo }}{% endif %}",
+        "{% for y in x %}{{ y | foo }}{% endfor %}",
+        "{{ 1 | foo if x else 2 }}", "{{ 2 if not x else 1 is foo }}",
+        "{% macro m() %}{{ 1 | foo }}{% endmacro %}{% if x %}{{ m() }}"
+        "{% endif %}",
+        "{% if x %}{% filter foo %}1{% endfilter %}{% endif %}",
+        "{% if x %}{% set y | foo %}1{% endset %}{% endif %}"}) {
+    EXPECT_EQ(parse_error(source), "") << source;
+    EXPECT_NO_THROW(render(source, R"({"x": []})")) << source;
+    EXPECT_THAT(render_error(source, R"({"x": [1]})"),
+                AllOf(HasSubstr("line 1, column "), HasSubstr("unknown "),
+                      HasSubstr("'foo'")))
+        << source;
+  }
+  EXPECT_THAT(parse_error("{% if 1 | foo %}{% endif %}"),
               HasSubstr("unknown filter 'foo'"));
-  EXPECT_THAT(parse_error("{% for x in y recursive %}{% endfor %}"),
-              HasSubstr("recursive for blocks are not supported"));
-  EXPECT_THAT(parse_error("{{ f(*x) }}"),
-              HasSubstr("'*' in arguments is not supported"));
+}
+
+TEST(JinjaTemplate, ArgumentsHaveTheirOrder) {
+  for (const char* source :
+       {"{{ f(*a, *b) }}", "{{ f(**a, **b) }}", "{{ f(**a, b) }}",
+        "{{ f(*a, b) }}", "{{ f(a=1, b) }}", "{{ f(a=1, a=2) }}"}) {
+    EXPECT_THAT(parse_error(source), StartsWith("chat template, line 1"))
+        << source;
+  }
 }
 
 TEST(JinjaTemplate, MalformedSourceNamesItsPlace) {
@@ -79,8 +102,8 @@ TEST(JinjaTemplate, MalformedSourceNamesItsPlace) {
   EXPECT_THAT(parse_error("é{{ 'a }}"), HasSubstr("line 1, column 5: "));
   EXPECT_THAT(parse_error("{{ (1] }}"),
               HasSubstr("column 6: unexpected ']', expected ')'"));
-  EXPECT_THAT(parse_error("{{ 99999999999999999999 }}"),
-              HasSubstr("does not fit 64 bits"));
+  EXPECT_THAT(parse_error("{{ " + repeated("9", 5000) + " }}"),
+              HasSubstr("more than 4300 digits"));
   EXPECT_THAT(parse_error("{{ '\\ud800' }}"), HasSubstr("U+D800"));
 }
 
@@ -94,8 +117,8 @@ TEST(JinjaTemplate, ErrorsOfRenderingNameTheirPlace) {
               HasSubstr("a value of type 'dict' has no member 'b'"));
   EXPECT_THAT(render_error("{{ [].append(1) }}"),
               HasSubstr("'append' would change the 'list'"));
-  EXPECT_THAT(render_error("{{ 'x'.format() }}"),
-              HasSubstr("the string method 'format' is not supported"));
+  EXPECT_THAT(render_error("{{ 'x'.encode() }}"),
+              HasSubstr("the string method 'encode' is not supported"));
 }
 
 TEST(JinjaTemplate, ErrorsAreOneBoundedLine) {
@@ -105,17 +128,20 @@ TEST(JinjaTemplate, ErrorsAreOneBoundedLine) {
   EXPECT_LT(message.size(), 600u);
 }
 
-TEST(JinjaTemplate, NumbersAreCheckedForOverflow) {
+TEST(JinjaTemplate, NumbersAreBounded) {
   for (const char* source :
-       {"{{ 9223372036854775807 + 1 }}", "{{ -9223372036854775807 - 2 }}",
-        "{{ 4611686018427387904 * 2 }}", "{{ 10 ** 19 }}",
-        "{{ (-9223372036854775807 - 1) // -1 }}",
-        "{{ -(-9223372036854775807 - 1) }}",
-        "{{ (-9223372036854775807 - 1)|abs }}", "{{ '1e19'|int }}",
-        "{{ 9223372036854775807|round(-1) }}"}) {
+       {"{{ 10 ** 4300 }}", "{{ 10 ** 99999999999999999999 }}",
+        "{{ 10 ** 4299 * 10 }}", "{{ 10 ** 4299 + 10 ** 4299 * 9 }}",
+        "{{ (-7) ** 9223372036854775807 }}",
+        "{% set ns = namespace(x=3) %}{% for i in range(50) %}"
+        "{% set ns.x = ns.x * ns.x %}{% endfor %}",
+        "{{ 10 ** 400 * 1.5 }}", "{{ 10 ** 400 / 1 }}",
+        "{{ '%f' % (10 ** 400) }}", "{{ 'a' * 10 ** 30 }}",
+        "{{ [1] * 10 ** 30 }}", "{{ range(10 ** 30) }}"}) {
     EXPECT_THAT(render_error(source), StartsWith("chat template, line 1"))
         << source;
   }
+  EXPECT_EQ(render("{{ 10 ** 4299 }}"), "1" + repeated("0", 4299));
   EXPECT_EQ(render("{{ (-9223372036854775807 - 1) % -1 }}"), "0");
   EXPECT_EQ(render("{{ range(9223372036854775800, 9223372036854775807, 5) "
                    "|list }}"),
@@ -142,7 +168,7 @@ TEST(JinjaTemplate, RenderingIsBounded) {
       "{{ [0] * 1000000000 }}",
       "{{ 'a' * 9223372036854775807 }}",
       "{{ range(1000000000) }}",
-      "{{ 9 ** 9 ** 9 }}",
+      "{{ 9 ** 9 ** 9 ** 9 ** 9 }}",
       "{{ 'x'.center(1000000000) }}",
       "{{ 'x'.ljust(9223372036854775807) }}",
       "{{ 'x'|indent(1000000000) }}",
@@ -242,8 +268,11 @@ TEST(JinjaTemplate, BytesThatAreNotUtf8PassThrough) {
 TEST(JinjaTemplate, DeviationsFromJinja2AreTheKnownOnes) {
   // Jinja2 3.1 stumbles over "if" after a test; later versions read it so.
   EXPECT_EQ(render("{{ 5 is number if true else 2 }}"), "True");
-  // Python's integers have no bound.
-  EXPECT_THAT(render_error("{{ 10 ** 400 }}"), HasSubstr("64 bits"));
+  // Python only refuses to print what has more digits.
+  EXPECT_THAT(render_error("{{ 10 ** 5000 // 10 ** 4999 }}"),
+              HasSubstr("more than 4300 digits"));
+  // Jinja2 refuses these when it compiles.
+  EXPECT_EQ(render("{% for x in [] %}{{ x|foo }}{% endfor %}"), "");
 }
 
 TEST(JinjaTemplate, UsesTheLocalClockUnlessGivenOne) {
@@ -281,13 +310,18 @@ TEST(JinjaJson, KeepsOrderAndLastValue) {
                    R"({"x": {"b": 1, "a": 2.0, "b": 3, "": null}})"),
             R"({"b": 3, "a": 2.0, "": null})");
   EXPECT_EQ(render("{{ x|tojson }}", R"({"x": 1e2})"), "100.0");
+  const std::string integers =
+      "[9223372036854775807, 9223372036854775808, 18446744073709551616, "
+      "-9223372036854775809, 123456789012345678901234567890]";
+  EXPECT_EQ(render("{{ x|tojson }}|{{ x }}", R"({"x": )" + integers + "}"),
+            integers + "|" + integers);
 }
 
 TEST(JinjaJson, RefusesWithOneLine) {
   for (const std::string& text :
        {std::string("{"), std::string(""), std::string("[1,]"),
         std::string("{\"a\": \xff}"), repeated("[", 100'000),
-        std::string("18446744073709551615")}) {
+        repeated("7", 5000)}) {
     try {
       read_json(text, "thing");
       ADD_FAILURE() << text.substr(0, 50);

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "text/jinja/access.h"
+#include "text/jinja/big_integer.h"
 #include "text/jinja/builtins.h"
 #include "text/jinja/characters.h"
 #include "text/jinja/operators.h"
@@ -18,7 +19,9 @@ Value is_none(Call& call) { return Value(call.input.is_none()); }
 Value is_string(Call& call) { return Value(call.input.string() != nullptr); }
 Value is_mapping(Call& call) { return Value(call.input.dict() != nullptr); }
 Value is_number(Call& call) { return Value(call.input.is_number()); }
-Value is_integer(Call& call) { return Value(call.input.is<int64_t>()); }
+Value is_whole_number(Call& call) {
+  return Value(is_integer(call.input) && !call.input.is<bool>());
+}
 Value is_float(Call& call) { return Value(call.input.is<double>()); }
 Value is_boolean(Call& call) { return Value(call.input.is<bool>()); }
 Value is_iterable_value(Call& call) { return Value(is_iterable(call.input)); }
@@ -39,8 +42,9 @@ Value is_sequence(Call& call) {
 
 Value is_callable(Call& call) {
   return Value(call.input.is<std::shared_ptr<const Method>>() ||
-               call.input.is<const Builtin*>() ||
-               call.input.is<const Macro*>() || call.input.is_undefined());
+               call.input.is<const Builtin*>() || call.input.is<Loop*>() ||
+               call.input.is<Joiner*>() || call.input.is<const Macro*>() ||
+               call.input.is_undefined());
 }
 
 Value is_escaped(Call& call) {
@@ -151,7 +155,7 @@ Dict entries(Call& call, std::string_view function) {
     }
   }
   for (const auto& [name, value] : call.raw.named) {
-    call.rt.insert(dict, Value(std::string(name)), value);
+    call.rt.insert(dict, Value(name), value);
   }
   return dict;
 }
@@ -162,6 +166,18 @@ Value make_namespace(Call& call) {
   Namespace* scope = call.rt.make_namespace();
   scope->attributes = entries(call, "namespace");
   return Value(scope);
+}
+
+Value make_cycler(Call& call) {
+  const Values& items = call.raw.positional;
+  if (items.empty()) call.rt.fail("cycler needs at least one value");
+  if (!call.raw.named.empty()) call.rt.fail("cycler takes values alone");
+  return Value(call.rt.make_cycler(items));
+}
+
+Value make_joiner(Call& call) {
+  return Value(
+      call.rt.make_joiner(call.has(0) ? *call.get(0) : call.rt.string(", ")));
 }
 
 Value raise_exception(Call& call) {
@@ -211,7 +227,7 @@ const Builtin* find_test(std::string_view name) {
       {"iterable", {}, 0, is_iterable_value},
       {"sequence", {}, 0, is_sequence},
       {"number", {}, 0, is_number},
-      {"integer", {}, 0, is_integer},
+      {"integer", {}, 0, is_whole_number},
       {"float", {}, 0, is_float},
       {"boolean", {}, 0, is_boolean},
       {"true", {}, 0, is_exactly<true>},
@@ -251,6 +267,8 @@ const Builtin* find_global(std::string_view name) {
       {"range", {"start", "stop", "step"}, 1, range},
       {"dict", {}, 0, dict, true},
       {"namespace", {}, 0, make_namespace, true},
+      {"cycler", {}, 0, make_cycler, true},
+      {"joiner", {"sep"}, 0, make_joiner},
       {"raise_exception", {"message"}, 1, raise_exception},
       {"strftime_now", {"format"}, 1, strftime_now},
   };

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <functional>
 
+#include "text/jinja/big_integer.h"
+
 namespace pilotfish::jinja {
 namespace {
 
@@ -59,9 +61,9 @@ const int64_t* Value::integer() const {
 
 double Value::number() const {
   if (const double* value = get<double>()) return *value;
-  const int64_t* value = integer();
-  assert(value != nullptr);
-  return static_cast<double>(*value);
+  if (const int64_t* value = integer()) return static_cast<double>(*value);
+  // GMP's own conversion cuts off; this one rounds.
+  return std::strtod(integer_text(*this).c_str(), nullptr);
 }
 
 bool Dict::is_key(const Value& key) {
@@ -75,8 +77,8 @@ size_t Dict::Hash::operator()(const Value& key) const {
   int64_t integer = 0;
   if (const int64_t* value = key.integer()) {
     integer = *value;
-  } else if (const double* number = key.get<double>()) {
-    if (!as_integer(*number, integer)) return std::hash<double>()(*number);
+  } else if (key.is_number() && !as_integer(key.number(), integer)) {
+    return std::hash<double>()(key.number());
   }
   return std::hash<int64_t>()(integer);
 }
@@ -88,6 +90,14 @@ bool Dict::Equal::operator()(const Value& a, const Value& b) const {
   }
   if (a.is_none() || b.is_none()) return a.is_none() && b.is_none();
   if (!a.is_number() || !b.is_number()) return false;
+  using Big = std::shared_ptr<const BigInteger>;
+  if (a.is<Big>() || b.is<Big>()) {
+    if (is_integer(a) && is_integer(b)) return big_integer(a) == big_integer(b);
+    const double number = a.is<Big>() ? b.number() : a.number();
+    const Value& big = a.is<Big>() ? a : b;
+    return std::isfinite(number) && big_integer(big) == mpz_class(number) &&
+           number == std::floor(number);
+  }
   int64_t integers[2];
   const Value* const sides[] = {&a, &b};
   for (size_t i = 0; i < 2; ++i) {
@@ -156,6 +166,10 @@ std::string_view type_name(const Value& value) {
     std::string_view operator()(const Undefined&) const { return "undefined"; }
     std::string_view operator()(bool) const { return "bool"; }
     std::string_view operator()(int64_t) const { return "int"; }
+    std::string_view operator()(
+        const std::shared_ptr<const BigInteger>&) const {
+      return "int";
+    }
     std::string_view operator()(double) const { return "float"; }
     std::string_view operator()(const std::shared_ptr<const String>&) const {
       return "str";
@@ -190,6 +204,8 @@ std::string_view type_name(const Value& value) {
     std::string_view operator()(const Builtin*) const { return "function"; }
     std::string_view operator()(Namespace*) const { return "namespace"; }
     std::string_view operator()(Loop*) const { return "loop"; }
+    std::string_view operator()(Cycler*) const { return "cycler"; }
+    std::string_view operator()(Joiner*) const { return "joiner"; }
     std::string_view operator()(const Macro*) const { return "macro"; }
   };
   return std::visit(Names(), value.storage());

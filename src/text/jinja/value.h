@@ -16,8 +16,13 @@
 namespace pilotfish::jinja {
 
 class Dict;
+class Scope;
+struct BigInteger;
 struct Builtin;
+struct Cycler;
+struct For;
 struct Generator;
+struct Joiner;
 struct Loop;
 struct Macro;
 struct Method;
@@ -34,8 +39,9 @@ struct None {};
 
 struct String {
   std::string text;
-  bool markup = false;  // came from |safe or |escape: + escapes what it meets
-  Marks marks = {};     // the bytes of `text` that the conversation gave
+  bool markup = false;   // came from |safe or |escape: + escapes what it meets
+  Marks marks = {};      // the bytes of `text` that the conversation gave
+  bool is_json = false;  // the arguments of a call, as its sender wrote them
 
   // Adds text of the template, or text whose marks come along.
   void append(std::string_view own) { text += own; }
@@ -58,17 +64,19 @@ String made_from(const String& source, std::string text);
 // only pointed at.
 class Value {
  public:
-  using Storage =
-      std::variant<None, Undefined, bool, int64_t, double,
-                   std::shared_ptr<const String>,
-                   std::shared_ptr<const Sequence>, std::shared_ptr<const Dict>,
-                   std::shared_ptr<Generator>, std::shared_ptr<const Method>,
-                   const Builtin*, Namespace*, Loop*, const Macro*>;
+  using Storage = std::variant<
+      None, Undefined, bool, int64_t, double, std::shared_ptr<const BigInteger>,
+      std::shared_ptr<const String>, std::shared_ptr<const Sequence>,
+      std::shared_ptr<const Dict>, std::shared_ptr<Generator>,
+      std::shared_ptr<const Method>, const Builtin*, Namespace*, Loop*, Cycler*,
+      Joiner*, const Macro*>;
 
   Value() = default;
   explicit Value(bool value) : storage_(value) {}
   explicit Value(int64_t value) : storage_(value) {}
   explicit Value(double value) : storage_(value) {}
+  explicit Value(std::shared_ptr<const BigInteger> value)
+      : storage_(std::move(value)) {}
   explicit Value(Undefined value) : storage_(std::move(value)) {}
   explicit Value(std::string text, bool markup = false);
   explicit Value(String value);
@@ -83,6 +91,8 @@ class Value {
   explicit Value(const Builtin* value) : storage_(value) {}
   explicit Value(Namespace* value) : storage_(value) {}
   explicit Value(Loop* value) : storage_(value) {}
+  explicit Value(Cycler* value) : storage_(value) {}
+  explicit Value(Joiner* value) : storage_(value) {}
   explicit Value(const Macro* value) : storage_(value) {}
   // A literal would otherwise become a bool.
   explicit Value(const char*) = delete;
@@ -103,9 +113,12 @@ class Value {
   const String* string() const { return shared<const String>(); }
   const Sequence* sequence() const { return shared<const Sequence>(); }
   const Dict* dict() const { return shared<const Dict>(); }
-  // Python's bool is an int too.
+  // Python's bool is an int too. Null for one beyond 64 bits.
   const int64_t* integer() const;
-  bool is_number() const { return is<bool>() || is<int64_t>() || is<double>(); }
+  bool is_number() const {
+    return is<bool>() || is<int64_t>() || is<double>() ||
+           is<std::shared_ptr<const BigInteger>>();
+  }
   // Requires: is_number().
   double number() const;
 
@@ -127,7 +140,8 @@ enum class SequenceKind { kList, kTuple, kRange, kKeys, kValues, kItems };
 struct Sequence {
   SequenceKind kind = SequenceKind::kList;
   Values items;
-  size_t nesting = 1;  // levels of containers, this one included
+  size_t nesting = 1;     // levels of containers, this one included
+  bool is_group = false;  // a tuple of groupby: its items have names too
 };
 
 // A Python iterator: what is taken from it is gone. Its values are computed
@@ -185,8 +199,24 @@ struct Namespace {
 struct Loop {
   std::shared_ptr<const Values> items;
   size_t index = 0;  // of the current item, from zero
+  size_t depth = 0;  // of recursive loops around this one
+  // Of a recursive loop: what is rendered again, and where. Else null.
+  const For* body = nullptr;
+  std::shared_ptr<Scope> scope;
   Values last_changed;
   bool changed_before = false;
+};
+
+// cycler(...): gives its items in turn.
+struct Cycler {
+  Values items;
+  size_t position = 0;
+};
+
+// joiner(...): gives nothing when first called, then the separator.
+struct Joiner {
+  Value separator;
+  bool used = false;
 };
 
 // The levels of containers in `value`; 0 for what contains nothing.

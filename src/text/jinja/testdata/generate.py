@@ -39,7 +39,18 @@ def raise_exception(message):
     raise jinja2.exceptions.TemplateError(message)
 
 
+QUOTED = []  # arguments that tojson made a JSON string of
+
+
+def note_quoted(x):
+    if isinstance(x, Sent):
+        QUOTED.append(x)
+    for item in x.values() if isinstance(x, dict) else x if isinstance(x, list) else []:
+        note_quoted(item)
+
+
 def tojson(x, ensure_ascii=False, indent=None, separators=None, sort_keys=False):
+    note_quoted(x)
     return json.dumps(x, ensure_ascii=ensure_ascii, indent=indent,
                       separators=separators, sort_keys=sort_keys)
 
@@ -84,16 +95,32 @@ def cases():
     write(path, suite, "cases")
 
 
-def message(given):
+class Sent(str):
+    """The arguments of a tool call as a string, as OpenAI's protocol sends them."""
+
+
+def message(given, parse):
     result = {"role": given["role"], "content": given["content"]}
     if "tool_calls" in given:
         result["tool_calls"] = json.loads(json.dumps(given["tool_calls"]))
         for call in result["tool_calls"]:
-            if isinstance(call["function"]["arguments"], str):
-                call["function"]["arguments"] = json.loads(
-                    call["function"]["arguments"])
+            arguments = call["function"]["arguments"]
+            if isinstance(arguments, str):
+                call["function"]["arguments"] = (json.loads(arguments) if parse
+                                                 else Sent(arguments))
     result.update(given.get("fields", {}))
     return result
+
+
+def render_talk(source, variables, messages):
+    """With arguments as they are sent, or parsed where the template fails on
+    that or would quote them once more."""
+    QUOTED.clear()
+    sent = render(source, variables | {"messages": [message(m, False) for m in messages]})
+    if sent is not None and not QUOTED:
+        return sent
+    parsed = render(source, variables | {"messages": [message(m, True) for m in messages]})
+    return sent if parsed is None else parsed
 
 
 def goldens(data):
@@ -107,12 +134,12 @@ def goldens(data):
                          "eos_token": suite["eos_token"], "documents": None,
                          "date_string": "1 Jan 2025"}
             variables.update(talk.get("variables", {}))
-            variables["messages"] = [message(m) for m in talk["messages"]]
             variables["tools"] = suite["tools"].get(talk.get("tools"))
             variables["add_generation_prompt"] = talk.get(
                 "add_generation_prompt", True)
             rows.append({"name": talk["name"],
-                         "expected": render(source, variables)})
+                         "expected": render_talk(source, variables,
+                                                 talk["messages"])})
         write(HERE / "golden" / f"{template.stem}.json",
               {"conversations": rows}, "conversations")
 
