@@ -11,6 +11,7 @@ void add_generate(CommandLine& line);
 void add_chat(CommandLine& line);
 void add_score(CommandLine& line);
 void add_tokenize(CommandLine& line);
+void add_render(CommandLine& line);
 void add_inspect(CommandLine& line);
 void add_plan(CommandLine& line);
 void add_sweep(CommandLine& line);

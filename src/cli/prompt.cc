@@ -53,7 +53,10 @@ std::vector<Token> encode(const PromptOptions& options, const Session& session,
     // The template writes BOS itself.
     return tokenizer.encode(chat.render(messages), {.add_special = false});
   }
-  return prompt_tokens(session, text);
+  std::vector<Token> tokens = prompt_tokens(session, text);
+  const std::string note = doubled_bos_note(*session.tokenizer, tokens);
+  if (!note.empty()) print_note(note);
+  return tokens;
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/terminal.h"
+#include "cli/text_lines.h"
 #include "pilotfish/engine.h"
 #include "pilotfish/error.h"
 
@@ -31,6 +32,7 @@ struct ScoreFlags {
   std::string kv_dtype = "f32";
   std::string logits_file;
   std::int64_t top = 0;
+  bool lines = false;
   bool json = false;
 };
 
@@ -74,17 +76,26 @@ std::vector<Candidate> best_tokens(std::span<const float> row,
   return best;
 }
 
+std::string read_input_text(const ScoreFlags& options) {
+  if (options.text) return *options.text;
+  return options.file.empty() ? read_stdin() : read_file(options.file);
+}
+
+const Tokenizer& needed(const ScoreFlags& options, const Tokenizer* tokenizer) {
+  if (tokenizer != nullptr) return *tokenizer;
+  throw UsageError(
+      fmt::format("{}: has no tokenizer; give token ids with --tokens",
+                  options.compute.model));
+}
+
 std::vector<Token> read_tokens(const ScoreFlags& options,
                                const Tokenizer* tokenizer) {
   if (options.tokens) return parse_tokens("--tokens", *options.tokens);
-  if (tokenizer == nullptr) {
-    throw UsageError(
-        fmt::format("{}: has no tokenizer; give token ids with --tokens",
-                    options.compute.model));
-  }
-  if (options.text) return tokenizer->encode(*options.text);
-  return tokenizer->encode(options.file.empty() ? read_stdin()
-                                                : read_file(options.file));
+  const Tokenizer& text = needed(options, tokenizer);
+  std::vector<Token> tokens = text.encode(read_input_text(options));
+  const std::string note = doubled_bos_note(text, tokens);
+  if (!note.empty()) print_note(note);
+  return tokens;
 }
 
 Report make_report(const ScoreFlags& options, Model& model,
@@ -169,12 +180,89 @@ Json report_json(const Report& report, const Model& model) {
   return json;
 }
 
+// The scores of many lines, each a text of its own, and what they add up to.
+class LineScores {
+ public:
+  LineScores(const ScoreFlags& options, const Tokenizer& tokenizer,
+             Model& model)
+      : options_(options), tokenizer_(tokenizer), model_(model) {}
+
+  // Throws Error at the end where lines could not be scored.
+  void run(const std::vector<std::string>& lines) {
+    if (!options_.json) {
+      write_out(fmt::format("{:>6} {:>8} {:>12} {:>12}\n", "line", "tokens",
+                            "log p", "perplexity"));
+    }
+    for (size_t i = 0; i < lines.size(); ++i) score_line(i + 1, lines[i]);
+    if (!options_.json) write_row("all", tokens_, total_, places_);
+    if (failed_ > 0) {
+      throw Error(fmt::format("{} of {} lines could not be scored", failed_,
+                              lines.size()));
+    }
+  }
+
+ private:
+  void score_line(size_t number, const std::string& text) {
+    Report report;
+    try {
+      report = make_report(options_, model_, tokenizer_.encode(text));
+    } catch (const Error& error) {
+      ++failed_;
+      if (options_.json) {
+        write_out(dump({{"line", number}, {"error", error.what()}}));
+      } else {
+        print_note(fmt::format("pilotfish: line {}: {}", number, error.what()));
+      }
+      return;
+    }
+    const std::vector<double>& scores = report.score.log_probabilities;
+    const double total = std::accumulate(scores.begin(), scores.end(), 0.0);
+    tokens_ += report.tokens.size();
+    places_ += scores.size();
+    total_ += total;
+    if (options_.json) {
+      Json json = {{"line", number}};
+      json.update(report_json(report, model_));
+      write_out(dump(json));
+    } else {
+      write_row(fmt::format("{}", number), report.tokens.size(), total,
+                scores.size());
+    }
+  }
+
+  static void write_row(const std::string& name, size_t tokens, double total,
+                        size_t places) {
+    const std::string perplexity =
+        places == 0
+            ? ""
+            : fmt::format("{:.4f}",
+                          std::exp(-total / static_cast<double>(places)));
+    write_out(fmt::format("{:>6} {:>8} {:>12.4f} {:>12}\n", name, tokens, total,
+                          perplexity));
+  }
+
+  const ScoreFlags& options_;
+  const Tokenizer& tokenizer_;
+  Model& model_;
+  size_t failed_ = 0;
+  size_t tokens_ = 0;
+  size_t places_ = 0;  // with a probability: all but each line's first token
+  double total_ = 0;
+};
+
 void run_score(const ScoreFlags& options) {
   LoadOptions load = load_options(options.compute);
   load.threads = start_threads(options.compute.threads);
   if (options.top < 0) throw UsageError("--top: is below 0");
 
   const auto tokenizer = Tokenizer::load_if_present(options.compute.model);
+  if (options.lines) {
+    const Tokenizer& text = needed(options, tokenizer.get());
+    const std::vector<std::string> lines = text_lines(read_input_text(options));
+    const auto model = load_model(options.compute.model, "loading", load);
+    LineScores(options, text, *model).run(lines);
+    return;
+  }
   std::vector<Token> tokens = read_tokens(options, tokenizer.get());
   const auto model = load_model(options.compute.model, "loading", load);
   const Report report = make_report(options, *model, std::move(tokens));
@@ -197,15 +285,21 @@ void add_score(CommandLine& line) {
   const Flag file =
       input.add("--file", options->file, "FILE", "Read the text from a file")
           .excludes(text);
-  input.add("--tokens", options->tokens, "IDS", "Token ids: \"1 2 3\"")
-      .excludes(text)
-      .excludes(file);
+  const Flag tokens =
+      input.add("--tokens", options->tokens, "IDS", "Token ids: \"1 2 3\"")
+          .excludes(text)
+          .excludes(file);
+  Flag lines = input.add_switch("--lines", options->lines,
+                                "Each line is a text of its own");
+  lines.excludes(tokens);
   const FlagGroup output = command.group("Output");
-  output.add("--logits", options->logits_file, "FILE",
-             "Write the logits, float32 [tokens, vocabulary], as NumPy .npy");
+  lines.excludes(output.add(
+      "--logits", options->logits_file, "FILE",
+      "Write the logits, float32 [tokens, vocabulary], as NumPy .npy"));
   output.add("--top", options->top, "N",
              "Show the N most probable next tokens at each place");
-  output.add_switch("--json", options->json, "One JSON object");
+  output.add_switch("--json", options->json,
+                    "One JSON object; with --lines, one a line");
   add_compute_options(command, options->compute);
   command.group("Model").add("--kv-dtype", options->kv_dtype, "TYPE",
                              kv_dtype_help("f32"));

@@ -9,6 +9,7 @@
 #include "cli/options.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
+#include "cli/text_lines.h"
 #include "pilotfish/error.h"
 #include "pilotfish/tokenizer.h"
 
@@ -26,6 +27,7 @@ struct TokenizeFlags {
   bool no_special = false;  // in the text to encode
   bool special = false;     // in the text decoded
   bool pieces = false;
+  bool lines = false;
   bool json = false;
 };
 
@@ -49,25 +51,36 @@ void print(const TokenizeFlags& options, const Tokenizer& tokenizer,
     }
   } else if (options.decode) {
     write_out(text);
-    if (stdout_is_terminal()) write_out("\n");
+    if (options.lines || stdout_is_terminal()) write_out("\n");
   } else {
     write_out(fmt::format("{}\n", fmt::join(tokens, " ")));
+  }
+}
+
+// One text, or with --decode ids; `where` names them in messages.
+void tokenize(const TokenizeFlags& options, const Tokenizer& tokenizer,
+              const std::string& where, const std::string& input) {
+  if (options.decode) {
+    const std::vector<Token> tokens = parse_tokens(where, input);
+    print(options, tokenizer, tokens,
+          tokenizer.decode(tokens, !options.special));
+  } else {
+    print(options, tokenizer,
+          tokenizer.encode(input, {.add_special = !options.no_bos,
+                                   .parse_special = !options.no_special}),
+          input);
   }
 }
 
 void run_tokenize(const TokenizeFlags& options) {
   const auto tokenizer = Tokenizer::load(options.model);
   const std::string input = read_input(options);
-  if (options.decode) {
-    const std::vector<Token> tokens =
-        parse_tokens(options.file.empty() ? "--decode" : options.file, input);
-    print(options, *tokenizer, tokens,
-          tokenizer->decode(tokens, !options.special));
-  } else {
-    print(options, *tokenizer,
-          tokenizer->encode(input, {.add_special = !options.no_bos,
-                                    .parse_special = !options.no_special}),
-          input);
+  const std::string where = options.file.empty() ? "--decode" : options.file;
+  if (!options.lines) return tokenize(options, *tokenizer, where, input);
+  size_t number = 0;
+  for (const std::string& line : text_lines(input)) {
+    tokenize(options, *tokenizer, fmt::format("{}, line {}", where, ++number),
+             line);
   }
 }
 
@@ -91,9 +104,15 @@ void add_tokenize(CommandLine& line) {
                    "Take the text of special tokens as plain text");
   group.add_switch("--special", options->special,
                    "With --decode: print special tokens too");
-  group.add_switch("--pieces", options->pieces,
-                   "A line for each token: its id and its piece");
-  group.add_switch("--json", options->json, "One JSON object");
+  const Flag pieces =
+      group.add_switch("--pieces", options->pieces,
+                       "A line for each token: its id and its piece");
+  group
+      .add_switch("--lines", options->lines,
+                  "Each line is a text, or with --decode ids, of its own")
+      .excludes(pieces);
+  group.add_switch("--json", options->json,
+                   "One JSON object; with --lines, one a line");
   command.on_run([options] { run_tokenize(*options); });
 }
 

@@ -86,6 +86,7 @@ TEST(Marks, FollowTextsThroughEveryOperation) {
       {"{{ '%(x)s-%-5s.'|replace('%-5s', '')|format(x=s) }}", "[a b]-."},
       {"{{ '%.1s|%d|%r' % (s, n, s) }}", "[a]|7|'[a b]'"},
       {"{{ (s + ' %s') % 'x' }}", "[a b] x"},
+      {"{{ (s ~ '%%|%s') % n }}{{ (s ~ '%%') % () }}", "[a b]%|7[a b]%"},
       {"{{ h|e }}{{ '<'|e + h }}", "[&lt;&amp;]&lt;[&lt;&amp;]"},
       {"{{ h|safe }}{{ '<'|safe + h }}", "[<&]<[&lt;&amp;]"},
       {"{{ o|tojson }}", R"({"[k]": "[v\n]"})"},

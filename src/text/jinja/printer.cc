@@ -245,9 +245,10 @@ class PercentFormatter {
       conversion.precision = take_number();
     }
     if (rest_.empty()) rt_.fail("a format that ends within a conversion");
-    conversion.type = rest_.front();
+    const std::string_view type = rest_.substr(0, 1);
+    conversion.type = type.front();
     rest_.remove_prefix(1);
-    if (conversion.type == '%') return put({"%"}, "%");
+    if (conversion.type == '%') return put(format_, type);
     const String text =
         padded(conversion, named != nullptr ? *named : next_argument());
     put(text, text.text);
