@@ -75,6 +75,7 @@ const std::map<std::string, std::string> kPublic = {
     {"iteration_summary.h", "engine"},
     {"drafters.h", "engine"},
     {"pair.h", "engine"},
+    {"recommended_sampling.h", "engine"},
     {"engine.h", "engine"},
 };
 

@@ -73,8 +73,6 @@ void ReusingScorer::release(SequenceId sequence) {
     inner_->release(sequence);
     return;
   }
-  // Takes back a tree, and what a view has written ahead.
-  shorten(contents, inner_->truncate(sequence, std::ssize(contents.tokens)));
   released_.push_back({sequence, std::move(contents.tokens)});
 }
 
