@@ -4,11 +4,17 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "cli/commands.h"
+#include "cli/conversation.h"
 #include "cli/flags.h"
 #include "cli/interrupt.h"
 #include "cli/line_reader.h"
+#include "cli/model_sampling.h"
 #include "cli/options.h"
 #include "cli/report.h"
 #include "cli/session.h"
@@ -27,50 +33,93 @@ constexpr const char* kHelp =
     "/system TEXT    start anew with a system message\n"
     "/stats          statistics of the last answer\n"
     "/quit           leave (so do Ctrl-D, and Ctrl-C twice)\n"
-    "A line that ends with \\ goes on in the next. Ctrl-C stops an answer.";
+    "A line that ends with \\ goes on in the next. The up key brings earlier "
+    "lines back.\n"
+    "Ctrl-C stops an answer.";
 
 struct ChatFlags {
   DecodingOptions decoding;
   std::string system;
   std::string template_file;
+  bool parse_special = false;
   bool show_draft = false;
 };
 
-// A conversation: its messages, and the answers to them.
+Session open(const ChatFlags& options, const Command& command) {
+  Session session = open_session(options.decoding);
+  use_model_sampling(command, session);
+  return session;
+}
+
+// The model's template, or the one given. Throws UsageError that says what to
+// do with a model that has none.
+ChatTemplate template_of(const Session& session, const ChatFlags& options) {
+  const Tokenizer& tokenizer = session.text("chat");
+  if (options.template_file.empty() && tokenizer.chat_template().empty()) {
+    const bool shipped = options.decoding.compute.model.empty();
+    throw UsageError(fmt::format(
+        "{}: has no chat template: this model continues texts, as in pilotfish "
+        "generate {}-p \"Once upon a time\"; to talk, choose a model made for "
+        "it with -m, or give --template FILE",
+        session.target->path().string(),
+        shipped ? "" : fmt::format("-m {} ", session.target->path().string())));
+  }
+  return load_template(session, options.template_file);
+}
+
+// The beginning of a text on one line, "..." behind it if that is not all.
+std::string beginning(std::string_view text) {
+  constexpr size_t kShown = 40;
+  size_t end = std::min(text.size(), kShown);
+  // Not inside a character.
+  while (end > 0 && end < text.size() && (text[end] & 0xC0) == 0x80) --end;
+  std::string shown(text.substr(0, end));
+  for (char& c : shown) {
+    if (static_cast<unsigned char>(c) < ' ' || c == 0x7F) c = ' ';
+  }
+  return shown + (end < text.size() ? "..." : "");
+}
+
+// Talks with a model: reads messages and commands, writes answers.
 class Chat {
  public:
-  explicit Chat(const ChatFlags& options)
+  Chat(const ChatFlags& options, const Command& command)
       : options_(options),
-        session_(open_session(options.decoding)),
-        template_(load_template(session_, options.template_file)),
+        session_(open(options, command)),
         engine_(session_.target, session_.draft, session_.tokenizer,
                 engine_options(session_, positions())),
+        conversation_(*session_.tokenizer, template_of(session_, options),
+                      {.n_positions = engine_.n_positions(),
+                       .reserve = std::min(session_.request.max_tokens,
+                                           engine_.n_positions() / 4),
+                       .parse_special = options.parse_special}),
         reader_(interrupt_, STDIN_FILENO),
         system_(options.system) {
-    reset();
+    conversation_.reset(system_);
   }
 
+  // Throws Error at the end of a pipe where some message had no answer.
   void run() {
     if (stdin_is_terminal()) {
       print_note(fmt::format("{}, {} positions; /help lists the commands",
                              session_.target->path().string(),
                              engine_.n_positions()));
     }
+    if (options_.show_draft) print_note(legend());
     while (const auto line = reader_.read()) {
       if (line->empty()) continue;
       if (line->front() == '/') {
-        if (!obey(*line)) return;
+        if (!obey(*line)) break;
         continue;
       }
-      try {
-        answer(*line);
-      } catch (const Error& error) {
-        // Someone who talks can try again; a script cannot.
-        if (!stdin_is_terminal()) throw;
-        print_note(fmt::format("pilotfish: {}", error.what()));
-      }
+      try_to_answer(*line);
     }
-    if (stdin_is_terminal()) print_note("");
+    if (stdin_is_terminal()) {
+      print_note("");
+    } else if (unanswered_ > 0) {
+      throw Error(fmt::format("{} of {} messages had no answer", unanswered_,
+                              messages_));
+    }
   }
 
  private:
@@ -81,9 +130,9 @@ class Chat {
                : std::min(kPositions, session_.target->config().n_positions);
   }
 
-  void reset() {
-    messages_.clear();
-    if (!system_.empty()) messages_.push_back({"system", system_, ""});
+  static std::string legend() {
+    const std::string text = TextWriter(true, true).legend();
+    return text.substr(std::min(text.find_first_not_of('\n'), text.size()));
   }
 
   // Carries out a command. False: leave.
@@ -92,10 +141,10 @@ class Chat {
     const std::string command = line.substr(0, space);
     if (command == "/quit" || command == "/exit") return false;
     if (command == "/reset") {
-      reset();
+      conversation_.reset(system_);
     } else if (command == "/system") {
       system_ = line.substr(std::min(space + 1, line.size()));
-      reset();
+      conversation_.reset(system_);
     } else if (command == "/stats") {
       print_note(last_ ? statistics_text(session_, engine_,
                                          options_.decoding.window, *last_)
@@ -107,89 +156,105 @@ class Chat {
     return true;
   }
 
-  void answer(const std::string& text) {
-    messages_.push_back({"user", text, ""});
-    Request request = session_.request;
+  // What goes wrong with one message is said in a line, and the conversation
+  // goes on as it was before. Only where answers cannot be written is there no
+  // point in going on.
+  void try_to_answer(const std::string& text) {
+    ++messages_;
     try {
-      request.prompt = fitting_prompt();
-    } catch (...) {
-      messages_.pop_back();
-      throw;
+      answer(text);
+    } catch (const Error& error) {
+      if (!output_works_) throw;
+      ++unanswered_;
+      print_note(stdin_is_terminal()
+                     ? fmt::format("pilotfish: {}", error.what())
+                     : fmt::format("pilotfish: message {}: {}", messages_,
+                                   error.what()));
     }
+  }
+
+  void answer(const std::string& text) {
+    NextTurn turn = conversation_.ask(text);
+    note_dropped(turn.dropped);
+    Request request = session_.request;
+    request.prompt = turn.prompt;
     TextWriter writer(true, options_.show_draft);
     const RequestId id =
         engine_.submit(std::move(request), [&](const Piece& piece) {
-          writer.write(piece);
+          write([&] { writer.write(piece); });
           return !interrupt_.raised();
         });
     last_ = run_request(engine_, id, [&] { return interrupt_.raised(); });
     interrupt_.clear();
-    writer.finish();
-    if (!stdout_is_terminal()) write_out("\n");
-    messages_.push_back({"assistant", last_->text, ""});
-  }
-
-  // The conversation as tokens; without its oldest turns where it would leave
-  // no room for an answer. Throws Error where the newest message alone does
-  // not fit.
-  std::vector<Token> fitting_prompt() {
-    size_t forgotten = 0;
-    while (true) {
-      std::vector<Token> tokens = session_.tokenizer->encode(
-          template_.render(messages_), {.add_special = false});
-      if (static_cast<std::int64_t>(tokens.size()) < engine_.n_positions()) {
-        if (forgotten > 0) {
-          print_note(fmt::format(
-              "(the conversation has outgrown {} positions: {} of its oldest "
-              "turns are forgotten)",
-              engine_.n_positions(), forgotten));
-        }
-        return tokens;
-      }
-      if (!forget_oldest_turn()) {
-        throw Error(fmt::format(
-            "the message takes {} tokens, and n_positions is {}; give more "
-            "with --n-positions",
-            tokens.size(), engine_.n_positions()));
-      }
-      ++forgotten;
+    write([&] {
+      writer.finish();
+      if (!stdout_is_terminal()) write_out("\n");
+    });
+    if (last_->tokens.empty()) {  // Ctrl-C before the first of them
+      print_note("(stopped before an answer began: the message is forgotten)");
+      return;
     }
+    if (last_->finish_reason == FinishReason::kNPositions) {
+      print_note(fmt::format(
+          "(the answer ends here because the conversation fills all {} "
+          "positions)",
+          engine_.n_positions()));
+    }
+    conversation_.answered(std::move(turn), *last_);
   }
 
-  // The first user message and its answer. False where only the newest message
-  // is left.
-  bool forget_oldest_turn() {
-    const auto first = messages_.begin() + (system_.empty() ? 0 : 1);
-    if (messages_.end() - first < 3) return false;
-    messages_.erase(first, first + 2);
-    return true;
+  // Writes to standard output, and notes whether that is possible.
+  template <typename Action>
+  void write(const Action& action) {
+    output_works_ = false;
+    action();
+    output_works_ = true;
+  }
+
+  void note_dropped(const std::vector<std::string>& dropped) const {
+    if (dropped.empty()) return;
+    print_note(fmt::format(
+        "(the conversation no longer fits into {} positions: its oldest {} "
+        "forgotten, up to \"{}\" and the answer to it)",
+        engine_.n_positions(),
+        dropped.size() == 1 ? "message is"
+                            : fmt::format("{} messages are", dropped.size()),
+        beginning(dropped.back())));
   }
 
   const ChatFlags& options_;
   Session session_;
-  ChatTemplate template_;
   Engine engine_;
+  Conversation conversation_;
   InterruptFlag interrupt_;
   LineReader reader_;
   std::string system_;
-  std::vector<ChatMessage> messages_;
   std::optional<Generation> last_;
+  bool output_works_ = true;
+  std::int64_t messages_ = 0;
+  std::int64_t unanswered_ = 0;
 };
 
 }  // namespace
 
 void add_chat(CommandLine& line) {
-  Command command = line.add_command("chat", "Talk with a model, turn by turn");
+  Command command =
+      line.add_command("chat",
+                       "Talk with a model, turn by turn, sampled as its "
+                       "generation_config.json recommends");
   const auto options = std::make_shared<ChatFlags>();
   const FlagGroup group = command.group("Conversation");
   group.add("--system", options->system, "TEXT", "A system message");
   group.add("--template", options->template_file, "FILE",
             "A Jinja chat template instead of the model's own");
+  group.add_switch("--parse-special", options->parse_special,
+                   "Read special tokens in messages too, as in \"<|im_end|>\"; "
+                   "else only the template's own are special");
   group.add_switch("--show-draft", options->show_draft,
                    "Show where each token came from");
   options->decoding.max_tokens = -1;
   add_decoding_options(command, options->decoding);
-  command.on_run([options] { Chat(*options).run(); });
+  command.on_run([options, command] { Chat(*options, command).run(); });
 }
 
 }  // namespace pilotfish::cli

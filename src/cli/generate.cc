@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "cli/interrupt.h"
+#include "cli/model_sampling.h"
 #include "cli/options.h"
 #include "cli/prompt.h"
 #include "cli/report.h"
@@ -26,6 +27,7 @@ struct GenerateOptions {
   std::int64_t parallel = 4;
   bool show_draft = false;
   bool json = false;
+  bool model_defaults = false;
 };
 
 // One prompt: its text as it comes, or one object at the end. False if Ctrl-C
@@ -75,12 +77,13 @@ void generate_many(const Session& session, Engine& engine,
   }
 }
 
-void run_generate(const GenerateOptions& options) {
+void run_generate(const GenerateOptions& options, const Command& command) {
   const bool batch = !options.prompt.prompts_file.empty();
   if (batch && !options.json) {
     throw UsageError("--prompts needs --json: one line for each prompt");
   }
-  const Session session = open_session(options.decoding);
+  Session session = open_session(options.decoding);
+  if (options.model_defaults) use_model_sampling(command, session);
   const auto prompts = read_prompts(options.prompt, session);
   std::vector<Request> requests;
   for (const std::vector<Token>& prompt : prompts) {
@@ -124,7 +127,11 @@ void add_generate(CommandLine& line) {
   output.add("--parallel", options->parallel, "N",
              "With --prompts: sequences decoded together (default 4)");
   add_decoding_options(command, options->decoding);
-  command.on_run([options] { run_generate(*options); });
+  command.group(kSamplingHeading)
+      .add_switch("--model-defaults", options->model_defaults,
+                  "Sample as the model's generation_config.json recommends "
+                  "(else greedy); other flags here override it");
+  command.on_run([options, command] { run_generate(*options, command); });
 }
 
 }  // namespace pilotfish::cli

@@ -10,42 +10,71 @@
 namespace pilotfish::cli {
 
 LineReader::LineReader(InterruptFlag& interrupt, int file)
-    : interrupt_(interrupt), file_(file), is_terminal_(::isatty(file) == 1) {}
+    : interrupt_(interrupt), file_(file), is_terminal_(::isatty(file) == 1) {
+  if (file == STDIN_FILENO && LineEditor::possible()) {
+    editor_.emplace(interrupt);
+  }
+}
 
 std::optional<std::string> LineReader::read() {
   std::string text;
+  std::string line;
   bool warned = false;
-  show("> ");
+  const char* sign = "> ";
   while (true) {
-    if (const auto line = take_line()) {
-      text += *line;
-      if (!text.ends_with('\\')) return text;
-      text.back() = '\n';
-      show(". ");
-    } else if (!interrupt_.wait_to_read(file_)) {
-      interrupt_.clear();
-      if (std::exchange(warned, true)) return std::nullopt;
-      text.clear();
-      read_ahead_.clear();
-      fmt::print(stderr, "\n(Ctrl-C again to leave)\n> ");
-    } else if (!read_more()) {
-      text += std::exchange(read_ahead_, {});
-      if (text.empty()) return std::nullopt;
-      return text;
+    switch (read_line(sign, line)) {
+      case Ending::kLine:
+        text += line;
+        if (!text.ends_with('\\')) return text;
+        text.back() = '\n';
+        sign = ". ";
+        break;
+      case Ending::kInterrupt:
+        interrupt_.clear();
+        if (std::exchange(warned, true)) return std::nullopt;
+        text.clear();
+        sign = "> ";
+        fmt::print(stderr, "\n(Ctrl-C again to leave)\n");
+        break;
+      case Ending::kEndOfInput:
+        text += line;
+        if (text.empty()) return std::nullopt;
+        return text;
     }
   }
 }
 
-void LineReader::show(const char* sign) const {
-  if (is_terminal_) fmt::print(stderr, "{}", sign);
+// At the end of the input, `line` is what came without a line break.
+LineReader::Ending LineReader::read_line(const char* sign, std::string& line) {
+  line.clear();
+  if (!editor_) return read_unedited(sign, line);
+  const Ending ending = editor_->read(sign, line);
+  if (ending == Ending::kLine && !line.empty()) editor_->remember(line);
+  return ending;
 }
 
-std::optional<std::string> LineReader::take_line() {
+LineReader::Ending LineReader::read_unedited(const char* sign,
+                                             std::string& line) {
+  if (is_terminal_) fmt::print(stderr, "{}", sign);
+  while (!take_line(line)) {
+    if (!interrupt_.wait_to_read(file_)) {
+      read_ahead_.clear();
+      return Ending::kInterrupt;
+    }
+    if (!read_more()) {
+      line = std::exchange(read_ahead_, {});
+      return Ending::kEndOfInput;
+    }
+  }
+  return Ending::kLine;
+}
+
+bool LineReader::take_line(std::string& line) {
   const size_t end = read_ahead_.find('\n');
-  if (end == std::string::npos) return std::nullopt;
-  const std::string line = read_ahead_.substr(0, end);
+  if (end == std::string::npos) return false;
+  line = read_ahead_.substr(0, end);
   read_ahead_.erase(0, end + 1);
-  return line;
+  return true;
 }
 
 // False at the end of the input.

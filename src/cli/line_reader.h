@@ -5,11 +5,13 @@
 #include <string>
 
 #include "cli/interrupt.h"
+#include "cli/line_editor.h"
 
 namespace pilotfish::cli {
 
 // A user's lines from a file descriptor, with a prompt sign if it is a
-// terminal. Nothing else may read from the descriptor.
+// terminal; edited ones, if it is that of standard input. Nothing else may read
+// from the descriptor.
 class LineReader {
  public:
   LineReader(InterruptFlag& interrupt, int file);
@@ -20,14 +22,18 @@ class LineReader {
   std::optional<std::string> read();
 
  private:
-  void show(const char* sign) const;
-  std::optional<std::string> take_line();
+  using Ending = LineEditor::Ending;
+
+  Ending read_line(const char* sign, std::string& line);
+  Ending read_unedited(const char* sign, std::string& line);
+  bool take_line(std::string& line);
   bool read_more();
 
   InterruptFlag& interrupt_;
   int file_;
   bool is_terminal_;
-  std::string read_ahead_;  // not taken yet
+  std::optional<LineEditor> editor_;
+  std::string read_ahead_;  // not taken yet, where there is no editor
 };
 
 }  // namespace pilotfish::cli

@@ -159,7 +159,7 @@ void add_compute_options(Command& command, ComputeOptions& options,
 }
 
 void add_sampling_options(Command& command, SamplingOptions& options) {
-  const FlagGroup group = command.group("Sampling (in the order they apply)");
+  const FlagGroup group = command.group(kSamplingHeading);
   for (const SamplingField& field : kSamplingFields) {
     std::visit(DeclareField(group, field, options), field.member);
   }

@@ -37,6 +37,8 @@ struct SamplingOptions {
   // The same of flags that may be given more than once: biases, words.
   std::map<std::string_view, std::vector<std::string>> lists;
 };
+inline constexpr const char* kSamplingHeading =
+    "Sampling (in the order they apply)";
 void add_sampling_options(Command& command, SamplingOptions& options);
 // Checked; a random seed is drawn here. Words are left out, since they need a
 // tokenizer. Throws UsageError.

@@ -50,8 +50,12 @@ std::vector<Token> encode(const PromptOptions& options, const Session& session,
     }
     messages.push_back({"user", text, ""});
     const ChatTemplate chat = load_template(session, options.template_file);
-    // The template writes BOS itself.
-    return tokenizer.encode(chat.render(messages), {.add_special = false});
+    const RenderedChat rendered = chat.render_chat(messages);
+    // The template writes BOS itself. What looks like a special token in the
+    // user's text is not one, unless that is asked for.
+    EncodeOptions encode = {.add_special = false};
+    if (!options.parse_special) encode.literal = rendered.content;
+    return tokenizer.encode(rendered.text, encode);
   }
   std::vector<Token> tokens = prompt_tokens(session, text);
   const std::string note = doubled_bos_note(*session.tokenizer, tokens);
@@ -79,14 +83,20 @@ void add_prompt_options(Command& command, PromptOptions& options,
   for (size_t i = 0; i < sources.size(); ++i) {
     for (size_t j = 0; j < i; ++j) sources[i].excludes(sources[j]);
   }
-  group
-      .add_switch("--chat", options.chat,
-                  "The prompt is a user's message: apply the chat template")
-      .excludes(tokens);
+  const Flag chat =
+      group
+          .add_switch("--chat", options.chat,
+                      "The prompt is a user's message: apply the chat template")
+          .excludes(tokens);
   group.add("--system", options.system, "TEXT",
             "With --chat: a system message");
   group.add("--template", options.template_file, "FILE",
             "With --chat: a Jinja template instead of the model's own");
+  group
+      .add_switch("--parse-special", options.parse_special,
+                  "With --chat: read special tokens in the messages too, as in "
+                  "\"<|im_end|>\"; else only the template's own are special")
+      .needs(chat);
 }
 
 std::vector<std::vector<Token>> read_prompts(const PromptOptions& options,

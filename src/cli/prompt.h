@@ -22,6 +22,7 @@ struct PromptOptions {
   bool chat = false;         // the prompt is a user's message
   std::string system;        // before it
   std::string template_file;
+  bool parse_special = false;  // special tokens in the messages
 };
 // `several`: with --prompts.
 void add_prompt_options(Command& command, PromptOptions& options,
