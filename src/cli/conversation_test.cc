@@ -117,6 +117,17 @@ TEST_F(ConversationTest, FromWhereTheTextDiffersItIsEncodedAnew) {
   EXPECT_EQ(common(prompt, next.prompt), std::ssize(prompt));
 }
 
+// No token of the new text lies across the place where it is cut.
+TEST_F(ConversationTest, InsideAWordAllOfItIsEncodedAnew) {
+  Conversation talk = conversation(
+      kLarge, "{% for m in messages %}{{ m.content }}{% endfor %}");
+  talk.answered(talk.ask("Once upo"),
+                in_letters("n a ti", FinishReason::kMaxTokens));
+  const NextTurn turn = talk.ask("me");
+  EXPECT_EQ(turn.rendered.text, "Once upon a time");
+  EXPECT_EQ(turn.prompt, plain(turn));
+}
+
 TEST_F(ConversationTest, SpecialTokensInMessagesAreText) {
   const Token eos = tokenizer_->eos().value();
   const auto count = [&](bool parse_special, const std::string& message) {
