@@ -88,7 +88,8 @@ std::vector<TextSegment> AddedTokens::split(
     if (rules.single_word && touches_word(text, match->begin, match->end)) {
       continue;
     }
-    size_t begin = match->begin;
+    // White space that the token before has taken may begin this one.
+    size_t begin = std::max(match->begin, done);
     size_t end = match->end;
     if (rules.lstrip) {
       begin -= trailing_white_space(text.substr(done, begin - done));
@@ -96,7 +97,7 @@ std::vector<TextSegment> AddedTokens::split(
     if (rules.rstrip) end += leading_white_space(text.substr(end));
     add_stretch(begin);
     segments.push_back({.text = {}, .token = ids_[number]});
-    done = from = end;
+    done = end;
   }
   add_stretch(text.size());
   return segments;

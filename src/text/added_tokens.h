@@ -49,7 +49,8 @@ class AddedTokens {
 
   // Cuts `text` at the added tokens in it; special ones only if
   // `parse_special` and where none of `literal`, which stand in order, overlaps
-  // them. No segment is empty.
+  // them. No segment is empty. A token takes no white space away from another
+  // that begins with it, as in Hugging Face's tokenizers.
   std::vector<TextSegment> split(std::string_view text, bool parse_special,
                                  std::span<const TextRange> literal = {}) const;
 

@@ -53,6 +53,21 @@ TEST(AddedTokens, StripTakesTheWhiteSpaceBeside) {
   EXPECT_EQ(split(right, "a T \n b"), "a |[1]|b|");
 }
 
+// The values are those of Hugging Face's find_matches, which goes on behind a
+// token as it is spelled.
+TEST(AddedTokens, WhiteSpaceTakenOnTheRightStillBeginsTheNextToken) {
+  const std::vector<AddedToken> tokens = {
+      {.id = 1, .text = "T", .rstrip = true},
+      {.id = 2, .text = "\n\n"},
+      {.id = 3, .text = " U", .lstrip = true},
+      {.id = 4, .text = "V", .lstrip = true}};
+  EXPECT_EQ(split(tokens, "aT\n\nb"), "a|[1]|[2]|b|");
+  EXPECT_EQ(split(tokens, "T \n\n\tb"), "[1]|[2]|\tb|");
+  EXPECT_EQ(split(tokens, "T  Ub"), "[1]|[3]|b|");
+  EXPECT_EQ(split(tokens, "T  V b"), "[1]|[4]| b|");
+  EXPECT_EQ(split(tokens, "T \nb"), "[1]|b|");
+}
+
 TEST(AddedTokens, SingleWordsTouchNoWord) {
   const std::vector<AddedToken> tokens = {
       {.id = 1, .text = "cat", .single_word = true}};
