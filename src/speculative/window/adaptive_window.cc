@@ -232,12 +232,10 @@ void AdaptiveWindow::make_offers(Guide& guide, std::int64_t batch) {
 void AdaptiveWindow::observe(const IterationOutcome& iteration) {
   note_times(iteration);
   if (target_.empty() || iteration.windows.empty()) return;
-  const double passes = (iteration.draft_seconds + iteration.target_seconds) /
-                        target_.estimate(std::ssize(iteration.windows));
   for (const WindowOutcome& window : iteration.windows) {
     Guide* const guide = planned(window);
     if (guide == nullptr) continue;
-    note_window(*guide, window, passes);
+    note_window(*guide, window, iteration);
     guide->planned_ = false;
   }
 }
@@ -249,12 +247,19 @@ AdaptiveWindow::Guide* AdaptiveWindow::planned(const WindowOutcome& window) {
 }
 
 void AdaptiveWindow::note_times(const IterationOutcome& iteration) {
-  if (iteration.encodes || iteration.windows.empty()) return;
+  if (iteration.windows.empty()) return;
   std::int64_t drafted = 0;
   bool any_planned = false;
   for (const WindowOutcome& window : iteration.windows) {
     drafted += window.drafted;
     any_planned = any_planned || planned(window) != nullptr;
+  }
+  if (iteration.encodes) {
+    // It taught nothing. What was to be learnt from it waits for its next turn:
+    // else all passes would be plain for as long as there are prompts.
+    if (drafted == 0) since_plain_ = 0;
+    if (drafted > 0 && looks_) since_look_ = 0;
+    return;
   }
   target_.add(std::ssize(iteration.windows) + drafted,
               iteration.target_seconds);
@@ -294,8 +299,25 @@ void AdaptiveWindow::note_draft_times(const IterationOutcome& iteration) {
   source->times.add(sequences, iteration.draft_seconds / passes);
 }
 
+// What a window took, in plain passes. An outlier is the machine's fault, and
+// the time of prompts that were encoded beside it is theirs: there a window is
+// taken to have cost what was expected, or else what it brought in.
+double AdaptiveWindow::passes_taken(const Offer& offer,
+                                    const WindowOutcome& window,
+                                    std::int64_t behind,
+                                    const IterationOutcome& iteration) const {
+  const double measured = (iteration.draft_seconds + iteration.target_seconds) /
+                          target_.estimate(std::ssize(iteration.windows));
+  if (offer.costs.max_window() == 0) {  // it was fixed, to learn from it
+    return iteration.encodes ? static_cast<double>(window.accepted + 1)
+                             : measured;
+  }
+  const double expected = passes_of(offer.costs, window.drafted, behind);
+  return iteration.encodes ? expected : std::min(measured, kOutlier * expected);
+}
+
 void AdaptiveWindow::note_window(Guide& guide, const WindowOutcome& window,
-                                 double passes) {
+                                 const IterationOutcome& iteration) {
   for (size_t i = 0; i < sources_.size(); ++i) {
     SourceTrial& trial = guide.trials_[i];
     if (window.drafted == 0 || i != guide.drafting_) {
@@ -311,12 +333,9 @@ void AdaptiveWindow::note_window(Guide& guide, const WindowOutcome& window,
         kRowsShare * (static_cast<double>(window.drafted) /
                           static_cast<double>(window.places) -
                       sources_[i].rows_per_place);
-    const SpeculationCosts& costs = guide.offers_[i].costs;
-    if (costs.max_window() > 0) {  // not warming up
-      passes = std::min(
-          passes, kOutlier * passes_of(costs, window.drafted, trial.behind()));
-    }
-    trial.drafted(window.places, window.accepted, guide.confidences_, passes);
+    trial.drafted(
+        window.places, window.accepted, guide.confidences_,
+        passes_taken(guide.offers_[i], window, trial.behind(), iteration));
   }
 }
 

@@ -85,7 +85,11 @@ class AdaptiveWindow final : public WindowPolicy {
   Guide* planned(const WindowOutcome& window);
   void note_times(const IterationOutcome& iteration);
   void note_draft_times(const IterationOutcome& iteration);
-  void note_window(Guide& guide, const WindowOutcome& window, double passes);
+  double passes_taken(const Offer& offer, const WindowOutcome& window,
+                      std::int64_t behind,
+                      const IterationOutcome& iteration) const;
+  void note_window(Guide& guide, const WindowOutcome& window,
+                   const IterationOutcome& iteration);
 
   std::vector<Source> sources_;
   PassTimes target_;

@@ -13,6 +13,7 @@
 #include <tuple>
 #include <vector>
 
+#include "speculative/drafter.h"
 #include "speculative/testing/keyed_sequence.h"
 #include "speculative/testing/window_simulation.h"
 
@@ -305,6 +306,101 @@ TEST(AdaptiveWindow, WindowsThatAreNotAllowedYetSetNoRate) {
     return rows == 1 ? 1.0 : rows == 2 ? 1.1 : 4.0;
   };
   EXPECT_EQ(longest_of(40, policy, sequence, verify), 15);
+}
+
+// How much is drafted in each of some iterations, on a quiet machine.
+std::vector<std::int64_t> drafted_in(int iterations, AdaptiveWindow& policy,
+                                     const Sequence& sequence) {
+  std::vector<std::int64_t> drafted;
+  for (int i = 0; i < iterations; ++i) {
+    drafted.push_back(iterate(policy, sequence, line(0.05)));
+  }
+  return drafted;
+}
+
+// A pass that encodes prompts beside a sequence with a fixed window.
+void encode_prompts(AdaptiveWindow& policy, const Sequence& sequence) {
+  const WindowOutcome outcome = {sequence.key, 3, 3, 1};
+  policy.observe({{&outcome, 1}, 0.1, 1, true});
+}
+
+TEST(AdaptiveWindow, PassesThatEncodePromptsAreNotTimed) {
+  const KeyedSequence sequence(one_token(), 0);
+  const KeyedSequence other(one_token(), 1);
+  AdaptiveWindow undisturbed(1);
+  AdaptiveWindow policy(1);
+  for (int i = 0; i < 40; ++i) {
+    encode_prompts(policy, other);
+    EXPECT_EQ(drafted_in(3, policy, sequence),
+              drafted_in(3, undisturbed, sequence));
+  }
+}
+
+// A source that rests is tried as often while others' prompts are encoded. It
+// guesses nothing right, and has context to encode whenever it is tried.
+TEST(AdaptiveWindow, ATryIsNotChargedWithPromptsEncodedBesideIt) {
+  const auto tries = [](bool encodes) {
+    const KeyedSequence sequence(one_token());
+    AdaptiveWindow policy(1);
+    int tried = 0;
+    std::int64_t behind = 0;
+    for (int i = 0; i < 3000; ++i) {
+      const std::int64_t drafted = draft_all(policy, sequence);
+      const auto context = static_cast<double>(
+          drafted > 0 ? std::min(behind, DraftRequest::kShortContext) : 0);
+      behind = drafted > 0 ? 0 : behind + 1;
+      const WindowOutcome outcome = {sequence.key, drafted, drafted, 0};
+      // At first it learns what passes cost.
+      const bool beside = encodes && i >= 300;
+      policy.observe({{&outcome, 1},
+                      1e-4 * (static_cast<double>(drafted) + context / 4),
+                      (beside ? 0.1 : 1e-3) * line(0.3)(1 + drafted),
+                      beside});
+      tried += i >= 300 && drafted > 0;
+    }
+    return tried;
+  };
+  const int alone = tries(false);
+  EXPECT_GT(alone, 15);
+  EXPECT_GE(5 * tries(true), 4 * alone);
+}
+
+TEST(AdaptiveWindow, TheFirstDraftIsNotTimed) {
+  const KeyedSequence sequence(one_token());
+  AdaptiveWindow warm(1);
+  AdaptiveWindow cold(1);
+  for (AdaptiveWindow* const policy : {&warm, &cold}) {
+    const std::int64_t drafted = draft_all(*policy, sequence);
+    ASSERT_GT(drafted, 0);
+    const WindowOutcome outcome = {sequence.key, drafted, drafted, drafted};
+    policy->observe(
+        {{&outcome, 1},
+         (policy == &cold ? 0.1 : 1e-4) * static_cast<double>(drafted),
+         1e-3 * line(0.05)(1 + drafted),
+         false});
+  }
+  EXPECT_EQ(drafted_in(60, cold, sequence), drafted_in(60, warm, sequence));
+}
+
+// Trees of six tokens for three places, of which one path is kept whole: no
+// place was rejected, so what is drafted behind the third is not worth less.
+TEST(AdaptiveWindow, APathThatWasKeptRejectsNothing) {
+  const KeyedSequence sequence(one_token(), 0);
+  AdaptiveWindow policy(1);
+  drafted_in(20, policy, sequence);
+  for (int i = 0; i < 100; ++i) {
+    DraftGuide& guide = policy.plan(sequence, 1);
+    const std::int64_t places = guide.ask(0) == 0 ? 0 : 3;
+    if (places > 0) guide.worth(0, 0.9);
+    const WindowOutcome outcome = {sequence.key, 2 * places, places, places};
+    policy.observe({{&outcome, 1},
+                    1e-4 * static_cast<double>(places),
+                    1e-3 * line(0.05)(1 + 2 * places),
+                    false});
+  }
+  const KeyedSequence fresh(one_token(), 1);
+  EXPECT_GT(longest_of(3, policy, fresh, line(0.05)), 6);
+  EXPECT_GT(longest_of(3, policy, sequence, line(0.05)), 6);
 }
 
 // What `policy` would draft for a sequence from each source, by itself.
