@@ -27,8 +27,8 @@ struct Request {
   std::int64_t max_tokens = 128;  // -1: until n_positions is reached
   SamplingParams sampling;
   // The text ends before the first of them that it completes, which may lie
-  // across tokens. Not looked for before sampling.min_tokens. Valid UTF-8; they
-  // need a tokenizer.
+  // across tokens. The first sampling.min_tokens - 1 tokens are not searched.
+  // Valid UTF-8; they need a tokenizer.
   std::vector<std::string> stop_strings;
   std::vector<Token> stop_ids;  // beside the model's own end tokens
   bool ignore_eos = false;  // the model's own end tokens do not end the text
@@ -80,8 +80,8 @@ struct Piece {
   Origin origin = Origin::kBonus;
 };
 // Returns false to cancel the request: this token is its last. What it throws
-// fails its own request: `take` throws it. It may submit, cancel and take, but
-// not step.
+// fails its own request: `take` throws it. It may submit, cancel (its own
+// request too) and take, but not step; what it cancels is taken after the step.
 using OnPiece = std::function<bool(const Piece&)>;
 
 struct EngineOptions {
@@ -164,8 +164,8 @@ class Engine {
   // Error that says what its acceptor did, or which model's logits were NaN at
   // which position.
   std::optional<Generation> take(RequestId id);
-  // Ends a request with what it has; no effect on a finished one. Throws
-  // UsageError for an unknown id.
+  // Ends a request with what it has, text that was held back included; no
+  // effect on a finished one. Throws UsageError for an unknown id.
   void cancel(RequestId id);
   // How much of a request's prompt is encoded: 0 to 1, and 1 when the first
   // token has come. Throws UsageError for an unknown id.

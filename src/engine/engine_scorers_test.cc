@@ -203,8 +203,9 @@ class FailingScorer final : public Scorer {
 };
 
 TEST(EngineScorers, APassThatFailsEndsThoseThatWereInIt) {
-  EngineParts failing = parts(false);
-  failing.target = std::make_shared<FailingScorer>(failing.target, 6);
+  EngineParts failing;  // with room for no more than are decoded together
+  failing.target = std::make_shared<FailingScorer>(
+      std::make_shared<TableScorer>(target_table(), 64, 2), 6);
   Engine engine(failing, {.max_sequences = 2});
   const RequestId first = engine.submit(request(1, 1));
   const RequestId second = engine.submit(request(2, 1));

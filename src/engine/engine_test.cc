@@ -529,6 +529,34 @@ TEST_F(EngineTest, ReportsTheMemoryOfItsCaches) {
                 KvCache::bytes_needed(draft()->config(), cache));
 }
 
+TEST_F(EngineTest, ADraftsCacheIsNoLargerThanItsPositions) {
+  test::TemporaryFolder folder;
+  test::RandomModelOptions model;
+  model.n_positions = 40;
+  model.perturbation = 0.15;
+  test::write_random_model(folder.path() / "draft", model);
+  LoadOptions load;
+  load.threads = make_threads(1);
+  const auto small =
+      std::shared_ptr(Model::load(folder.path() / "draft", load));
+  Engine engine(target(), small, nullptr, {.window = 4});
+  const auto bytes = [](const Model& of, std::int64_t positions) {
+    return KvCache::bytes_needed(of.config(), {.n_positions = positions});
+  };
+  EXPECT_EQ(engine.kv_cache_bytes(), bytes(*target(), 128) + bytes(*small, 40));
+  // It drafts as far as it reaches.
+  const Generation found = engine.generate(request({1, 5, 9}, 100));
+  EXPECT_EQ(found.tokens, plain(request({1, 5, 9}, 100)).tokens);
+  std::int64_t position = 3;
+  for (const IterationStats& iteration : found.stats.iterations) {
+    position += iteration.emitted;
+    if (position > 60) {
+      EXPECT_EQ(iteration.drafted, 0);
+    }
+  }
+  EXPECT_GT(found.stats.summary.drafted, 10);
+}
+
 TEST_F(EngineTest, ScoresLikeAPassOverTheWholeText) {
   std::vector<Token> tokens(70);
   for (size_t i = 0; i < tokens.size(); ++i) {

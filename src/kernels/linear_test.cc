@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/packed_matrix.h"
 #include "kernels/testing.h"
 #include "tensor/testing.h"
 
@@ -165,6 +166,76 @@ TEST(LinearTest, StepsOnTheWay) {
                   scratch);
       for (size_t i = 0; i < cells; ++i) ASSERT_EQ(gathered[i], a[i] * b[i]);
     }
+  }
+}
+
+// A packed layer beside one that is not, whose rows are shared out in grains of
+// another size: no group is cut.
+TEST(LinearTest, StepsWithGroupsOfTwoSizes) {
+  std::mt19937 random(5);
+  constexpr std::int64_t kRows = 112;  // groups of 16
+  constexpr std::int64_t kInput = 3;
+  const auto gate =
+      test::random_weights(DType::kQ8_0, kRows * kColumns, random);
+  const auto up = test::random_weights(DType::kBF16, kRows * kColumns, random);
+  PackedMatrix packed(DType::kQ8_0, kRows, kColumns);
+  for (std::int64_t group = 0; group < packed.groups(); ++group) {
+    packed.pack(group, gate.data() + group * kPackedRows *
+                                         row_bytes(DType::kQ8_0, kColumns));
+  }
+  const auto x = random_floats(kInput * kColumns, random);
+  std::vector<float> a(kInput * kRows), b(kInput * kRows);
+  const LinearTask gate_task{packed.weights(), a.data(), kRows};
+  const LinearTask up_task{
+      {DType::kBF16, up.data(), kRows, kColumns}, b.data(), kRows};
+  for (const Kernels* kernels : available_kernels()) {
+    AlignedBuffer<std::byte> scratch;
+    const auto multiply = [&](int threads, std::span<const LinearTask> tasks,
+                              const LinearSteps& steps) {
+      ThreadTeam team(threads);
+      linear_many(*kernels, team, tasks, x.data(), kColumns, kInput, scratch,
+                  steps);
+    };
+    multiply(1, std::vector{gate_task, up_task}, {});
+    const auto expected_a = a;
+    const auto expected_b = b;
+    const auto after = [](std::int64_t begin, std::int64_t end) {
+      EXPECT_EQ(begin % kPackedRows, 0);
+      EXPECT_LT(begin, end);
+    };
+    for (const int threads : {2, 3, 4}) {
+      for (const auto& tasks :
+           {std::vector{gate_task, up_task}, std::vector{up_task, gate_task}}) {
+        a.assign(a.size(), -1.0f);
+        b.assign(b.size(), -1.0f);
+        multiply(threads, tasks, {.before = {}, .after = after});
+        EXPECT_EQ(a, expected_a) << kernels->name << ", " << threads;
+        EXPECT_EQ(b, expected_b) << kernels->name << ", " << threads;
+      }
+    }
+  }
+}
+
+TEST(LinearTest, ABiasFollowsTheOutputsStride) {
+  std::mt19937 random(6);
+  constexpr std::int64_t kRows = 7;
+  constexpr std::int64_t kStride = 10;
+  const auto weights =
+      test::random_weights(DType::kBF16, kRows * kColumns, random);
+  const auto bias = random_floats(kRows, random);
+  const auto x = random_floats(3 * kColumns, random);
+  ThreadTeam team(1);
+  AlignedBuffer<std::byte> scratch;
+  std::vector<float> plain(3 * kStride, -1.0f), biased(3 * kStride, -1.0f);
+  LinearTask task{
+      {DType::kBF16, weights.data(), kRows, kColumns}, plain.data(), kStride};
+  linear_many(best_kernels(), team, {&task, 1}, x.data(), kColumns, 3, scratch);
+  task.out = biased.data();
+  task.bias = bias.data();
+  linear_many(best_kernels(), team, {&task, 1}, x.data(), kColumns, 3, scratch);
+  for (size_t i = 0; i < plain.size(); ++i) {
+    const size_t n = i % kStride;
+    EXPECT_EQ(biased[i], n < kRows ? plain[i] + bias[n] : -1.0f);
   }
 }
 

@@ -40,6 +40,22 @@ TEST(PlannedModel, OfAFileIsWhatTheFileHolds) {
   EXPECT_EQ(from_file.streamed_bytes, from_shape.streamed_bytes);
 }
 
+TEST(PlannedModel, OfATiedFileIsStreamedWhole) {
+  for (const bool tied : {false, true}) {
+    ModelDescription description = {
+        .path = {},
+        .format = "GGUF",
+        .config = find_shape("llama-3.2-1b")->config,
+        .tensors = {},
+        .totals = {},
+        .parameters = 0,
+        .weight_bytes = 100};
+    description.config.tied_embeddings = tied;
+    description.tensors = {{"token_embd.weight", DType::kBF16, {3, 10}, 60}};
+    EXPECT_EQ(planned_model(description).streamed_bytes, tied ? 100 : 40);
+  }
+}
+
 TEST(PassTime, IsBytesOverBandwidth) {
   // 80 layers of 8 heads of 128 keys and values in 16 bits.
   const double kv = 2 * 80 * 8 * 128 * 2;
