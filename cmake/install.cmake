@@ -36,3 +36,23 @@ install(FILES ${PROJECT_BINARY_DIR}/pilotfish.pc
 
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# Manual pages and completions, printed by the program itself.
+set(shell_files ${PROJECT_BINARY_DIR}/shell_files)
+set(bash ${shell_files}/bash-completion/completions/pilotfish)
+set(zsh ${shell_files}/zsh/site-functions/_pilotfish)
+set(fish ${shell_files}/fish/vendor_completions.d/pilotfish.fish)
+foreach(file ${bash} ${zsh} ${fish} ${shell_files}/man/man1/pilotfish.1)
+  cmake_path(GET file PARENT_PATH folder)
+  file(MAKE_DIRECTORY ${folder})
+endforeach()
+add_custom_command(
+  OUTPUT ${bash} ${zsh} ${fish} ${shell_files}/man/man1/pilotfish.1
+  COMMAND pilotfish_cli completion bash > ${bash}
+  COMMAND pilotfish_cli completion zsh > ${zsh}
+  COMMAND pilotfish_cli completion fish > ${fish}
+  COMMAND pilotfish_cli man -o ${shell_files}/man/man1
+  DEPENDS pilotfish_cli
+  VERBATIM)
+add_custom_target(shell_files ALL DEPENDS ${bash})
+install(DIRECTORY ${shell_files}/ DESTINATION ${CMAKE_INSTALL_DATADIR})

@@ -19,8 +19,11 @@ mv "$work/first" "$work/prefix"  # nothing may know where it was installed
 prefix=$work/prefix
 "$prefix/bin/pilotfish" --version
 
-for path in share/doc/pilotfish/LICENSE share/doc/pilotfish/examples/generate.cc; do
-  [ -f "$prefix/$path" ] || fail "$path is not installed"
+for path in doc/pilotfish/LICENSE doc/pilotfish/examples/generate.cc \
+  man/man1/pilotfish.1 man/man1/pilotfish-generate.1 \
+  bash-completion/completions/pilotfish zsh/site-functions/_pilotfish \
+  fish/vendor_completions.d/pilotfish.fish; do
+  [ -s "$prefix/share/$path" ] || fail "$path is not installed"
 done
 
 # The only package that a public header includes is nlohmann_json, so that is all

@@ -20,6 +20,7 @@ void add_synth(CommandLine& line);
 void add_bench(CommandLine& line);
 void add_trace(CommandLine& line);
 void add_convert(CommandLine& line);
+void add_shell_files(CommandLine& line);  // hidden: man, completion
 
 }  // namespace pilotfish::cli
 

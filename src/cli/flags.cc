@@ -7,6 +7,7 @@
 #include <sstream>
 #include <utility>
 
+#include "cli/program_description.h"
 #include "pilotfish/error.h"
 
 namespace pilotfish::cli {
@@ -196,6 +197,8 @@ Flag Command::flag(const std::string& name) const {
   return Flag(app_->get_option(name));
 }
 
+void Command::hide() const { app_->group(""); }
+
 void Command::on_run(std::function<void()> action) const {
   app_->callback(std::move(action));
 }
@@ -215,7 +218,9 @@ std::vector<GivenFlag> Command::given() const {
 CommandLine::CommandLine(const std::string& program,
                          const std::string& description,
                          const std::string& version)
-    : app_(std::make_unique<CLI::App>(description + "\n", program)) {
+    : summary_(description),
+      version_(version),
+      app_(std::make_unique<CLI::App>(description + "\n", program)) {
   app_->formatter(std::make_shared<HelpFormatter>());
   app_->set_help_flag("-h,--help", "This help");
   app_->set_version_flag("--version", program + " " + version);
@@ -251,6 +256,44 @@ bool CommandLine::run(int argc, char** argv) {
   if (!app_->get_subcommands().empty()) return true;
   std::fputs(app_->help().c_str(), stderr);
   return false;
+}
+
+namespace {
+
+std::vector<FlagDescription> flags_of(const CLI::App& app) {
+  std::vector<FlagDescription> flags;
+  for (const CLI::Option* option : app.get_options()) {
+    FlagDescription flag;
+    const auto& shorts = option->get_snames();
+    const auto& longs = option->get_lnames();
+    if (!shorts.empty()) flag.names.push_back("-" + shorts.front());
+    if (!longs.empty()) flag.names.push_back("--" + longs.front());
+    if (flag.names.empty()) {
+      flag.names.push_back(option->get_name(true));
+    } else if (option->get_items_expected_max() > 0) {
+      flag.value = option->get_option_text();
+    }
+    flag.help = option->get_description();
+    flag.heading = option->get_group();
+    flags.push_back(std::move(flag));
+  }
+  return flags;
+}
+
+}  // namespace
+
+ProgramDescription CommandLine::describe() const {
+  ProgramDescription program;
+  program.name = app_->get_name();
+  program.summary = summary_;
+  program.version = version_;
+  program.flags = flags_of(*app_);
+  for (const CLI::App* app : app_->get_subcommands(nullptr)) {
+    if (app->get_group().empty()) continue;  // hidden
+    program.commands.push_back(
+        {app->get_name(), app->get_description(), flags_of(*app)});
+  }
+  return program;
 }
 
 }  // namespace pilotfish::cli

@@ -16,6 +16,8 @@ class Option;
 
 namespace pilotfish::cli {
 
+struct ProgramDescription;
+
 // One flag that was declared. Flags, groups and commands are handles: copy them
 // freely while their CommandLine lives.
 class Flag {
@@ -88,6 +90,8 @@ class Command {
   FlagGroup group(std::string heading = "Options") const;
   // Requires: a flag of this name was declared.
   Flag flag(const std::string& name) const;
+  // Leaves the command out of the program's help and description.
+  void hide() const;
   // What to do when the arguments name this command.
   void on_run(std::function<void()> action) const;
   // In the order declared; once the arguments have been parsed.
@@ -109,8 +113,12 @@ class CommandLine {
   // they ask for. False where they name none: the help goes to standard error.
   // Throws UsageError, and what the command throws.
   bool run(int argc, char** argv);
+  // What was declared, without hidden commands.
+  ProgramDescription describe() const;
 
  private:
+  std::string summary_;
+  std::string version_;
   std::unique_ptr<CLI::App> app_;
 };
 

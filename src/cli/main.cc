@@ -42,6 +42,7 @@ int run(int argc, char** argv) {
   add_synth(line);
   add_trace(line);
   add_convert(line);
+  add_shell_files(line);
 
   try {
     return line.run(argc, argv) ? 0 : kUsageError;
