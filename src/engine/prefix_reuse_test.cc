@@ -73,14 +73,14 @@ void append(std::vector<Token>& text, std::span<const Token> more) {
   text.insert(text.end(), more.begin(), more.end());
 }
 
-struct Setting {
+struct Combination {
   std::vector<std::string> drafters;
   std::string acceptor;
   std::int64_t tree_width = 1;
   std::int64_t window = 4;
 };
 
-std::string name_of(const Setting& setting, double temperature) {
+std::string name_of(const Combination& setting, double temperature) {
   return drafters_text(setting.drafters) + ", " + setting.acceptor +
          ", width " + std::to_string(setting.tree_width) + ", k " +
          std::to_string(setting.window) + ", temperature " +
@@ -88,8 +88,8 @@ std::string name_of(const Setting& setting, double temperature) {
 }
 
 // Every drafter alone and some together, with every rule.
-std::vector<Setting> settings() {
-  std::vector<Setting> all;
+std::vector<Combination> combinations() {
+  std::vector<Combination> all;
   std::vector<std::vector<std::string>> lists = {{}, {"suffix", "model"}};
   for (const DrafterInfo& info : drafter_infos()) {
     lists.push_back({std::string(info.name)});
@@ -129,7 +129,7 @@ std::vector<Generation> talk(Engine& engine, double temperature) {
 }
 
 TEST_F(PrefixReuse, AConversationReadsTheSameWithEveryDrafterAndAcceptor) {
-  for (const Setting& setting : settings()) {
+  for (const Combination& setting : combinations()) {
     for (const double temperature : {0.0, 0.9}) {
       SCOPED_TRACE(name_of(setting, temperature));
       std::vector<std::vector<Generation>> both;
