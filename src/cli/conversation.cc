@@ -17,7 +17,7 @@ std::optional<std::string> drop_oldest_turn(
   const auto first =
       messages.begin() + (messages.front().role == "system" ? 1 : 0);
   if (messages.end() - first < 3) return std::nullopt;
-  std::string text = std::move(first->content);
+  std::string text = std::move(first->content).value_or("");
   messages.erase(first, first + 2);
   return text;
 }

@@ -161,7 +161,7 @@ TEST_F(ConversationTest, TheOldestTurnsAreDroppedAndNamed) {
     NextTurn turn = talk.ask("message " + std::string(1, "abcdef"[i]));
     EXPECT_LE(turn.prompt.size(), 45u);
     EXPECT_THAT(turn.rendered.text, HasSubstr("Be kind"));
-    EXPECT_THAT(turn.rendered.text, HasSubstr(turn.messages.back().content));
+    EXPECT_THAT(turn.rendered.text, HasSubstr(*turn.messages.back().content));
     for (const std::string& text : turn.dropped) dropped.push_back(text);
     talk.answered(std::move(turn), in_letters("yes", FinishReason::kStopToken));
   }
