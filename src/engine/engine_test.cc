@@ -270,7 +270,7 @@ TEST_F(EngineTest, RowsWithoutATextGiveNone) {
       if (token < kTexts) with_text.push_back(token);
     }
     without += static_cast<int>(generation.tokens.size() - with_text.size());
-    TextStream stream(*texts);
+    TextStream stream(*texts, std::vector<Token>{1, 5});
     std::string expected;
     for (const Token token : with_text) expected += stream.push(token);
     expected += stream.finish();
