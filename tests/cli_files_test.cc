@@ -82,13 +82,10 @@ TEST_F(CliFilesTest, SignalsLeaveNothingUnfinished) {
 }
 
 TEST_F(CliFilesTest, ReportsLeaveNothingUnfinished) {
-  const std::string target = model();
   fs::create_directory(at("out"));
-  RunningProgram program({"sweep", "-m", target, "-d", "none", "--tokens",
-                          "1 2 3", "-n", "400", "--html", at("out/page.html")});
-  if (program.wait_until([&] { return count(at("out")) > 0; })) {
-    program.kill(SIGTERM);
-  }
+  RunningProgram program({"sweep", "-t", "1", "--html", at("out/page.html")});
+  ASSERT_TRUE(program.wait_until([&] { return count(at("out")) > 0; }));
+  EXPECT_EQ(program.kill(SIGTERM).exit_code, 128 + SIGTERM);
   EXPECT_EQ(count(at("out")), 0U);
 }
 
