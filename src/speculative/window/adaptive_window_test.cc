@@ -365,42 +365,101 @@ TEST(AdaptiveWindow, ATryIsNotChargedWithPromptsEncodedBesideIt) {
   EXPECT_GE(5 * tries(true), 4 * alone);
 }
 
-TEST(AdaptiveWindow, TheFirstDraftIsNotTimed) {
+// A plain pass that was due, and fell on one that encodes prompts: it can teach
+// nothing until there are none, and drafting goes on.
+TEST(AdaptiveWindow, APlainPassBesidePromptsIsNotMadeUpForAtOnce) {
   const KeyedSequence sequence(one_token());
-  AdaptiveWindow warm(1);
-  AdaptiveWindow cold(1);
-  for (AdaptiveWindow* const policy : {&warm, &cold}) {
-    const std::int64_t drafted = draft_all(*policy, sequence);
-    ASSERT_GT(drafted, 0);
-    const WindowOutcome outcome = {sequence.key, drafted, drafted, drafted};
-    policy->observe(
-        {{&outcome, 1},
-         (policy == &cold ? 0.1 : 1e-4) * static_cast<double>(drafted),
-         1e-3 * line(0.05)(1 + drafted),
-         false});
+  AdaptiveWindow policy(1);
+  drafted_in(10, policy, sequence);
+  int iterations = 0;
+  while (draft_all(policy, sequence) > 0 && ++iterations < 300) {
+    iterate(policy, sequence, line(0.05));
   }
-  EXPECT_EQ(drafted_in(60, cold, sequence), drafted_in(60, warm, sequence));
+  ASSERT_LT(iterations, 300);
+  const WindowOutcome outcome = {sequence.key, 0, 0, 0};
+  policy.observe({{&outcome, 1}, 0, 0.1, true});
+  EXPECT_GT(draft_all(policy, sequence), 0);
 }
 
-// Trees of six tokens for three places, of which one path is kept whole: no
-// place was rejected, so what is drafted behind the third is not worth less.
-TEST(AdaptiveWindow, APathThatWasKeptRejectsNothing) {
-  const KeyedSequence sequence(one_token(), 0);
+// The first draft, of one sequence, took a thousand times what drafts take. All
+// others are of two sequences, until one is alone again.
+TEST(AdaptiveWindow, TheFirstDraftIsNotTimed) {
+  const KeyedSequence first(one_token(), 0);
+  const KeyedSequence second(one_token(), 1);
   AdaptiveWindow policy(1);
-  drafted_in(20, policy, sequence);
-  for (int i = 0; i < 100; ++i) {
-    DraftGuide& guide = policy.plan(sequence, 1);
-    const std::int64_t places = guide.ask(0) == 0 ? 0 : 3;
-    if (places > 0) guide.worth(0, 0.9);
-    const WindowOutcome outcome = {sequence.key, 2 * places, places, places};
+  const auto drafts = [&](const std::vector<const Sequence*>& sequences,
+                          double draft_seconds) {
+    std::vector<WindowOutcome> outcomes;
+    std::int64_t rows = 0;
+    for (const Sequence* sequence : sequences) {
+      DraftGuide& guide = policy.plan(*sequence, std::ssize(sequences));
+      const std::int64_t drafted = std::min<std::int64_t>(guide.most(), 4);
+      for (std::int64_t i = 0; i < drafted; ++i) guide.drafted(0.9);
+      outcomes.push_back({sequence->key, drafted, drafted, drafted});
+      rows += 1 + drafted;
+    }
+    const std::int64_t drafted = outcomes.front().drafted;
+    policy.observe({outcomes, draft_seconds * static_cast<double>(drafted),
+                    1e-3 * line(0.02)(rows), false});
+    return drafted;
+  };
+  ASSERT_GT(drafts({&first}, 0.1), 0);
+  for (int i = 0; i < 60; ++i) drafts({&first, &second}, 1e-4);
+  std::int64_t alone = 0;
+  for (int i = 0; i < 4; ++i) alone += drafts({&first}, 1e-4);
+  EXPECT_GT(alone, 4);
+}
+
+// A source that guesses right again, after a long rest: what its tries took was
+// mostly context that it had missed.
+TEST(AdaptiveWindow, ContextEncodedForTriesDoesNotMakeDraftsDear) {
+  const KeyedSequence sequence(one_token());
+  AdaptiveWindow policy(1);
+  std::int64_t behind = 0;
+  const auto drafted_with = [&](bool right) {
+    const std::int64_t drafted = draft_all(policy, sequence);
+    const auto context = static_cast<double>(
+        drafted > 0 ? std::min(behind, DraftRequest::kShortContext) : 0);
+    behind = drafted > 0 ? 0 : behind + 1;
+    const WindowOutcome outcome = {sequence.key, drafted, drafted,
+                                   right ? drafted : 0};
     policy.observe({{&outcome, 1},
-                    1e-4 * static_cast<double>(places),
-                    1e-3 * line(0.05)(1 + 2 * places),
+                    1e-4 * (static_cast<double>(drafted) + context / 4),
+                    1e-3 * line(0.05)(1 + drafted),
                     false});
+    return drafted;
+  };
+  for (int i = 0; i < 12000; ++i) drafted_with(false);
+  std::int64_t drafted = 0;
+  for (int i = 0; i < 400; ++i) drafted += drafted_with(true);
+  EXPECT_GT(drafted, 1000);
+}
+
+// A hopeless source behind which another one drafts eight tokens at a time: it
+// rests for so many tokens, not for so many passes.
+TEST(AdaptiveWindow, ARestIsCountedInTokensWhoeverDraftsThem) {
+  const KeyedSequence sequence(one_token());
+  AdaptiveWindow policy(2);
+  int tries = 0;
+  std::int64_t tokens = 0;
+  for (int i = 0; i < 1000; ++i) {
+    DraftGuide& guide = policy.plan(sequence, 1);
+    size_t source = 0;
+    std::int64_t length = guide.ask(0);
+    if (length == 0) length = guide.ask(source = 1);
+    const std::int64_t drafted = std::min<std::int64_t>(length, 7);
+    for (std::int64_t j = 0; j < drafted; ++j) guide.drafted(0.9);
+    const WindowOutcome outcome = {sequence.key, drafted, drafted,
+                                   source == 1 ? drafted : 0};
+    policy.observe({{&outcome, 1},
+                    2e-5 * static_cast<double>(drafted),
+                    1e-3 * line(0.02)(1 + drafted),
+                    false});
+    tokens += outcome.accepted + 1;
+    tries += i >= 100 && source == 0 && drafted > 0;
   }
-  const KeyedSequence fresh(one_token(), 1);
-  EXPECT_GT(longest_of(3, policy, fresh, line(0.05)), 6);
-  EXPECT_GT(longest_of(3, policy, sequence, line(0.05)), 6);
+  EXPECT_GT(tokens, 4000);
+  EXPECT_GT(tries, 40);
 }
 
 // What `policy` would draft for a sequence from each source, by itself.
