@@ -22,12 +22,11 @@ bool as_integer(double number, int64_t& integer) {
 
 }  // namespace
 
-void String::append(const String& whole, std::string_view part) {
+void String::add_marks(const String& whole, std::string_view part) {
   if (part.empty()) return;
   const auto begin = static_cast<size_t>(part.data() - whole.text.data());
   assert(begin + part.size() <= whole.text.size());
   marks.add_part(whole.marks, begin, begin + part.size(), text.size());
-  text += part;
 }
 
 String content_string(std::string text) {

@@ -47,7 +47,11 @@ struct String {
   void append(std::string_view own) { text += own; }
   void append(const String& other) { append(other, other.text); }
   // Requires: `part` is a view of `whole.text`.
-  void append(const String& whole, std::string_view part);
+  void append(const String& whole, std::string_view part) {
+    if (!whole.marks.empty()) add_marks(whole, part);
+    text += part;
+  }
+  void add_marks(const String& whole, std::string_view part);
 };
 
 // A text that the conversation gave.
