@@ -31,8 +31,6 @@ class FaultsTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder_ = new test::TemporaryFolder;
-    fs::permissions(folder_->path(), fs::perms::others_exec,
-                    fs::perm_options::add);
     test::RandomModelOptions options;
     test::write_random_model(path("target"), options);
     test::write_random_model(path("nan"), options);
@@ -144,6 +142,12 @@ TEST_F(FaultsTest, ThreadsThatCannotStartAreFewerWithANote) {
     ::setrlimit(RLIMIT_NPROC, &limit);
     if (::getuid() == 0 && ::setuid(54322) != 0) ::_exit(126);
   };
+  // The other user reads the model too.
+  fs::permissions(fs::path(path("target")).parent_path(),
+                  fs::perms::others_exec, fs::perm_options::add);
+  for (const char* file : {"target/config.json", "target/model.safetensors"}) {
+    fs::permissions(path(file), fs::perms::others_read, fs::perm_options::add);
+  }
   const auto arguments = generating(path("target"), {"-t", "4"});
   const ProgramResult result =
       run_program(arguments, {.in = "", .before = limited});
