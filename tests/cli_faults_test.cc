@@ -143,8 +143,11 @@ TEST_F(FaultsTest, ThreadsThatCannotStartAreFewerWithANote) {
     if (::getuid() == 0 && ::setuid(54322) != 0) ::_exit(126);
   };
   // The other user reads the model too.
-  fs::permissions(fs::path(path("target")).parent_path(),
-                  fs::perms::others_exec, fs::perm_options::add);
+  const fs::path folder = path("target");
+  for (const fs::path& passed : {folder.parent_path(), folder}) {
+    fs::permissions(passed, fs::perms::others_read | fs::perms::others_exec,
+                    fs::perm_options::add);
+  }
   for (const char* file : {"target/config.json", "target/model.safetensors"}) {
     fs::permissions(path(file), fs::perms::others_read, fs::perm_options::add);
   }

@@ -200,10 +200,11 @@ TEST_F(StoriesTest, TokenizesBothWays) {
             "1 403 407 261 378\n");
   EXPECT_THAT(run_program({"tokenize", "-m", folder(), "--pieces", "Once"}).out,
               HasSubstr("403\t"));
-  EXPECT_EQ(
-      run_program({"tokenize", "-m", folder(), "--decode", "9999"}).exit_code ==
-          0,
-      false);
+  // A model may have more rows than its tokenizer has texts.
+  EXPECT_EQ(run_program({"tokenize", "-m", folder(), "--decode", "9999"}).out,
+            run_program({"tokenize", "-m", folder(), "--decode", ""}).out);
+  EXPECT_NE(
+      run_program({"tokenize", "-m", folder(), "--decode", "-1"}).exit_code, 0);
 }
 
 }  // namespace

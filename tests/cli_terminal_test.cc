@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "html_page.h"
@@ -114,15 +116,32 @@ TEST_F(InterruptedSweepTest, SaysSoInJsonAndOnThePage) {
   }
 }
 
-// Whether the process acts on SIGINT itself.
-bool catches_interrupts(pid_t process) {
-  std::ifstream status("/proc/" + std::to_string(process) + "/status");
-  for (std::string line; std::getline(status, line);) {
-    if (!line.starts_with("SigCgt:")) continue;
-    const auto signals = std::stoull(line.substr(7), nullptr, 16);
-    return (signals >> (SIGINT - 1)) & 1;
+// Whether the process has an eventfd open: the flag that Ctrl-C raises.
+bool has_interrupt_flag(pid_t process) {
+  const std::filesystem::path files =
+      "/proc/" + std::to_string(process) + "/fd";
+  std::error_code gone;
+  for (const auto& file : std::filesystem::directory_iterator(files, gone)) {
+    const auto target = std::filesystem::read_symlink(file.path(), gone);
+    if (target == "anon_inode:[eventfd]") return true;
   }
   return false;
+}
+
+// In clock ticks, of which a second has about a hundred.
+long processor_time(pid_t process) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/stat");
+  std::string line;
+  std::getline(file, line);
+  // Behind the name, which may hold blanks: utime and stime are the 12th and
+  // the 13th field.
+  std::istringstream fields(line.substr(line.rfind(')') + 1));
+  std::string skipped;
+  for (int i = 0; i < 11; ++i) fields >> skipped;
+  long user = 0;
+  long system = 0;
+  fields >> user >> system;
+  return user + system;
 }
 
 TEST(InterruptedTrace, WritesItsPageAndTellsTheShell) {
@@ -137,7 +156,11 @@ TEST(InterruptedTrace, WritesItsPageAndTellsTheShell) {
   test::write_random_model(path("model"), model);
   Terminal terminal({"trace", "-m", path("model"), "--tokens", "1 5", "-t", "1",
                      "-n", "16000", "--ignore-eos", "-o", path("page.html")});
-  terminal.wait_until([&] { return catches_interrupts(terminal.process()); });
+  terminal.wait_until([&] { return has_interrupt_flag(terminal.process()); });
+  // The handler is installed right behind it, long before the next tick.
+  const long then = processor_time(terminal.process());
+  terminal.wait_until(
+      [&] { return processor_time(terminal.process()) > then + 2; });
   terminal.interrupt();
   EXPECT_EQ(terminal.wait(), kInterrupted);
   EXPECT_THAT(terminal.screen(), HasSubstr("ended by cancelled"));

@@ -136,6 +136,9 @@ LineEditor::Ending LineEditor::read(const std::string& sign,
   const Utf8Locale locale;
   impl_->sign = wide(sign);
   ::el_resize(impl_->editor);  // the window may have changed since
+  // Before the prompt shows: what is typed at it is the editor's, and not for
+  // the terminal's own line discipline.
+  ::el_wset(impl_->editor, EL_PREP_TERM, 1);
   int length = 0;
   const wchar_t* const text = ::el_wgets(impl_->editor, &length);
   if (text == nullptr || length <= 0) {

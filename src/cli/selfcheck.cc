@@ -184,7 +184,7 @@ void run_selfcheck(const SelfcheckFlags& options) {
   if (certificate.result.verdict != SelfcheckVerdict::kLossless) {
     // The text has ended with the summary already.
     throw Error(options.json ? summary(certificate.result)
-                             : "selfcheck: the models did not pass");
+                             : "selfcheck: not certified as lossless");
   }
 }
 
