@@ -138,7 +138,7 @@ TEST(PlanTest, ReadsShapesFromFilesAndMeasuresThem) {
   EXPECT_EQ(json["target"]["name"], target);
   EXPECT_EQ(json["memory"]["fits"], true);
   EXPECT_THAT(json["speed_source"].get<std::string>(),
-              HasSubstr("measured here"));
+              HasSubstr("measured on this machine"));
   EXPECT_GT(json["plain"]["tpot_seconds"], 1e-7);
   EXPECT_GT(json["speculation"]["c"], 0.2);  // the same model twice
   EXPECT_LT(json["speculation"]["c"], 5);

@@ -89,8 +89,8 @@ class TokenAcceptor {
   // Randomness comes from `verification.random` alone. A request for which this
   // throws, or returns anything else, fails; the others go on.
   virtual Verdict accept(const Verification& verification) const = 0;
-  // What makes drafts that this rule accepts most of. A rule that weighs p
-  // against q needs kOwn.
+  // How a drafter should draw so that this rule accepts most. A rule that
+  // weighs p against q needs kOwn.
   virtual DraftNoise draft_noise() const { return DraftNoise::kOwn; }
   // Whether drafts may be trees. If so, the accepted tokens are a path from the
   // first place down.

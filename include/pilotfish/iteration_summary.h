@@ -20,7 +20,7 @@ namespace pilotfish {
 // What
 //   can be accepted goes by places: tokens that compete for one place are one.
 // - A place is decided when its token is accepted or is the first one rejected.
-//   Nobody judged what lies behind it.
+//   Places after it were not judged.
 // - What comes behind the end of a text counts as drafted and not as accepted.
 struct IterationSummary {
   std::int64_t passes = 0;             // iterations

@@ -92,7 +92,7 @@ class Logits {
 };
 
 // [layers asked for, rows, hidden_size] floats, rows in the order of the batch:
-// what heads that draft from the target's own states live on (Li et al. 2025,
+// the input of heads that draft from the target's own states (Li et al. 2025,
 // arXiv 2503.01840). Valid as long as the logits.
 class HiddenRows {
  public:
@@ -171,7 +171,7 @@ class Model {
 
   // A cache for this model's sequences, in memory of its backend. It may
   // outlive the model. Throws UsageError for options out of range, Error where
-  // the memory is not to be had.
+  // the memory cannot be allocated.
   KvCache make_cache(const KvCacheOptions& options = {}) const;
 
   // Appends the batch's rows to the cache and returns the logits and hidden

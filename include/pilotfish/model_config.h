@@ -38,9 +38,9 @@ struct RopeScaling {
 // Rotary position embeddings.
 struct RopeConfig {
   double theta = 10000;
-  std::int64_t rotary_dim = 0;  // elements of a head that turn
+  std::int64_t rotary_dim = 0;  // elements of a head that are rotated
   RopeScaling scaling;
-  bool interleaved = false;  // pairs (2i, 2i + 1) turn together
+  bool interleaved = false;  // pairs (2i, 2i + 1) are rotated together
 
   bool operator==(const RopeConfig&) const = default;
 };
@@ -67,7 +67,7 @@ struct AttentionConfig {
   }
 };
 
-// down(silu(gate(x)) * up(x)), of all that comes.
+// down(silu(gate(x)) * up(x)), of every row.
 struct DenseFfn {
   std::int64_t intermediate_size = 0;
   bool bias = false;  // on all three

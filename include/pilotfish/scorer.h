@@ -76,7 +76,7 @@ class ModelScorer final : public Scorer {
   std::int64_t cache_bytes() const override { return cache_.bytes(); }
 
   // For drafting with the model's first layers alone. The rows of such a pass
-  // are written ahead of their sequences and are no part of these: length()
+  // are written ahead of their sequences and are not part of them: length()
   // does not count them, and whatever changes a sequence by the functions above
   // takes them all back first.
   ForwardOutput forward_ahead(const Batch& batch, std::int64_t layers);

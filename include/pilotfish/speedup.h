@@ -8,9 +8,9 @@
 
 namespace pilotfish {
 
-// What speculation costs, in target passes over one row (Leviathan et al. 2023,
-// arXiv 2211.17192, extended by what verification costs). An iteration with
-// window k takes v(k) + c (k - 1) of them.
+// The costs of speculation, in target passes over one row (Leviathan et al.
+// 2023, arXiv 2211.17192, extended by what verification costs). An iteration
+// with window k takes v(k) + c (k - 1) of them.
 struct SpeculationCosts {
   double draft = 0;            // c: a draft pass
   std::vector<double> verify;  // [k - 1]: v(k), a target pass over k rows
@@ -44,7 +44,7 @@ std::int64_t best_window(const SpeculationCosts& costs, double acceptance);
 
 // v(1) to v(max_window) from v at some windows: on straight lines between
 // them, from v(1) = 1, and beyond the last one along the last line, which is
-// not let fall. Requires: windows from 2, values above 0.
+// kept from falling. Requires: windows from 2, values above 0.
 std::vector<double> verify_costs(const std::map<std::int64_t, double>& known,
                                  std::int64_t max_window);
 

@@ -5,11 +5,11 @@
 #include <utility>
 #include <vector>
 
-// What several measurements of one thing say. There is one definition of a
+// Summaries of repeated measurements. There is one definition of a
 // quantile, and every figure that pilotfish prints uses it: sorted measurements
 // lie at equal distances from share 0, the least, to share 1, the largest, and
 // a share between two of them gives a value on the straight line between them.
-// Of no measurements every quantile is 0.
+// Without measurements every quantile is 0.
 namespace pilotfish {
 
 // Requires: 0 <= share <= 1.

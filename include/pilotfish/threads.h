@@ -8,8 +8,8 @@ namespace pilotfish {
 class ThreadTeam;
 
 // The threads that models compute with. Target and draft should share one team.
-// 0 means one a processor this process may run on. Throws UsageError below 0 or
-// above 1024. Where the system allows no more threads (`ulimit -u`, a
+// 0 means one per processor that this process may use. Throws UsageError below
+// 0 or above 1024. Where the system allows no more threads (`ulimit -u`, a
 // container's limit of processes) the team is smaller: texts are the same, only
 // later.
 std::shared_ptr<ThreadTeam> make_threads(int count = 0);

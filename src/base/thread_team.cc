@@ -185,7 +185,7 @@ std::shared_ptr<ThreadTeam> make_threads(int count) {
   constexpr int kMost = 1024;
   if (count < 0 || count > kMost) {
     throw UsageError(fmt::format(
-        "threads: {} is out of range; give 1 to {}, or 0 for one a processor",
+        "threads: {} is out of range; give 1 to {}, or 0 for one per processor",
         count, kMost));
   }
   return std::make_shared<ThreadTeam>(count == 0 ? available_processors()

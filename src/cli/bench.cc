@@ -110,9 +110,9 @@ void add_bench_models(Command& command, BenchFlags& options) {
             "As --dtype, for the draft");
   group.add("--kv-dtype", options.kv_dtype, "TYPE", kv_dtype_help());
   group
-      .add(
-          "-t,--threads", options.threads, "N,..",
-          "Threads to compute with, several in turn (default: one a processor)")
+      .add("-t,--threads", options.threads, "N,..",
+           "Threads to compute with, several in turn (default: one per "
+           "processor)")
       .comma_separated();
 }
 
@@ -120,20 +120,21 @@ void add_measurement_options(Command& command, BenchFlags& options) {
   BenchOptions& bench = options.bench;
   const FlagGroup group = command.group("Measurements");
   group.add("-p,--prompt-tokens,--n-prompt", bench.prompt_tokens, "N",
-            "Prefill so many tokens (default 512; 0: no prefill)");
+            "Tokens to prefill (default 512; 0: no prefill)");
   group.add("-n,--generate-tokens,--n-gen", bench.generate_tokens, "N",
-            "Generate so many (default 128; 0: no decoding)");
+            "Tokens to generate (default 128; 0: no decoding)");
   group.add(
       "--context", bench.context, "N",
       "Tokens in the cache when passes are timed and decoding begins (default "
       "64)");
   group
       .add("--rows", bench.rows, "M,..",
-           "Passes over so many rows (default 2 to 16 and 32)")
+           "Rows of the passes to time (default 2 to 16 and 32)")
       .comma_separated();
   group
-      .add("--contexts", bench.contexts, "N,..",
-           "Also a pass over one row after so many tokens")
+      .add(
+          "--contexts", bench.contexts, "N,..",
+          "Also time a pass over one row after each of these numbers of tokens")
       .comma_separated();
   group
       .add("-k,--windows", bench.windows, "K,..",
@@ -150,14 +151,14 @@ void add_measurement_options(Command& command, BenchFlags& options) {
 
 void add_bench(CommandLine& line) {
   Command command = line.add_command(
-      "bench", "Speed of a model here, beside what the machine can do");
+      "bench", "Speed of a model here, compared with what the machine can do");
   const auto options = std::make_shared<BenchFlags>();
   add_bench_models(command, *options);
   add_measurement_options(command, *options);
   const FlagGroup output = command.group("Output");
   output.add_switch("--markdown", options->markdown,
                     "Markdown tables (default)");
-  output.add_switch("--csv", options->csv, "A figure a line");
+  output.add_switch("--csv", options->csv, "One figure per line");
   output.add_switch("--json", options->json, "One JSON object");
   command.on_run([options] {
     check_bench(*options);

@@ -51,14 +51,14 @@ std::string speed_table(const BenchReport& run, const BenchOptions& options) {
   if (run.plain) {
     add(fmt::format("decoding {}, tokens/s", options.generate_tokens),
         run.plain->tokens_per_second, 1, 2);
-    add("of it neither draft nor target, %", run.plain->bookkeeping_share,
-        kPercent, 2);
+    add("time that is neither draft nor target, %",
+        run.plain->bookkeeping_share, kPercent, 2);
   }
   add("a pass over one row, ms", run.pass_seconds, kMilli, 2);
   if (run.layer_seconds) {
     add("a layer of it, us", *run.layer_seconds, kMicro, 1);
   }
-  add(fmt::format("of the memory's limit ({:.1f} MB a pass), %",
+  add(fmt::format("share of the memory bandwidth ({:.1f} MB per pass), %",
                   static_cast<double>(run.pass_bytes) / 1e6),
       run.bandwidth_share, kPercent, 1);
   return table.text();

@@ -20,8 +20,8 @@ struct BenchSubject {
 // The report on the runs with each number of threads.
 std::string bench_markdown(const BenchSubject& subject,
                            const std::vector<BenchReport>& runs);
-// A figure a line: model,threads,test,at,unit,median,p10,p90; the last two are
-// empty for what is no spread.
+// One figure per line: model,threads,test,at,unit,median,p10,p90; the last two
+// are empty for what is no spread.
 std::string bench_csv(const BenchSubject& subject,
                       const std::vector<BenchReport>& runs);
 // One object in a line.

@@ -30,7 +30,7 @@ constexpr std::int64_t kPositions = 4096;  // where the user does not say
 constexpr const char* kHelp =
     "/help           this list\n"
     "/reset          forget the conversation\n"
-    "/system TEXT    start anew with a system message\n"
+    "/system TEXT    start again with a system message\n"
     "/stats          statistics of the last answer\n"
     "/quit           leave (so do Ctrl-D, and Ctrl-C twice)\n"
     "A line that ends with \\ goes on in the next. The up key brings earlier "

@@ -46,8 +46,8 @@ void add_convert(CommandLine& line) {
             "Store matrices as f32, f16, bf16 or, in GGUF, q8_0 or q4_0 "
             "(default: as they are)");
   group.add_switch("--strict-dtype", options->strict_dtype,
-                   "Refuse a matrix whose columns are no whole blocks of that "
-                   "type (default: bf16 for it)");
+                   "Refuse a matrix whose columns do not fill whole blocks of "
+                   "that type (default: it is stored in bf16)");
   group.add_switch("--force", options->force,
                    "Replace a GGUF file that is there already");
   command.on_run([options] { run_convert(*options); });

@@ -106,7 +106,7 @@ void run_generate(const GenerateOptions& options, const Command& command) {
 
 void add_generate(CommandLine& line) {
   Command command = line.add_command(
-      "generate", "Continue a prompt, with a draft where there is one");
+      "generate", "Continue a prompt, with a draft model if there is one");
   const auto options = std::make_shared<GenerateOptions>();
   add_prompt_options(command, options->prompt);
   const FlagGroup output = command.group("Output");

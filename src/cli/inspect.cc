@@ -236,7 +236,7 @@ void run_inspect(InspectFlags options) {
 
 void add_inspect(CommandLine& line) {
   Command command = line.add_command(
-      "inspect", "What a model is made of, and the memory it takes");
+      "inspect", "What a model consists of, and the memory it needs");
   const auto options = std::make_shared<InspectFlags>();
   const FlagGroup group = command.group();
   group

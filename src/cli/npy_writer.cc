@@ -8,7 +8,7 @@
 namespace pilotfish::cli {
 
 static_assert(std::endian::native == std::endian::little,
-              "rows are written as they lie in memory, little-endian");
+              "rows are written as they are in memory, little-endian");
 
 NpyWriter::NpyWriter(std::string path, std::int64_t rows, std::int64_t columns)
     : file_(std::move(path)) {

@@ -117,7 +117,7 @@ class ParseField {
 };
 
 std::string drafters_help() {
-  std::string text = "What guesses: ";
+  std::string text = "What makes the guesses: ";
   for (const DrafterInfo& info : drafter_infos()) {
     text += fmt::format("{} ({}), ", info.name, info.help);
   }
@@ -148,14 +148,14 @@ void add_compute_options(Command& command, ComputeOptions& options,
       "Convert the weights on loading: bf16, f16, f32, q8_0 or q4_0 (default: "
       "as stored)");
   group.add_switch("--strict-dtype", options.strict_dtype,
-                   "Refuse a matrix whose columns are no whole blocks of that "
-                   "type (default: bf16 for it)");
+                   "Refuse a matrix whose columns do not fill whole blocks of "
+                   "that type (default: it is stored in bf16)");
   group.add("--n-layers", options.n_layers, "N",
             "Use only the model's first N layers: a truncated model");
   group.add("-c,--n-positions,--ctx-size", options.n_positions, "N",
             "The most tokens a sequence holds, prompt included");
   group.add("-t,--threads", options.threads, "N",
-            "Threads to compute with (default: one a processor)");
+            "Threads to compute with (default: one per processor)");
 }
 
 void add_sampling_options(Command& command, SamplingOptions& options) {
@@ -208,8 +208,9 @@ void add_decoding_options(Command& command, DecodingOptions& options) {
       "Let up to N tokens compete for a place: the K - 1 drafted ones form a "
       "tree, wide where the draft model is unsure (default 1: a chain)");
   speculation.add("--drafter", options.drafter, "NAMES", drafters_help());
-  speculation.add("--prediction", options.prediction, "FILE",
-                  "How you think the text goes on, for --drafter prediction");
+  speculation.add(
+      "--prediction", options.prediction, "FILE",
+      "How you expect the text to continue, for --drafter prediction");
   speculation.add("--corpus", options.corpus, "FILE",
                   "Text to look for repeats in, for --drafter suffix");
   const Flag acceptor = speculation.add(
@@ -238,7 +239,7 @@ void add_decoding_options(Command& command, DecodingOptions& options) {
         }
         options.window = drafted + 1;
       },
-      "N", "The same by drafted tokens, as llama.cpp counts: K - 1");
+      "N", "The window counted in drafted tokens, as in llama.cpp: K - 1");
 
   const FlagGroup length = command.group("Length and end");
   length.add(

@@ -235,24 +235,26 @@ void add_machine_options(Command& command, PlanFlags& options) {
       command.group("Machine (default: this one, measured)");
   group.add("--memory", options.memory, "GB", "Memory it has, in 10^9 bytes");
   group.add("--bandwidth", options.bandwidth, "GB/S",
-            "What it reads from memory, in 10^9 bytes a second");
+            "Its memory bandwidth, in 10^9 bytes per second");
   group.add("--flops", options.flops, "TFLOP/S",
-            "What it computes, in 10^12 a second; without, arithmetic is free");
+            "Its arithmetic, in 10^12 operations per second; without it, "
+            "arithmetic is taken as free");
   group.add("--measured-tpot", options.measured_tpot, "T,D",
-            "Milliseconds a token of target and draft, measured somewhere");
+            "Milliseconds per token of target and draft, measured elsewhere");
   group.add("--verify-cost", options.verify_cost, "K=V,..",
-            "Measured v(k): a target pass over k rows, in passes over one");
+            "Measured v(k): the time of a target pass over k rows divided by "
+            "that of one over a single row");
   group.add("--hourly-price", options.hourly_price, "PRICE",
-            "What it costs an hour, in any currency");
+            "What it costs per hour, in any currency");
   group.add("-t,--threads", options.threads, "N",
-            "Threads to measure with (default: one a processor)");
+            "Threads to measure with (default: one per processor)");
 }
 
 }  // namespace
 
 void add_plan(CommandLine& line) {
   Command command = line.add_command(
-      "plan", "Memory, speed and cost before there is a model or a machine");
+      "plan", "Memory, speed and cost, before you have a model or a machine");
   const auto options = std::make_shared<PlanFlags>();
   add_model_options(command, *options);
   add_machine_options(command, *options);

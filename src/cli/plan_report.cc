@@ -87,21 +87,20 @@ SpeedText speed_text(const Plan& plan) {
                                             machine.flops_per_second / 1e12)),
               context};
     case SpeedSource::kGiven:
-      return {"times a token as given", ""};
+      return {"time per token as given", ""};
     case SpeedSource::kMeasuredPasses:
-      return {
-          fmt::format("passes measured here and now, {} threads", plan.threads),
-          context};
+      return {fmt::format("passes measured on this machine, {} threads",
+                          plan.threads),
+              context};
     case SpeedSource::kMeasuredMatrix:
       break;
   }
-  return {
-      fmt::format(
-          "{:.3g} GB/s through a {} matrix, measured here and now, {} threads",
-          machine.bytes_per_second / kGiga, dtype_name(plan.target.model.dtype),
-          plan.threads),
-      fmt::format("(plain reading {:.3g} GB/s), {}",
-                  plan.read_bytes_per_second / kGiga, context)};
+  return {fmt::format("{:.3g} GB/s through a {} matrix, measured on this "
+                      "machine, {} threads",
+                      machine.bytes_per_second / kGiga,
+                      dtype_name(plan.target.model.dtype), plan.threads),
+          fmt::format("(plain reading {:.3g} GB/s), {}",
+                      plan.read_bytes_per_second / kGiga, context)};
 }
 
 std::string verify_text(const Plan& plan) {
@@ -201,7 +200,7 @@ class Writer {
   }
 
   void speculation() {
-    line("c", fmt::format("{:.3f}, a draft pass over a target pass",
+    line("c", fmt::format("{:.3f}, time of a draft pass / target pass",
                           plan_.costs.draft));
     line("v(k)", verify_text(plan_));
     table();

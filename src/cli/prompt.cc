@@ -34,7 +34,7 @@ std::vector<std::string> read_texts(const PromptOptions& options) {
     texts.push_back(without_last_line_break(line));
   }
   if (texts.empty()) {
-    throw UsageError(fmt::format("{}: is empty, expected a prompt a line",
+    throw UsageError(fmt::format("{}: is empty, expected one prompt per line",
                                  options.prompts_file));
   }
   return texts;
@@ -78,7 +78,7 @@ void add_prompt_options(Command& command, PromptOptions& options,
   if (several) {
     sources.push_back(
         group.add("--prompts", options.prompts_file, "FILE",
-                  "A prompt a line, decoded together; with --json"));
+                  "One prompt per line, decoded together; with --json"));
   }
   for (size_t i = 0; i < sources.size(); ++i) {
     for (size_t j = 0; j < i; ++j) sources[i].excludes(sources[j]);

@@ -15,7 +15,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 std::string windows_text(std::int64_t window, const IterationSummary& summary) {
-  return fmt::format("{}, {:.2f} in the mean, {:.0f} % of the passes plain",
+  return fmt::format("{}, {:.2f} on average, {:.0f} % of the passes plain",
                      window_text(window), summary.mean_window(),
                      100 * summary.plain_share());
 }

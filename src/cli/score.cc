@@ -297,7 +297,7 @@ void add_score(CommandLine& line) {
       "--logits", options->logits_file, "FILE",
       "Write the logits, float32 [tokens, vocabulary], as NumPy .npy"));
   output.add("--top", options->top, "N",
-             "Show the N most probable next tokens at each place");
+             "Show the N most probable next tokens at each position");
   output.add_switch("--json", options->json,
                     "One JSON object; with --lines, one a line");
   add_compute_options(command, options->compute);

@@ -197,9 +197,9 @@ void add_selfcheck(CommandLine& line) {
                        "lossless");
   const auto options = std::make_shared<SelfcheckFlags>();
   const FlagGroup group = command.group("Checks");
-  const Flag quick =
-      group.add_switch("--quick", options->quick, "Less, in half the time");
-  group.add_switch("--full", options->full, "Much more, in many minutes")
+  const Flag quick = group.add_switch("--quick", options->quick,
+                                      "Fewer checks, in half the time");
+  group.add_switch("--full", options->full, "Many more texts, in many minutes")
       .excludes(quick);
   group
       .add("--trials", options->trials, "N",
@@ -210,12 +210,13 @@ void add_selfcheck(CommandLine& line) {
       .add("--acceptors", options->acceptors, "NAME,NAME,...",
            "Acceptors, also a shared library of your own (default: all)")
       .comma_separated();
-  group.add(
-      "--prompts", options->prompts_file, "FILE",
-      "A prompt a line (default: the model's prompts.txt, or some of ours)");
+  group.add("--prompts", options->prompts_file, "FILE",
+            "One prompt per line (default: the model's prompts.txt, or "
+            "built-in ones)");
   group
       .add("--seed", options->seed, "N",
-           "Of what is sampled; the same seed gives the same figures (default "
+           "Seed of the sampled texts; the same seed gives the same figures "
+           "(default "
            "0)")
       .not_negative();
   group.add("--report", options->report, "FILE",

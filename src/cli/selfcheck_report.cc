@@ -61,13 +61,14 @@ std::string names_of(const Selfcheck& result, CheckVerdict verdict) {
 std::string_view meaning(CheckKind kind) {
   switch (kind) {
     case CheckKind::kGreedy:
-      return "at temperature 0 the text is plain decoding's, token for token";
+      return "at temperature 0 the text is that of plain decoding, token for "
+             "token";
     case CheckKind::kReproducible:
-      return "a seed's text is plain sampling's, token for token";
+      return "the text of a seed is that of plain sampling, token for token";
     case CheckKind::kDistribution:
       return "sampled texts have the target's own distribution";
     case CheckKind::kControl:
-      return "wrong on purpose, which the same tests must notice";
+      return "deliberately wrong rules, which the same tests must catch";
     case CheckKind::kLossy:
       return "rules that say they are lossy: no claim, but what was seen";
   }

@@ -134,7 +134,8 @@ void note_kept_matrices(const Model& model) {
   const std::int64_t kept = model.matrices_kept_in_bf16();
   if (kept == 0) return;
   print_note(fmt::format(
-      "note: {}: {} {} stored in bf16, as the columns are no whole blocks of "
+      "note: {}: {} {} stored in bf16, as the columns do not fill whole blocks "
+      "of "
       "the type asked for (--strict-dtype refuses)",
       model.path().string(), kept, kept == 1 ? "matrix is" : "matrices are"));
 }

@@ -207,7 +207,7 @@ void run_sweep(const SweepFlags& options, const Command& command) {
 void add_sweep(CommandLine& line) {
   Command command = line.add_command(
       "sweep",
-      "Measure what windows, drafters, acceptors and temperatures buy");
+      "Measure what windows, drafters, acceptors and temperatures gain");
   const auto options = std::make_shared<SweepFlags>();
   options->decoding.max_tokens = 128;
   const FlagGroup group = command.group("Sweep");

@@ -36,9 +36,10 @@ struct SynthFlags {
 Shape shape_of(const SynthFlags& options) {
   const Shape* known = find_shape(options.shape);
   if (known == nullptr) {
-    throw UsageError(fmt::format(
-        "--shape: \"{}\" is no known shape; pilotfish plan --shapes lists them",
-        options.shape));
+    throw UsageError(
+        fmt::format("--shape: \"{}\" is not a known shape; pilotfish plan "
+                    "--shapes lists them",
+                    options.shape));
   }
   Shape shape = *known;
   if (options.layers < 0 || options.layers > shape.config.n_layers()) {
@@ -143,10 +144,10 @@ void add_synth(CommandLine& line) {
   model.add("--dtype", options->dtype, "TYPE",
             "Store matrices as q4_0 (default), q8_0, bf16, f16 or f32");
   model.add("--layers", options->layers, "N",
-            "Only so many of the shape's layers (default: all)");
+            "Only the first N of the shape's layers (default: all)");
   model.add("--seed", options->seed, "N", "Same seed, same file (default 0)");
   model.add("-t,--threads", options->threads, "N",
-            "Threads to compute with (default: one a processor)");
+            "Threads to compute with (default: one per processor)");
   model.add_switch("--force", options->force,
                    "Replace files that are there already");
   const FlagGroup pair = command.group("Pair");
@@ -156,7 +157,7 @@ void add_synth(CommandLine& line) {
       .takes(1, 2);  // of one, check_synth says what is missing
   const std::vector<Flag> pair_flags = {
       pair.add("--agreement", options->agreement, "A",
-               "How often the draft is to guess the target's next token "
+               "How often the draft shall guess the target's next token "
                "(default 0.8)"),
       pair.add("--draft-layers", options->draft_layers, "N",
                "Layers of the draft (default 2)"),

@@ -345,7 +345,7 @@ TEST_F(GgufFiles, ExplainsOtherPaths) {
       Optional(HasSubstr("give the folder itself: ")));
   write_text(folder_.path() / "text", "hello");
   EXPECT_THAT(error_of([&] { Checkpoint::open(folder_.path() / "text"); }),
-              Optional(HasSubstr("no GGUF file")));
+              Optional(HasSubstr("not a GGUF file")));
 }
 
 TEST(Checkpoint, OpensRealModels) {

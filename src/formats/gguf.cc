@@ -217,7 +217,8 @@ void check_magic_and_version(const MappedFile& file, Cursor& cursor) {
   }
   if (cursor.left() < 8 || cursor.read<std::uint32_t>("magic") != 0x46554747) {
     cursor.fail(
-        "no GGUF file: it does not start with \"GGUF\"; expected a GGUF file "
+        "not a GGUF file: it does not start with \"GGUF\"; expected a GGUF "
+        "file "
         "or "
         "a Hugging Face folder");
   }
@@ -291,7 +292,7 @@ TensorInfo read_tensor_info(Cursor& cursor, std::uint64_t index) {
   if (!bytes) {
     cursor.fail(
         fmt::format("{}: shape {} is too large for {}, or its rows are "
-                    "no whole blocks of {} elements",
+                    "not whole blocks of {} elements",
                     what, shape_text(view.shape), dtype_name(*dtype),
                     block_shape(*dtype).elements));
   }

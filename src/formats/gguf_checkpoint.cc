@@ -61,7 +61,7 @@ class GgufCheckpoint final : public Checkpoint {
     if (const auto number = metadata_.integer(kSplitNumber).value_or(0);
         number != 0) {
       fail_split(metadata_, kSplitNumber, number,
-                 "0: this is no first part; give the one that ends in " +
+                 "0: this is not the first part; give the one that ends in " +
                      part_ending(0, count));
     }
     const std::string name = path_.filename().string();

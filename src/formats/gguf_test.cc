@@ -256,7 +256,7 @@ TEST(Gguf, RefusesOtherFiles) {
                           check_gguf),
               Optional(HasSubstr("a git-lfs pointer")));
   EXPECT_THAT(parse_error("GGUX1234567890", check_gguf),
-              Optional(HasSubstr("no GGUF file")));
+              Optional(HasSubstr("not a GGUF file")));
   EXPECT_THAT(parse_error(Bytes().start(0, 0, 1).str(), check_gguf),
               Optional(HasSubstr("version 1")));
   EXPECT_THAT(parse_error(Bytes().start(0, 0, 4).str(), check_gguf),

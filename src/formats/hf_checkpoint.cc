@@ -77,7 +77,7 @@ class HuggingFaceCheckpoint final : public Checkpoint {
   void read_configs() {
     if (!is_there(path_ / kConfig)) {
       throw Error(
-          fmt::format("{}: no {} in this folder, so it is no Hugging "
+          fmt::format("{}: no {} in this folder, so it is not a Hugging "
                       "Face model",
                       path_.string(), kConfig));
     }

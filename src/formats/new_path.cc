@@ -49,7 +49,7 @@ void check_name_for_new_file(const fs::path& path, Existing existing) {
   const fs::path target = follow_links(path);
   if (is_there(target) && !fs::is_regular_file(target, ignored)) {
     throw Error(fmt::format(
-        "{}: something that is no file has this name; expected a new file's",
+        "{}: something that is not a file has this name; expected a new file's",
         path.string()));
   }
   if (existing == Existing::kReplace) return;

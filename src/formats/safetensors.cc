@@ -51,7 +51,7 @@ class EntryReader {
     Entry entry;
     entry.view.name = name;
     const json& dtype = member("dtype");
-    if (!dtype.is_string()) fail("\"dtype\" is no string");
+    if (!dtype.is_string()) fail("\"dtype\" is not a string");
     entry.dtype = dtype.get<std::string>();
     entry.readable = readable_dtype(entry.dtype);
     entry.view.shape = naturals("shape");
@@ -80,12 +80,12 @@ class EntryReader {
 
   std::vector<std::int64_t> naturals(const char* key) const {
     const json& array = member(key);
-    if (!array.is_array()) fail(fmt::format("\"{}\" is no array", key));
+    if (!array.is_array()) fail(fmt::format("\"{}\" is not an array", key));
     std::vector<std::int64_t> values;
     for (const json& element : array) {
       if (!element.is_number_unsigned() ||
           !std::in_range<std::int64_t>(element.get<std::uint64_t>())) {
-        fail(fmt::format("\"{}\" holds something that is no natural number",
+        fail(fmt::format("\"{}\" holds something that is not a natural number",
                          key));
       }
       values.push_back(element.get<std::int64_t>());

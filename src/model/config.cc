@@ -187,9 +187,9 @@ void check_layer(const ModelConfig& config, const LayerConfig& layer,
   if (extents.rotary_dim % 2 != 0 || extents.rotary_dim < least ||
       extents.rotary_dim > extents.head_dim) {
     fail(&Extents::rotary_dim,
-         fmt::format("an even number of turning elements, from {} to the {} of "
-                     "a head",
-                     least, extents.head_dim));
+         fmt::format(
+             "an even number of rotated elements, from {} to the {} of a head",
+             least, extents.head_dim));
   }
 }
 

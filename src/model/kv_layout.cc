@@ -35,8 +35,8 @@ void check_heads(const std::vector<KvLayerShape>& layers, DType dtype) {
   for (const KvLayerShape& layer : layers) {
     if (layer.head_dim % block_shape(dtype).elements == 0) continue;
     throw UsageError(fmt::format(
-        "KV cache type {}: this model's heads have {} elements, no multiple of "
-        "{}; use f16, bf16 or f32",
+        "KV cache type {}: this model's heads have {} elements, which is not a "
+        "multiple of {}; use f16, bf16 or f32",
         dtype_name(dtype), layer.head_dim, block_shape(dtype).elements));
   }
 }

@@ -51,7 +51,7 @@ class SequenceNormalizer : public Normalizer {
       text = step->apply(std::move(text), at_start);
       if (text.size() > most) {
         throw Error(fmt::format(
-            "the tokenizer's normalizers blow a text up to {} bytes, expected "
+            "the tokenizer's normalizers expand a text to {} bytes, expected "
             "at most {}",
             text.size(), most));
       }

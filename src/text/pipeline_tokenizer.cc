@@ -36,7 +36,7 @@ void check_literal(std::span<const TextRange> ranges) {
   for (const TextRange& range : ranges) {
     if (range.begin < last || range.end < range.begin) {
       throw UsageError(fmt::format(
-          "the literal range [{}, {}) stands after one that ends at {}, "
+          "the literal range [{}, {}) comes after one that ends at {}, "
           "expected ranges in the order of the text",
           range.begin, range.end, last));
     }

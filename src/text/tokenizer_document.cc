@@ -56,7 +56,7 @@ class Handler : public json::json_sax_t {
   bool key(std::string& text) override {
     key_ = std::move(text);
     if (list_ == List::kNone && open_.back()->contains(key_)) {
-      fail(fmt::format("key {} stands twice in one object", quoted_text(key_)));
+      fail(fmt::format("key {} occurs twice in one object", quoted_text(key_)));
     }
     return true;
   }
@@ -126,7 +126,7 @@ class Handler : public json::json_sax_t {
   bool entry(std::int64_t id) {
     if (document_.vocabulary.find(key_)) {
       fail(
-          fmt::format("model.vocab: token {} stands twice", quoted_text(key_)));
+          fmt::format("model.vocab: token {} occurs twice", quoted_text(key_)));
     }
     try {
       document_.vocabulary.add(id, key_);

@@ -156,10 +156,10 @@ void check_model(const JsonNode& model, const TokenizerDocument& document) {
         quoted_text(type)));
   }
   if (!document.has_vocabulary) {
-    throw model.error("has no \"vocab\", or one that is no object");
+    throw model.error("has no \"vocab\", or one that is not an object");
   }
   if (!document.has_merges) {
-    throw model.error("has no \"merges\", or some that are no array");
+    throw model.error("has no \"merges\", or some that are not an array");
   }
 }
 

@@ -203,9 +203,9 @@ TEST(TokenizerJson, RefusesBrokenJson) {
               HasSubstr("not valid JSON at byte"));
   EXPECT_THAT(load_error(std::string("[1]")), HasSubstr("expected an object"));
   EXPECT_THAT(load_error(std::string("{\"a\":1,\"a\":2}")),
-              HasSubstr("key \"a\" stands twice"));
+              HasSubstr("key \"a\" occurs twice"));
   EXPECT_THAT(load_error(std::string(R"({"model":{"vocab":{"a":1,"a":2}}})")),
-              HasSubstr("token \"a\" stands twice"));
+              HasSubstr("token \"a\" occurs twice"));
   EXPECT_THAT(load_error(std::string("{\"a\":1e999}")),
               HasSubstr("out of range"));
   EXPECT_THAT(load_error("{\"a\":" + std::string(100'000, '[')),

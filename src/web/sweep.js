@@ -40,7 +40,7 @@ function sweepTable({ settings, best_setting: best, interrupted }) {
     name: "prompts", cell: (setting) => setting.prompts, number: true,
   };
   return [
-    scrolling("The table, which may scroll", table("numbers",
+    scrolling("The table, which can scroll", table("numbers",
       [...sweepResults, ...(interrupted ? [prompts] : [])], settings,
       (_, i) => (i === best ? { class: "best" } : {}),
       (setting) => textOf(varied, setting))),
@@ -95,7 +95,7 @@ function howMeasured({ sweep, facts }) {
     ["Prompts",
       `${sweep.prompts}, ${sweep.max_tokens} tokens generated for each`],
     ["Order", "Every run right after plain decoding of the same prompt, so " +
-      "that both meet the machine in the same state"],
+      "that both run under the same conditions"],
     ["Counted", "Sums over all prompts, without the pass of each that " +
       "encodes the prompt"],
   ]);

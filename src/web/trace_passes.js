@@ -121,7 +121,7 @@ function passTable(data, passes) {
     rows.length < passes.length ? element("p", {},
       `The first ${rows.length} of ${passes.length} passes.`) : null,
     key(timeParts.map((name, part) => [swatch(part), name])),
-    scrolling("The passes, which may scroll", table("passes",
+    scrolling("The passes, which can scroll", table("passes",
       passColumns(data, rows), rows, (pass) => ({ id: rowId(pass) }))),
   ];
 }

@@ -88,7 +88,7 @@ struct Plan {
   // target's tokens.
   bool vocabularies_differ = false;
   Workload workload;
-  std::optional<std::int64_t> memory_bytes;  // what there is, where known
+  std::optional<std::int64_t> memory_bytes;  // available, where known
   bool memory_given = false;                 // not this machine's own
 
   SpeedSource speed_source = SpeedSource::kRoofline;

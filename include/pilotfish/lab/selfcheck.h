@@ -62,7 +62,7 @@ enum class CheckVerdict {
 };
 std::string_view verdict_name(CheckVerdict verdict);
 
-// How texts fared that were compared token by token with plain decoding's.
+// The result of comparing texts with those of plain decoding by tokens.
 struct IdentityResult {
   std::int64_t texts = 0;
   std::int64_t tokens = 0;

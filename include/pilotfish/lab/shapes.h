@@ -25,7 +25,7 @@ std::span<const Shape> shapes();
 const Shape* find_shape(std::string_view name);
 
 // Bytes of such a model's weights, with its matrices stored as `dtype` (f16
-// where rows are no whole blocks of it). Norms and biases are stored as
+// where rows are not a multiple of its block). Norms and biases are stored as
 // `dtype` too, or as f32 where that is quantised.
 std::int64_t weight_bytes(const ModelConfig& config, DType dtype);
 

@@ -15,7 +15,7 @@
 #include "pilotfish/token.h"
 #include "pilotfish/tokenizer.h"
 
-// What speculation buys with a pair of models, prompts and settings: every
+// What speculation gains with a pair of models, prompts and settings: every
 // setting is measured beside plain decoding.
 namespace pilotfish {
 
@@ -42,7 +42,8 @@ struct SweepComparison {
   double verify_cost() const;
   double draft_cost() const;
   // Tokens per pass over the sum of the two: what the parts promise (Leviathan
-  // et al. 2023, section 3.3). What the whole falls short of it is bookkeeping.
+  // et al. 2023, section 3.3). The measured speed-up is lower by the
+  // bookkeeping.
   double predicted_speedup() const;
   // The same with the tokens per pass that the formula expects where each
   // drafted token is accepted with probability `acceptance`. Requires a fixed
@@ -60,12 +61,12 @@ struct SweepOptions {
   // first.
   std::vector<SweepSetting> settings;
   // Gets 0 to 1 after each comparison of a prompt; returns false to end the
-  // sweep with what there is.
+  // sweep with the results so far.
   std::function<bool(double done)> progress = nullptr;
 };
 
 // Runs every prompt with every setting, each time with plain decoding before
-// it, so that both meet the machine in the same state. The first prompt comes
+// it, so that both run under the same conditions. The first prompt comes
 // with all settings, then the second. Settings that never ran are left out.
 // `draft` and `tokenizer` may be null, as for an Engine. Throws
 // UsageError.

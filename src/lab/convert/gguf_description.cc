@@ -119,7 +119,8 @@ void GgufDescription::describe_rope() {
 void GgufDescription::describe_yarn() {
   const RopeScaling& scaling = layer_.attention.rope.scaling;
   if (!scaling.truncate) {
-    fail(file_, "rope_scaling.truncate: found false, which GGUF cannot say");
+    fail(file_,
+         "rope_scaling.truncate: found false, which GGUF cannot express");
   }
   header_.set_string(key("rope.scaling.type"), "yarn");
   set_number("rope.scaling.factor", scaling.factor);

@@ -91,7 +91,7 @@ class MovePlanner {
     }
     if (!checked_bytes(move.target.dtype, move.target.shape)) {
       fail(source.name,
-           fmt::format("rows of {} are no whole blocks of {}",
+           fmt::format("rows of {} are not a multiple of {}",
                        source.shape.back(), dtype_name(move.target.dtype)));
     }
     moves_.push_back(std::move(move));

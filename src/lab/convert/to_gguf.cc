@@ -28,7 +28,7 @@ class GgufExport {
       if (layer.attention.rope == first) continue;
       throw Error(fmt::format(
           "{}: rope_parameters: found different ones for full and sliding "
-          "attention, which GGUF cannot say",
+          "attention, which GGUF cannot express",
           config_file()));
     }
   }
@@ -58,8 +58,8 @@ class GgufExport {
     if (architecture_.interleaved &&
         attention.rope.rotary_dim != attention.head_dim) {
       throw Error(
-          fmt::format("{}: partial_rotary_factor: llama.cpp's \"llama\" turns "
-                      "whole heads",
+          fmt::format("{}: partial_rotary_factor: llama.cpp's \"llama\" "
+                      "rotates whole heads",
                       config_file()));
     }
     moves_ = plan_tensor_moves(

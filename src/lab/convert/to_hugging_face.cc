@@ -117,8 +117,8 @@ void HuggingFaceExport::read_rope_divisors() {
   const auto scaling = rope_scaling_from_divisors(rope, divisors);
   if (!scaling || rope.scaling.kind != RopeScaling::Kind::kNone) {
     fail(
-        fmt::format("tensor {}: found factors that are not Llama 3's, the "
-                    "only ones a config.json can say",
+        fmt::format("tensor {}: found factors that are not Llama 3's, the only "
+                    "ones that a config.json can express",
                     tensor->name));
   }
   for (LayerConfig& layer : config_.layers) {
@@ -247,7 +247,7 @@ void HuggingFaceExport::check_nothing_is_lost(const Json& config,
                        checkpoint_.path().string());
   const auto check = [&](const char* part, bool same) {
     if (same) return;
-    fail(fmt::format("{}: {} cannot have what this file has", part,
+    fail(fmt::format("{}: {} cannot represent what this file has", part,
                      architecture().hugging_face_class));
   };
   const LayerConfig& ours = common_layer(config_);

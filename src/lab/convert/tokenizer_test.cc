@@ -257,7 +257,8 @@ TEST_F(SmallTokenizer, RefusesWhatGgufHasNoNameFor) {
                             {"pattern", {{"Regex", "x+"}}},
                             {"behavior", "Isolated"},
                             {"invert", false}};
-  EXPECT_THAT(error(), Optional(HasSubstr("no pre-tokenizer that GGUF has")));
+  EXPECT_THAT(error(),
+              Optional(HasSubstr("those of a pre-tokenizer that GGUF has")));
   json_["pre_tokenizer"] = {{"type", "Whitespace"}};
   EXPECT_TRUE(error());
   json_["pre_tokenizer"] = cutter;

@@ -127,7 +127,8 @@ void collect_patterns(const JsonNode& node, std::vector<std::string>& out) {
     out.emplace_back(R"(\p{N})");
   } else if (type == "ByteLevel") {
     if (node.boolean("add_prefix_space", true)) {
-      throw node.error("add_prefix_space: found true, which GGUF cannot say");
+      throw node.error(
+          "add_prefix_space: found true, which GGUF cannot express");
     }
     if (node.boolean("use_regex", true)) out.emplace_back(kGpt2Pattern);
   } else {
@@ -162,7 +163,8 @@ std::string_view pre_tokenizer_name(const JsonNode& root) {
     }
   }
   throw node.error(
-      "its patterns are no pre-tokenizer that GGUF has a name for; without "
+      "its patterns are not those of a pre-tokenizer that GGUF has a name for; "
+      "without "
       "the tokenizer's files the weights alone are converted");
 }
 
@@ -285,7 +287,7 @@ void TokenizerExport::set_ends() {
   if (rest > (finishes ? 1 : 0)) {
     throw Error(fmt::format(
         "{}: the tokenizer puts other tokens than BOS and EOS around a text, "
-        "which GGUF cannot say",
+        "which GGUF cannot express",
         folder_.string()));
   }
   header_.set_bool("tokenizer.ggml.add_bos_token", begins);

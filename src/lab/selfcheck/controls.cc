@@ -143,12 +143,14 @@ std::vector<Control> controls() {
   };
   const std::shared_ptr<const TokenAcceptor> rejection = wrong(Mistake::kNone);
   return {
-      {"argmax told as drawn from q", rejection, wrap_in<ArgmaxToldAsDrawn>},
-      {"q told as before temperature", rejection,
+      {"argmax reported as drawn from q", rejection,
+       wrap_in<ArgmaxToldAsDrawn>},
+      {"q reported as before temperature", rejection,
        wrap_in<DraftBeforeTemperature>},
-      {"one noise, draft and decision", wrong(Mistake::kDraftDecides)},
-      {"one noise, decision and rest", wrong(Mistake::kDecisionDrawsResidual)},
-      {"corrections from all of p", wrong(Mistake::kNoResidual)},
+      {"shared noise: draft and decision", wrong(Mistake::kDraftDecides)},
+      {"shared noise: decision and correction",
+       wrong(Mistake::kDecisionDrawsResidual)},
+      {"corrections drawn from all of p", wrong(Mistake::kNoResidual)},
       {"every draft accepted", make_synthetic_acceptor(1)},
       {"accepted with min(1, p/q)^1.05", wrong(Mistake::kAcceptsTooFew)},
   };

@@ -160,7 +160,7 @@ class Certifier {
                      acceptor, temperature);
       }
     }
-    add_identity(CheckKind::kControl, "rejection called reproducible",
+    add_identity(CheckKind::kControl, "rejection claimed reproducible",
                  make_acceptor("rejection"), 1);
   }
 

@@ -45,7 +45,7 @@ std::shared_ptr<const TokenAcceptor> make_acceptor(const std::string& name) {
   }
   if (is_library(name)) return load_acceptor(name);
   throw UsageError(fmt::format(
-      "acceptor \"{}\": unknown; there is {}, or the path of a shared library",
+      "acceptor \"{}\": unknown; choose {}, or the path of a shared library",
       name, fmt::join(acceptor_names(), ", ")));
 }
 

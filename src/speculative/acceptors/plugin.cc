@@ -64,8 +64,9 @@ auto named(const std::filesystem::path& path, std::string_view what,
     throw Error(fmt::format("acceptor {}: {} threw: {}", path.string(), what,
                             error.what()));
   } catch (...) {
-    throw Error(fmt::format("acceptor {}: {} threw what is no std::exception",
-                            path.string(), what));
+    throw Error(fmt::format(
+        "acceptor {}: {} threw something that is not a std::exception",
+        path.string(), what));
   }
 }
 

@@ -189,7 +189,8 @@ TEST(Decoder, AnAcceptorThatThrowsFailsItsSequenceAlone) {
   expect_failure("it threw \"no idea\"", [](const Draft&) -> Verdict {
     throw std::runtime_error("no idea");
   });
-  expect_failure("no std::exception", [](const Draft&) -> Verdict { throw 5; });
+  expect_failure("not a std::exception",
+                 [](const Draft&) -> Verdict { throw 5; });
 }
 
 TEST(Sequence, TheFirstFailureCounts) {

@@ -116,7 +116,7 @@ void Judge::judge_one(Case& it, const Logits& logits, Scratch& scratch) const {
     it.failure = error.what();
   } catch (...) {
     it.failure = fmt::format(
-        "acceptor {}: it threw what is no std::exception; a "
+        "acceptor {}: it threw something that is not a std::exception; a "
         "verdict is expected",
         acceptor_->name());
   }
