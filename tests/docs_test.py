@@ -38,7 +38,7 @@ FILES = ["README.md", "docs/guide.md", "models/pilotfish-stories/README.md",
          "models/pilotfish-stories-draft/README.md"]
 MARK = re.compile(r"<!-- (not run|slow): (.*) -->")
 WIDTH = 96  # where --update wraps prose
-TIMEOUT = 120  # seconds, for a command; a slow one has ten times as many
+TIMEOUT = 300  # seconds for a command; a slow one has ten times as many
 
 # A figure: a number with a fraction or an exponent, or one with a unit.
 UNIT = r"\s?(?:%|(?:us|µs|ms|s|min|h|x|[KMGT]i?B|tokens/s|GB/s)\b)"
