@@ -14,7 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), "pictures-"));
 const pictures = [
   {
     name: "sweep.png",
-    size: { width: 1240, height: 900 },
+    size: { width: 1240, height: 960 },
     command: (file) => ["sweep", "--most-prompts", "8", "-n", "64",
       "--windows", "auto,2,4,6,8", "--drafters", "model,suffix+model",
       "--html", file],
