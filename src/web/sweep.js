@@ -113,7 +113,7 @@ function sweepReport(data) {
       sweepTable(sweep)),
   ];
   return {
-    title: `What speculation buys: ${data.models}`,
+    title: `What speculation gains: ${data.models}`,
     summary: [
       sweep.interrupted ? howFar(sweep) : null, bestSetting(sweep)],
     content: [
