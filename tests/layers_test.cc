@@ -62,6 +62,7 @@ const std::map<std::string, std::string> kPublic = {
     {"model_config.h", "model"},
     {"kv_cache.h", "model"},
     {"model.h", "model"},
+    {"model_path.h", "model"},
     {"inspect.h", "backends"},
     {"sampling.h", "sampling"},
     {"distribution.h", "sampling"},

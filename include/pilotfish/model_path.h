@@ -1,0 +1,26 @@
+#ifndef PILOTFISH_MODEL_PATH_H_
+#define PILOTFISH_MODEL_PATH_H_
+
+#include <filesystem>
+#include <string>
+
+namespace pilotfish {
+
+// Where downloads from Hugging Face lie: $HF_HUB_CACHE, $HF_HOME/hub,
+// $XDG_CACHE_HOME/huggingface/hub or ~/.cache/huggingface/hub, the first of
+// them that the environment names.
+std::filesystem::path hub_cache();
+
+// The path, for Model::load and Tokenizer::load, of what a user calls `name`: a
+// file or folder, or a repository org/name whose main revision is in the cache.
+// A repository of GGUF files is the file for org/name:QUANT, or the only one,
+// or that of Q4_K_M. A name that is neither is returned as it is.
+//
+// Nothing is downloaded. Throws Error, saying how to download it, for a
+// repository that is not in the cache or not complete, and for one of several
+// GGUF files of which none is named.
+std::filesystem::path find_model(const std::string& name);
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_MODEL_PATH_H_
