@@ -1,11 +1,11 @@
 #include "cli/line_reader.h"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <utility>
+
+#include "cli/terminal.h"
 
 namespace pilotfish::cli {
 
@@ -34,7 +34,7 @@ std::optional<std::string> LineReader::read() {
         if (std::exchange(warned, true)) return std::nullopt;
         text.clear();
         sign = "> ";
-        fmt::print(stderr, "\n(Ctrl-C again to leave)\n");
+        write_error("\n(Ctrl-C again to leave)\n");
         break;
       case Ending::kEndOfInput:
         text += line;
@@ -55,7 +55,7 @@ LineReader::Ending LineReader::read_line(const char* sign, std::string& line) {
 
 LineReader::Ending LineReader::read_unedited(const char* sign,
                                              std::string& line) {
-  if (is_terminal_) fmt::print(stderr, "{}", sign);
+  if (is_terminal_) write_error(sign);
   while (!take_line(line)) {
     if (!interrupt_.wait_to_read(file_)) {
       read_ahead_.clear();

@@ -1,11 +1,10 @@
-#include <csignal>
-#include <cstdio>
 #include <exception>
 #include <new>
 #include <string>
 
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/terminal.h"
 #include "pilotfish/error.h"
 #include "pilotfish/signals.h"
 
@@ -20,8 +19,7 @@ int fail(int code, std::string message) {
   for (char& c : message) {
     if (c == '\n' || c == '\r') c = ' ';
   }
-  message = "pilotfish: " + message + "\n";
-  std::fwrite(message.data(), 1, message.size(), stderr);
+  print_note("pilotfish: " + message);
   return code;
 }
 
@@ -45,7 +43,8 @@ int run(int argc, char** argv) {
   add_shell_files(line);
 
   try {
-    return line.run(argc, argv) ? 0 : kUsageError;
+    if (!line.run(argc, argv)) return kUsageError;
+    return error_lost() ? kRuntimeError : 0;
   } catch (const UsageError& error) {
     return fail(kUsageError, error.what());
   } catch (const std::bad_alloc&) {
@@ -61,9 +60,7 @@ int run(int argc, char** argv) {
 }  // namespace pilotfish::cli
 
 int main(int argc, char** argv) {
-  // A reader that went away (`| head`) ends the program without a word, even
-  // where the parent had SIGPIPE ignored.
-  std::signal(SIGPIPE, SIG_DFL);
+  pilotfish::cli::prepare_standard_streams();
   pilotfish::install_signal_handlers();
   return pilotfish::cli::run(argc, argv);
 }

@@ -1,14 +1,18 @@
 #include "cli/terminal.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include "cli/terminal_width.h"
 #include "pilotfish/error.h"
@@ -39,6 +43,27 @@ std::string time_left(std::chrono::duration<double> spent, double fraction) {
   return fmt::format(", {:.0f} min left", left / 60);
 }
 
+bool stderr_was_closed = false;
+bool lost = false;  // something that standard error was to say
+
+bool is_open(int file) { return ::fcntl(file, F_GETFD) != -1; }
+
+// Writes all of `text`. Returns 0, or the error that kept it from that.
+int write_all(int file, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(file, text.data(), text.size());
+    if (written >= 0) {
+      text.remove_prefix(static_cast<size_t>(written));
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      pollfd waiting = {file, POLLOUT, 0};
+      ::poll(&waiting, 1, -1);
+    } else if (errno != EINTR) {
+      return errno;
+    }
+  }
+  return 0;
+}
+
 }  // namespace
 
 bool stdin_is_terminal() { return ::isatty(STDIN_FILENO) == 1; }
@@ -53,14 +78,38 @@ bool stdout_has_colours() {
 }
 
 void write_out(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
-      std::fflush(stdout) != 0) {
-    throw Error(fmt::format("standard output: cannot be written: {}",
-                            std::strerror(errno)));
+  const int error = write_all(STDOUT_FILENO, text);
+  if (error == 0) return;
+  if (error == EPIPE) {
+    std::signal(SIGPIPE, SIG_DFL);
+    std::raise(SIGPIPE);
   }
+  throw Error(fmt::format("standard output: cannot be written: {}",
+                          std::strerror(error)));
 }
 
-void print_note(std::string_view text) { fmt::print(stderr, "{}\n", text); }
+void write_error(std::string_view text) {
+  const int error = write_all(STDERR_FILENO, text);
+  if (error != 0 && !stderr_was_closed) lost = true;
+}
+
+void print_note(std::string_view text) {
+  write_error(fmt::format("{}\n", text));
+}
+
+bool error_lost() { return lost; }
+
+void prepare_standard_streams() {
+  stderr_was_closed = !is_open(STDERR_FILENO);
+  // Opened the wrong way round, each fails when it is used. Descriptors are
+  // given out from the smallest, so each gets the number that is free.
+  for (const auto& [file, mode] :
+       {std::pair{STDIN_FILENO, O_WRONLY}, std::pair{STDOUT_FILENO, O_RDONLY},
+        std::pair{STDERR_FILENO, O_RDONLY}}) {
+    if (!is_open(file)) ::open("/dev/null", mode);
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+}
 
 std::string read_stdin() { return read_all(stdin, "standard input"); }
 
@@ -77,7 +126,7 @@ Progress::Progress(std::string label)
     : label_(std::move(label)), start_(std::chrono::steady_clock::now()) {}
 
 Progress::~Progress() {
-  if (visible_) fmt::print(stderr, "\r\033[K");
+  if (visible_) write_error("\r\033[K");
 }
 
 void Progress::update(double fraction) {
@@ -89,10 +138,10 @@ void Progress::update(double fraction) {
   }
   drawn_ = now;
   visible_ = true;
-  fmt::print(stderr, "\r\033[K{}",
-             progress_line(label_, fraction, time_left(now - start_, fraction),
-                           stderr_columns()));
-  std::fflush(stderr);
+  write_error(fmt::format(
+      "\r\033[K{}",
+      progress_line(label_, fraction, time_left(now - start_, fraction),
+                    stderr_columns())));
 }
 
 }  // namespace pilotfish::cli

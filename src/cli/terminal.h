@@ -15,12 +15,23 @@ bool stderr_is_terminal();
 bool stdout_has_colours();
 
 // Writes to standard output at once, so that text appears as it comes. Throws
-// Error where it cannot be written (a full disk; a reader that went away ends
-// the program quietly, by SIGPIPE).
+// Error where it cannot be written (a full disk). A reader that went away ends
+// the program quietly, by SIGPIPE.
 void write_out(std::string_view text);
 
+// Writes to standard error. What it does not take is lost, and error_lost says
+// so: nothing stops because a remark cannot be made.
+void write_error(std::string_view text);
 // A line on standard error.
 void print_note(std::string_view text);
+// Whether standard error was open and failed to take something.
+bool error_lost();
+
+// To be called before anything else: gives standard input, output and error,
+// where they are closed, a descriptor that fails as a closed one does. Else the
+// next file that is opened would be taken for one of them. A reader of standard
+// error that went away is no reason to end from here on.
+void prepare_standard_streams();
 
 // All of standard input or of a file, as it is. Throw Error.
 std::string read_stdin();
