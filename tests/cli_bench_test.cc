@@ -154,7 +154,6 @@ TEST_F(BenchProgramTest, BadInputIsRefusedInOneLine) {
       {shape + Arguments{"--pair", "a.gguf", "a.gguf"}, "same file"},
       {shape + Arguments{"--pair", "a.gguf", "b.gguf", "--agreement", "2"},
        "agreement: found 2"},
-      {{"bench"}, "--model"},
       {{"bench", "-m", model, "-t", "-1"}, "-1"},
       {{"bench", "-m", model, "-r", "0"}, "repetitions: found 0"},
       {{"bench", "-m", model, "-p", "513"}, "prompt tokens: found 513"},

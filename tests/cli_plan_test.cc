@@ -165,7 +165,6 @@ TEST(PlanTest, ListsTheShapes) {
 
 TEST(PlanTest, BadInputIsRefusedInOneLine) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
-      {{}, "--target"},
       {{"-m", "llama-9"}, "--shapes"},
       {{"-m", "llama-2-7b", "-d", "llama-9"}, "draft: \"llama-9\""},
       {{"-m", "llama-2-7b", "--dtype", "q9"}, "q9"},
@@ -175,8 +174,10 @@ TEST(PlanTest, BadInputIsRefusedInOneLine) {
       {{"-m", "llama-2-7b", "--bandwidth", "nan"}, "--bandwidth"},
       {{"-m", "llama-2-7b", "--memory", "-1"}, "--memory"},
       {{"-m", "llama-2-7b", "--hourly-price", "-1"}, "hourly_price"},
-      {{"-m", "llama-2-7b", "--acceptance", "1.5"}, "acceptance"},
-      {{"-m", "llama-2-7b", "--max-window", "65"}, "max_window"},
+      {{"-m", "llama-2-7b", "-d", "llama-68m", "--acceptance", "1.5"},
+       "acceptance"},
+      {{"-m", "llama-2-7b", "-d", "llama-68m", "--max-window", "65"},
+       "max_window"},
       {{"-m", "llama-2-7b", "--measured-tpot", "20,x"}, "--measured-tpot"},
       {{"-m", "llama-2-7b", "--measured-tpot", "20,3"}, "--measured-tpot"},
       {{"-m", "llama-2-7b", "--n-positions", "-5"}, "n_positions"},

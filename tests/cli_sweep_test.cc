@@ -124,7 +124,7 @@ TEST_F(SweepTest, EndsWithACommandToCopy) {
 TEST_F(SweepTest, TheCommandRunsWithWhatTheSweepWasTold) {
   const ProgramResult result =
       sweep({"--windows", "3", "--drafters", "skip+ngram", "--stop", "it's $1",
-             "--top-k", "40", "--json"});
+             "--temperatures", "0", "--top-k", "40", "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const std::string best = Json::parse(result.out)["best"];
   EXPECT_THAT(best, HasSubstr(" --stop 'it'\\''s $1'"));

@@ -74,7 +74,6 @@ TEST_F(CliTest, UsageErrorsExitWithTwoAndOneLine) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{"--wrong"}, "--wrong"},
       {{"generate", "--wrong"}, "--wrong"},
-      {{"score", "--text", "x"}, "--model"},
       {{"generate", "-m", target(), "--top-k", "many"}, "--top-k"},
       {{"generate", "-m", target(), "--tokens", "1 x"}, "\"x\""},
       {{"generate", "-m", target(), "--tokens", " "}, "--tokens"},
@@ -84,7 +83,8 @@ TEST_F(CliTest, UsageErrorsExitWithTwoAndOneLine) {
       {{"generate", "-m", target(), "--tokens", "1", "--dtype", "q9"}, "q9"},
       {{"generate", "-m", target(), "--tokens", "1", "--kv-dtype", "q4_0"},
        "--kv-dtype"},
-      {{"generate", "-m", target(), "--tokens", "1", "--acceptor", "kind"},
+      {{"generate", "-m", target(), "-d", draft(), "--tokens", "1",
+        "--acceptor", "kind"},
        "kind"},
       {{"generate", "-m", target(), "--tokens", "1", "--seed", "soon"}, "soon"},
       {{"generate", "-m", target(), "--tokens", "1", "--temperature", "-1"},
@@ -115,7 +115,7 @@ TEST_F(CliTest, UsageErrorsExitWithTwoAndOneLine) {
 
 TEST_F(CliTest, WithoutADefaultModelItSaysWhatToGive) {
   const ProgramResult result =
-      run_program({"generate", "-m", "", "-p", "x", "-d", "none", "-n", "1"});
+      run_program({"generate", "-p", "x", "-d", "none", "-n", "1"});
   // Where the shipped models lie beside this build, they serve.
   if (result.exit_code == 0) GTEST_SKIP() << "the shipped models are there";
   EXPECT_EQ(result.exit_code, 2);
@@ -130,8 +130,8 @@ TEST_F(CliTest, RuntimeErrorsExitWithOneAndNameTheFile) {
       {{"generate", "-m", file("broken"), "--tokens", "1"}, "config.json"},
       {{"generate", "-m", target(), "-d", file("nothing"), "--tokens", "1"},
        "nothing"},
-      {{"generate", "-m", target(), "--tokens", "1", "--acceptor",
-        file("no.so")},
+      {{"generate", "-m", target(), "-d", draft(), "--tokens", "1",
+        "--acceptor", file("no.so")},
        "no.so"},
       {{"inspect", file("nothing")}, "nothing"},
       {{"tokenize", "-m", target(), "x"}, "target"},

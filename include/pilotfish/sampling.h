@@ -35,8 +35,9 @@ struct SamplingParams {
   // it was at all. The prompt does not count. 0: off.
   double frequency_penalty = 0;
   double presence_penalty = 0;
-  // How many of the latest tokens the penalties look at; 0: all.
-  std::int64_t penalty_window = 0;
+  // How many of the latest tokens the penalties look at; -1: all, 0: none,
+  // which turns the penalties off.
+  std::int64_t penalty_window = -1;
 
   // The stop tokens cannot come before so many tokens are generated.
   std::int64_t min_tokens = 0;
@@ -79,14 +80,17 @@ struct SamplingRange {
 struct SamplingField {
   std::string_view name;  // of the member and in JSON
   SamplingMember member;
-  // Of the command line: names, the first of which help shows, what it calls
-  // the value, and what it says.
+  // Of the command line: its names, the long one first, what help calls the
+  // value, and what help says.
   std::string_view flags;
   std::string_view value;
   std::string_view help;
   SamplingRange range = {};  // of a number
+  // Flags, separated by commas, of which one must be given or this one has no
+  // effect. Empty: it always has one.
+  std::string_view needs = {};
 
-  // The first of `flags`, without its dashes.
+  // The long name, without its dashes.
   constexpr std::string_view flag() const {
     return flags.substr(2, flags.find(',') - 2);
   }
@@ -113,10 +117,11 @@ inline constexpr SamplingField kSamplingFields[] = {
      .member = &SamplingParams::logit_bias,
      .flags = "--logit-bias",
      .value = "ID=V",
-     .help = "Add V to the logit of token ID; -inf bans it"},
+     .help = "Add V to the logit of token ID, also as ID+V or ID-V; -inf bans "
+             "it"},
     {.name = "repetition_penalty",
      .member = &SamplingParams::repetition_penalty,
-     .flags = "--repetition-penalty,--repeat-penalty",
+     .flags = "--repetition-penalty",
      .value = "R",
      .help = "Divide the logit of a token that occurred (default 1: off)",
      .range = {.least = 0,
@@ -136,10 +141,11 @@ inline constexpr SamplingField kSamplingFields[] = {
      .range = {.allowed = "a finite number (0: off)"}},
     {.name = "penalty_window",
      .member = &SamplingParams::penalty_window,
-     .flags = "--penalty-window,--repeat-last-n",
+     .flags = "--penalty-window",
      .value = "N",
-     .help = "Latest tokens the penalties look at (default 0: all)",
-     .range = {.least = 0, .allowed = "0 (all tokens) or more"}},
+     .help = "Latest tokens the penalties look at (default -1: all; 0: none)",
+     .range = {.least = -1, .allowed = "-1 (all tokens), 0 (none) or more"},
+     .needs = "--repetition-penalty,--frequency-penalty,--presence-penalty"},
     {.name = "min_tokens",
      .member = &SamplingParams::min_tokens,
      .flags = "--min-tokens",
@@ -148,7 +154,7 @@ inline constexpr SamplingField kSamplingFields[] = {
      .range = {.least = 0, .allowed = "0 or more"}},
     {.name = "temperature",
      .member = &SamplingParams::temperature,
-     .flags = "--temperature,--temp",
+     .flags = "--temperature",
      .value = "T",
      .help = "0 takes the most probable token (the default); 1 samples the "
              "model as it is",
@@ -158,16 +164,18 @@ inline constexpr SamplingField kSamplingFields[] = {
      .flags = "--top-k",
      .value = "K",
      .help = "Keep the K most probable (0: off)",
-     .range = {.least = 0, .allowed = "0 (off) or more"}},
+     .range = {.least = 0, .allowed = "0 (off) or more"},
+     .needs = "--temperature"},
     {.name = "typical_p",
      .member = &SamplingParams::typical_p,
-     .flags = "--typical-p,--typical",
+     .flags = "--typical-p",
      .value = "P",
      .help = "Locally typical sampling (1: off)",
      .range = {.least = 0,
                .most = 1,
                .least_itself = false,
-               .allowed = "above 0 and up to 1 (off)"}},
+               .allowed = "above 0 and up to 1 (off)"},
+     .needs = "--temperature"},
     {.name = "top_p",
      .member = &SamplingParams::top_p,
      .flags = "--top-p",
@@ -176,19 +184,21 @@ inline constexpr SamplingField kSamplingFields[] = {
      .range = {.least = 0,
                .most = 1,
                .least_itself = false,
-               .allowed = "above 0 and up to 1 (off)"}},
+               .allowed = "above 0 and up to 1 (off)"},
+     .needs = "--temperature"},
     {.name = "min_p",
      .member = &SamplingParams::min_p,
      .flags = "--min-p",
      .value = "P",
      .help = "Keep what has P times the best one's probability (0: off)",
-     .range = {.least = 0, .most = 1, .allowed = "0 (off) up to 1"}},
+     .range = {.least = 0, .most = 1, .allowed = "0 (off) up to 1"},
+     .needs = "--temperature"},
     {.name = "seed",
      .member = &SamplingParams::seed,
-     .flags = "--seed",
+     .flags = "--seed,-s",
      .value = "N",
      .help = "Same seed, same text (default 0; across drafts and windows with "
-             "--reproducible); random draws one"},
+             "--reproducible); -1 or random draws one"},
 };
 
 // Throws UsageError, naming the parameter, its value and what is allowed.

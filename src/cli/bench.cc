@@ -10,6 +10,7 @@
 #include "cli/bench_report.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/model_flag.h"
 #include "cli/options.h"
 #include "cli/report.h"
 #include "cli/session.h"
@@ -98,16 +99,15 @@ void run_bench(const BenchFlags& options) {
 
 void add_bench_models(Command& command, BenchFlags& options) {
   const FlagGroup group = command.group("Model");
-  group
-      .add("-m,--model", options.model, "MODEL",
-           "Hugging Face folder or GGUF file")
-      .required();
-  group.add("-d,--draft,--model-draft", options.draft, "MODEL",
-            "A draft, to measure speculation too");
+  add_model_flag(group, options.model);
+  const Flag draft = group.add("-d,--draft", options.draft, "MODEL",
+                               "A draft, to measure speculation too, or none");
   group.add("--dtype", options.dtype, "TYPE",
             "Convert the weights on loading: bf16, f16, f32, q8_0 or q4_0");
-  group.add("--draft-dtype", options.draft_dtype, "TYPE",
-            "As --dtype, for the draft");
+  group
+      .add("--draft-dtype", options.draft_dtype, "TYPE",
+           "As --dtype, for the draft")
+      .needs({draft});
   group.add("--kv-dtype", options.kv_dtype, "TYPE", kv_dtype_help());
   group
       .add("-t,--threads", options.threads, "N,..",
@@ -119,9 +119,9 @@ void add_bench_models(Command& command, BenchFlags& options) {
 void add_measurement_options(Command& command, BenchFlags& options) {
   BenchOptions& bench = options.bench;
   const FlagGroup group = command.group("Measurements");
-  group.add("-p,--prompt-tokens,--n-prompt", bench.prompt_tokens, "N",
+  group.add("-p,--prompt-tokens", bench.prompt_tokens, "N",
             "Tokens to prefill (default 512; 0: no prefill)");
-  group.add("-n,--generate-tokens,--n-gen", bench.generate_tokens, "N",
+  group.add("-n,--generate-tokens", bench.generate_tokens, "N",
             "Tokens to generate (default 128; 0: no decoding)");
   group.add(
       "--context", bench.context, "N",
@@ -139,7 +139,8 @@ void add_measurement_options(Command& command, BenchFlags& options) {
   group
       .add("-k,--windows", bench.windows, "K,..",
            "Windows to decode with where there is a draft (default 5)")
-      .comma_separated();
+      .comma_separated()
+      .needs({command.flag("--draft")});
   group.add(
       "--synthetic-acceptance", bench.synthetic_acceptance, "R",
       "Accept drafted tokens with probability R (default: decode greedily)");
@@ -162,6 +163,8 @@ void add_bench(CommandLine& line) {
   output.add_switch("--json", options->json, "One JSON object");
   command.on_run([options] {
     check_bench(*options);
+    options->model = target_path(options->model);
+    options->draft = draft_path(options->draft);
     run_bench(*options);
   });
 }

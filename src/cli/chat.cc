@@ -244,7 +244,8 @@ void add_chat(CommandLine& line) {
                        "generation_config.json recommends");
   const auto options = std::make_shared<ChatFlags>();
   const FlagGroup group = command.group("Conversation");
-  group.add("--system", options->system, "TEXT", "A system message");
+  group.add("--system", options->system, "TEXT", "A system message")
+      .has_escapes();
   group.add("--template", options->template_file, "FILE",
             "A Jinja chat template instead of the model's own");
   group.add_switch("--parse-special", options->parse_special,
@@ -254,6 +255,7 @@ void add_chat(CommandLine& line) {
                    "Show where each token came from");
   options->decoding.max_tokens = -1;
   add_decoding_options(command, options->decoding);
+  command.flag("--temperature").implied();  // the model may recommend one
   command.on_run([options, command] { Chat(*options, command).run(); });
 }
 

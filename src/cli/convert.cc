@@ -9,6 +9,7 @@
 #include "cli/flags.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
+#include "pilotfish/model_path.h"
 
 namespace pilotfish::cli {
 namespace {
@@ -22,7 +23,7 @@ struct ConvertFlags {
 };
 
 void run_convert(const ConvertFlags& flags) {
-  const ConvertNotes notes = convert(flags.from, flags.to,
+  const ConvertNotes notes = convert(find_model(flags.from), flags.to,
                                      {.dtype = dtype_of("--dtype", flags.dtype),
                                       .strict_dtype = flags.strict_dtype,
                                       .overwrite = flags.force});
@@ -36,7 +37,10 @@ void add_convert(CommandLine& line) {
       "convert", "From Hugging Face folder to GGUF file and back");
   const auto options = std::make_shared<ConvertFlags>();
   const FlagGroup group = command.group();
-  group.add_positional("from", options->from, "Folder or GGUF file to read")
+  group
+      .add_positional("from", options->from,
+                      "Folder or GGUF file to read, or ORG/NAME in the Hugging "
+                      "Face cache")
       .required();
   group
       .add_positional("to", options->to,

@@ -10,6 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/model_flag.h"
 #include "cli/options.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
@@ -208,11 +209,12 @@ void report_faults(const std::string& path) {
 }
 
 void run_inspect(InspectFlags options) {
+  const std::string path = target_path(options.model);
   if (options.check) {
-    report_faults(options.model);
+    report_faults(path);
     return;
   }
-  const ModelDescription model = inspect_model(options.model);
+  const ModelDescription model = inspect_model(path);
   if (options.n_positions == 0) options.n_positions = model.config.n_positions;
   const MemoryEstimate memory =
       memory_needed(model.config, model.weight_bytes, options.n_positions,
@@ -239,18 +241,19 @@ void add_inspect(CommandLine& line) {
       "inspect", "What a model consists of, and the memory it needs");
   const auto options = std::make_shared<InspectFlags>();
   const FlagGroup group = command.group();
-  group
-      .add_positional("model", options->model,
-                      "Hugging Face folder or GGUF file")
-      .required();
+  const Flag named = add_model_flag(group, options->model);
+  group.add_positional("model", options->model, "The same").excludes(named);
   group.add("--n-positions", options->n_positions, "N",
             "Memory for sequences of N tokens (default: the model's own)");
   group.add("--sequences", options->sequences, "N",
             "Memory for N sequences at once (default 1)");
   group.add("--kv-dtype", options->kv_dtype, "TYPE", kv_dtype_help());
-  group.add_switch("--tensors", options->tensors, "List every tensor");
-  const Flag json =
-      group.add_switch("--json", options->json, "One JSON object");
+  const Flag tensors =
+      group.add_switch("--tensors", options->tensors, "List every tensor");
+  const Flag json = group
+                        .add_switch("--json", options->json,
+                                    "One JSON object, with every tensor")
+                        .excludes(tensors);
   group
       .add_switch("--check", options->check,
                   "Read all weights, and name each tensor with NaN or infinity")

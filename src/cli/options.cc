@@ -2,11 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
+#include <algorithm>
+#include <limits>
 #include <random>
 #include <variant>
 
 #include "cli/flags.h"
+#include "cli/foreign_flags.h"
+#include "cli/model_flag.h"
+#include "cli/numbers.h"
 #include "pilotfish/acceptor.h"
 #include "pilotfish/drafters.h"
 #include "pilotfish/error.h"
@@ -15,37 +19,19 @@
 namespace pilotfish::cli {
 namespace {
 
-template <typename T>
-std::optional<T> parse_number(std::string_view text) {
-  T value{};
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || stop != end) return std::nullopt;
-  return value;
-}
-
+// ID=VALUE, or as llama.cpp has it ID+VALUE and ID-VALUE.
 std::pair<Token, float> parse_bias(std::string_view flag,
-                                   const std::string& text) {
-  const size_t equals = text.find('=');
-  if (equals != std::string::npos) {
-    const auto id = parse_number<Token>(text.substr(0, equals));
-    const auto bias = parse_number<float>(text.substr(equals + 1));
+                                   std::string_view text) {
+  const size_t end = text.find_first_of("=+-");
+  if (end != std::string_view::npos) {
+    const auto id = parse_number<Token>(text.substr(0, end));
+    const auto bias =
+        parse_number<float>(text.substr(text[end] == '=' ? end + 1 : end));
     if (id && bias) return {*id, *bias};
   }
   throw UsageError(fmt::format(
-      "{}: found \"{}\", expected ID=VALUE, as in 42=-1.5 or 42=-inf", flag,
-      text));
-}
-
-std::uint64_t parse_seed(std::string_view flag, const std::string& text) {
-  if (text == "random") {
-    std::random_device device;
-    return (std::uint64_t{device()} << 32) | device();
-  }
-  if (const auto seed = parse_number<std::uint64_t>(text)) return *seed;
-  throw UsageError(
-      fmt::format("{}: found \"{}\", expected a whole number from 0, or random",
-                  flag, text));
+      "{}: found \"{}\", expected ID=VALUE, as in 42=-1.5, 42+0.5 or 42-inf",
+      flag, text));
 }
 
 // Declares the flag of a sampling parameter. Numbers go where they belong at
@@ -65,7 +51,7 @@ class DeclareField {
   void operator()(std::uint64_t SamplingParams::*) const { add_text(); }
   void operator()(std::vector<Token> SamplingParams::*) const { add_text(); }
   void operator()(std::vector<std::vector<Token>> SamplingParams::*) const {
-    add(options_.lists[field_.name]).repeatable();
+    add(options_.lists[field_.name]).repeatable().has_escapes();
   }
   void operator()(std::map<Token, float> SamplingParams::*) const {
     add(options_.lists[field_.name]).repeatable();
@@ -126,6 +112,31 @@ std::string drafters_help() {
          "--prediction and --corpus are for)";
 }
 
+// Whether a list such as suffix,model has this drafter.
+bool is_among(std::string_view drafter, const std::string& list) {
+  return std::ranges::count(names_in(list), drafter) > 0;
+}
+
+// Whether speculation is on, or is switched off by name: then the other flags
+// may stay as they are, so that one word compares with and without.
+bool drafts(const DecodingOptions& options) {
+  return options.compute.model.empty() || !options.draft.empty() ||
+         !options.drafter.empty() || !options.prediction.empty() ||
+         !options.corpus.empty();
+}
+
+// Whether a draft model would draft, or nothing by name.
+bool no_other_drafter(const DecodingOptions& options) {
+  return options.drafter.empty() || options.drafter == "none" ||
+         is_among("model", options.drafter);
+}
+
+// Whether a draft model is named and drafts, or is switched off by name.
+bool names_a_draft(const DecodingOptions& options) {
+  return no_other_drafter(options) &&
+         (options.compute.model.empty() || !options.draft.empty());
+}
+
 std::vector<std::string> labelled_acceptors() {
   std::vector<std::string> names = acceptor_names();
   for (std::string& name : names) {
@@ -136,23 +147,21 @@ std::vector<std::string> labelled_acceptors() {
 
 }  // namespace
 
-void add_compute_options(Command& command, ComputeOptions& options,
-                         std::string_view default_model) {
+void add_compute_options(Command& command, ComputeOptions& options) {
   const FlagGroup group = command.group("Model");
-  Flag model = group.add(
-      "-m,--model", options.model, "MODEL",
-      fmt::format("Hugging Face folder or GGUF file{}", default_model));
-  if (default_model.empty()) model.required();
-  group.add(
+  add_model_flag(group, options.model);
+  const Flag dtype = group.add(
       "--dtype", options.dtype, "TYPE",
       "Convert the weights on loading: bf16, f16, f32, q8_0 or q4_0 (default: "
       "as stored)");
-  group.add_switch("--strict-dtype", options.strict_dtype,
-                   "Refuse a matrix whose columns do not fill whole blocks of "
-                   "that type (default: it is stored in bf16)");
+  group
+      .add_switch("--strict-dtype", options.strict_dtype,
+                  "Refuse a matrix whose columns do not fill whole blocks of "
+                  "that type (default: it is stored in bf16)")
+      .needs({dtype});
   group.add("--n-layers", options.n_layers, "N",
             "Use only the model's first N layers: a truncated model");
-  group.add("-c,--n-positions,--ctx-size", options.n_positions, "N",
+  group.add("-c,--n-positions", options.n_positions, "N",
             "The most tokens a sequence holds, prompt included");
   group.add("-t,--threads", options.threads, "N",
             "Threads to compute with (default: one per processor)");
@@ -162,6 +171,14 @@ void add_sampling_options(Command& command, SamplingOptions& options) {
   const FlagGroup group = command.group(kSamplingHeading);
   for (const SamplingField& field : kSamplingFields) {
     std::visit(DeclareField(group, field, options), field.member);
+  }
+  for (const SamplingField& field : kSamplingFields) {
+    if (field.needs.empty()) continue;
+    std::vector<Flag> others;
+    for (const auto name : names_in(field.needs)) {
+      others.push_back(command.flag(std::string(name)));
+    }
+    command.flag(fmt::format("--{}", field.flag())).needs(others);
   }
 }
 
@@ -176,25 +193,48 @@ SamplingParams sampling_params(const SamplingOptions& options) {
 }
 
 void add_model_pair_options(Command& command, DecodingOptions& options) {
-  add_compute_options(command, options.compute,
-                      " (default: the one that comes with pilotfish)");
+  add_compute_options(command, options.compute);
   command.group("Model").add("--kv-dtype", options.kv_dtype, "TYPE",
                              kv_dtype_help());
   const FlagGroup speculation = command.group("Speculation");
-  speculation.add("-d,--draft,--model-draft,--spec-draft-model", options.draft,
-                  "MODEL", "Draft model, or none");
-  speculation.add("--draft-dtype", options.draft_dtype, "TYPE",
-                  "As --dtype, for the draft");
-  speculation.add(
-      "--draft-layers", options.draft_layers, "N",
-      "Use only the draft's first N layers (the target itself, cut short, can "
-      "be the draft); with --drafter skip, the target's (default half)");
+  speculation
+      .add("-d,--draft", options.draft, "MODEL",
+           "Draft model, likewise, or none (default: with the default model, "
+           "its own)")
+      .needs("\"model\" among the drafters of --drafter", [&options] {
+        return options.draft == "none" || no_other_drafter(options);
+      });
+  speculation
+      .add("--draft-dtype", options.draft_dtype, "TYPE",
+           "As --dtype, for the draft")
+      .needs("a draft model, -d MODEL",
+             [&options] { return names_a_draft(options); });
+  speculation
+      .add("--draft-layers", options.draft_layers, "N",
+           "Use only the draft's first N layers (the target itself, cut short, "
+           "can be the draft); with --drafter skip, the target's (default "
+           "half)")
+      .needs("a draft model, -d MODEL, or --drafter skip", [&options] {
+        return names_a_draft(options) || is_among("skip", options.drafter);
+      });
 }
 
 void add_decoding_options(Command& command, DecodingOptions& options) {
   add_model_pair_options(command, options);
   const FlagGroup speculation = command.group("Speculation");
-  speculation.add_parsed<std::string>(
+  // What has no effect where nothing drafts.
+  const auto need_drafts = [&options](Flag flag,
+                                      std::function<bool()> or_else) {
+    flag.needs("something that drafts, -d MODEL or --drafter NAMES",
+               [&options, or_else = std::move(or_else)] {
+                 return drafts(options) || or_else();
+               });
+    return flag;
+  };
+  const auto is_plain = [&options] {
+    return options.window == 1 || options.window == kAutoWindow;
+  };
+  const Flag window = speculation.add_parsed<std::string>(
       "-k,--window",
       [&options](const std::string& text) {
         options.window = parse_window("--window", text);
@@ -203,6 +243,7 @@ void add_decoding_options(Command& command, DecodingOptions& options) {
       "Most tokens a pass may yield, K - 1 of them drafted; 1 is plain "
       "decoding; auto (the default) chooses pass by pass, by what passes "
       "cost and how often drafts are right");
+  need_drafts(window, is_plain);
   speculation.add(
       "--tree-width", options.tree_width, "N",
       "Let up to N tokens compete for a place: the K - 1 drafted ones form a "
@@ -213,48 +254,69 @@ void add_decoding_options(Command& command, DecodingOptions& options) {
       "How you expect the text to continue, for --drafter prediction");
   speculation.add("--corpus", options.corpus, "FILE",
                   "Text to look for repeats in, for --drafter suffix");
-  const Flag acceptor = speculation.add(
-      "--acceptor", options.acceptor, "NAME",
-      fmt::format("What decides about drafted tokens: {}, or a shared "
-                  "library (default {})",
-                  fmt::join(labelled_acceptors(), ", "), options.acceptor));
+  const Flag acceptor = need_drafts(
+      speculation.add(
+          "--acceptor", options.acceptor, "NAME",
+          fmt::format("What decides about drafted tokens: {}, or a shared "
+                      "library (default {})",
+                      fmt::join(labelled_acceptors(), ", "), options.acceptor)),
+      [&options] { return options.acceptor == "coupled"; });
   speculation
       .add_switch(
           "--reproducible", [&options] { options.acceptor = "coupled"; },
           "Same seed, same text, whatever the draft and window: --acceptor "
           "coupled")
       .excludes(acceptor);
-  speculation
-      .add("--synthetic-acceptance", options.synthetic_acceptance, "R",
-           "For benchmarks: accept each drafted token with probability R, "
-           "whatever "
-           "the models say")
+  need_drafts(speculation.add(
+                  "--synthetic-acceptance", options.synthetic_acceptance, "R",
+                  "For benchmarks: accept each drafted token with probability "
+                  "R, whatever the models say"),
+              [] { return false; })
       .excludes(acceptor);
-  speculation.add_parsed<std::int64_t>(
-      "--draft-max,--spec-draft-n-max",
-      [&options](std::int64_t drafted) {
-        if (drafted < 0) {
-          throw UsageError(fmt::format(
-              "--draft-max: found {}, expected 0 or more", drafted));
-        }
-        options.window = drafted + 1;
-      },
-      "N", "The window counted in drafted tokens, as in llama.cpp: K - 1");
+  need_drafts(
+      speculation.add_parsed<std::int64_t>(
+          "--draft-max",
+          [&options](std::int64_t drafted) { options.window = drafted + 1; },
+          "N", "The window counted in drafted tokens, as in llama.cpp: K - 1"),
+      is_plain)
+      .in_range(0, std::numeric_limits<std::int32_t>::max())
+      .excludes(window);
 
   const FlagGroup length = command.group("Length and end");
   length.add(
-      "-n,--max-tokens,--n-predict", options.max_tokens, "N",
+      "-n,--max-tokens", options.max_tokens, "N",
       fmt::format("Tokens to generate (default {}); -1: until the sequence is "
                   "full",
                   options.max_tokens));
   length.add("--stop", options.stop_strings, "TEXT", "End before this text")
-      .repeatable();
+      .repeatable()
+      .has_escapes();
   length.add("--stop-id", options.stop_ids, "ID", "End with this token")
       .repeatable();
   length.add_switch("--ignore-eos", options.ignore_eos,
                     "The model's own end tokens do not end the text");
 
   add_sampling_options(command, options.sampling);
+}
+
+void add_seed_flag(const FlagGroup& group, std::uint64_t& seed,
+                   const std::string& help) {
+  group.add_parsed<std::string>(
+      "--seed,-s",
+      [&seed](const std::string& text) { seed = parse_seed("--seed", text); },
+      "N", help + "; -1 or random draws one");
+}
+
+std::uint64_t parse_seed(std::string_view flag, const std::string& text) {
+  if (text == "random" || text == "-1") {
+    std::random_device device;
+    return (std::uint64_t{device()} << 32) | device();
+  }
+  if (const auto seed = parse_number<std::uint64_t>(text)) return *seed;
+  throw UsageError(fmt::format(
+      "{}: found \"{}\", expected a whole number from 0 to {}, or -1 for a "
+      "random one",
+      flag, text, std::numeric_limits<std::uint64_t>::max()));
 }
 
 std::optional<DType> dtype_of(std::string_view flag, const std::string& name) {
@@ -289,6 +351,13 @@ std::int64_t parse_window(std::string_view flag, const std::string& text) {
 
 std::string window_text(std::int64_t window) {
   return window == kAutoWindow ? "auto" : fmt::format("{}", window);
+}
+
+std::int64_t wanted_tokens(std::string_view flag, std::int64_t tokens) {
+  if (tokens == -1 || tokens >= 1) return tokens;
+  throw UsageError(
+      fmt::format("{}: found {}, expected 1 or more, or -1 for as many as fit",
+                  flag, tokens));
 }
 
 std::vector<Token> parse_tokens(std::string_view flag, std::string_view text) {

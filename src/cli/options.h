@@ -16,19 +16,18 @@
 namespace pilotfish::cli {
 
 class Command;
+class FlagGroup;
 
 // What every command that runs a model takes.
 struct ComputeOptions {
-  std::string model;
+  std::string model;  // empty: the one that comes with pilotfish
   std::string dtype;  // empty: as stored
   bool strict_dtype = false;
   std::int64_t n_layers = 0;     // 0: all
   std::int64_t n_positions = 0;  // 0: the command's own choice
   int threads = 0;               // 0: one a processor
 };
-// `model` is required, or has a default that its description names.
-void add_compute_options(Command& command, ComputeOptions& options,
-                         std::string_view default_model = "");
+void add_compute_options(Command& command, ComputeOptions& options);
 
 struct SamplingOptions {
   SamplingParams params;  // its numbers
@@ -47,7 +46,7 @@ SamplingParams sampling_params(const SamplingOptions& options);
 // What `generate` and `chat` share.
 struct DecodingOptions {
   ComputeOptions compute;
-  std::string draft;  // empty or "none": no draft model
+  std::string draft;  // "none": no draft model; empty: the default's
   std::string draft_dtype;
   std::int64_t draft_layers = 0;  // 0: all, or half of the target's
   std::string drafter;            // names in order; empty: by the other flags
@@ -80,6 +79,17 @@ std::string kv_dtype_help(std::string_view usual = "f16");
 // "auto", or a number from 1. Throws UsageError, naming the flag.
 std::int64_t parse_window(std::string_view flag, const std::string& text);
 std::string window_text(std::int64_t window);
+
+// -s,--seed, of which -1 and random draw one.
+void add_seed_flag(const FlagGroup& group, std::uint64_t& seed,
+                   const std::string& help);
+// A whole number from 0; -1 or random: a new one. Throws UsageError, naming the
+// flag.
+std::uint64_t parse_seed(std::string_view flag, const std::string& text);
+
+// Request::max_tokens for what a user says: 1 or more, or -1 for as many as
+// fit. Throws UsageError, naming the flag.
+std::int64_t wanted_tokens(std::string_view flag, std::int64_t tokens);
 
 // Ids separated by spaces or commas. Throws UsageError, naming the flag.
 std::vector<Token> parse_tokens(std::string_view flag, std::string_view text);

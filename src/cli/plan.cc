@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <map>
@@ -13,6 +12,8 @@
 
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/model_flag.h"
+#include "cli/numbers.h"
 #include "cli/options.h"
 #include "cli/plan_report.h"
 #include "cli/report.h"
@@ -51,17 +52,14 @@ struct PlanFlags {
 constexpr double kGigabyte = 1e9;
 constexpr double kTera = 1e12;
 
-double parse_number(std::string_view flag, std::string_view text,
+double parse_figure(std::string_view flag, std::string_view text,
                     std::string_view whole, std::string_view expected) {
-  double value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || stop != end || !std::isfinite(value) ||
-      value <= 0) {
+  const auto value = parse_number<double>(text);
+  if (!value || !std::isfinite(*value) || *value <= 0) {
     throw UsageError(
         fmt::format("{}: found \"{}\", expected {}", flag, whole, expected));
   }
-  return value;
+  return *value;
 }
 
 std::vector<std::string_view> split(std::string_view text) {
@@ -82,7 +80,7 @@ PassSeconds parse_tpot(const std::string& text, bool has_draft) {
                 : "the target's milliseconds, as in 20.6";
   std::vector<double> seconds;
   for (const std::string_view part : split(text)) {
-    seconds.push_back(parse_number(kFlag, part, text, expected) / 1e3);
+    seconds.push_back(parse_figure(kFlag, part, text, expected) / 1e3);
   }
   if (seconds.size() != (has_draft ? 2 : 1)) {
     throw UsageError(
@@ -99,8 +97,8 @@ std::map<std::int64_t, double> parse_verify_cost(const std::string& text) {
   for (const std::string_view part : split(text)) {
     const size_t equals = std::min(part.find('='), part.size());
     const double window =
-        parse_number(kFlag, part.substr(0, equals), text, kExpected);
-    const double cost = parse_number(
+        parse_figure(kFlag, part.substr(0, equals), text, kExpected);
+    const double cost = parse_figure(
         kFlag, part.substr(std::min(equals + 1, part.size())), text, kExpected);
     if (window < 2 || window > 1e6 || window != std::floor(window)) {
       throw UsageError(
@@ -147,15 +145,16 @@ void set_machine(const PlanFlags& options, PlanRequest& request) {
   }
 }
 
+std::string model_or_shape(const std::string& name) {
+  return find_shape(name) != nullptr ? name : target_path(name);
+}
+
 PlanRequest request_of(const PlanFlags& options) {
-  if (options.target.empty()) {
-    throw UsageError(
-        "--target is missing: a folder, a GGUF file, or a shape "
-        "(pilotfish plan --shapes lists those)");
-  }
   PlanRequest request;
-  request.target = options.target;
-  if (options.draft != "none") request.draft = options.draft;
+  request.target = model_or_shape(options.target);
+  if (!options.draft.empty() && options.draft != "none") {
+    request.draft = model_or_shape(options.draft);
+  }
   request.dtype = dtype_of("--dtype", options.dtype);
   request.draft_dtype = dtype_of("--draft-dtype", options.draft_dtype);
   request.kv_dtype = kv_dtype_of(options.kv_dtype);
@@ -208,26 +207,30 @@ void run_plan(const PlanFlags& options) {
 
 void add_model_options(Command& command, PlanFlags& options) {
   const FlagGroup group = command.group("Models");
-  group.add("-m,--target,--model", options.target, "MODEL",
-            "A shape (llama-2-70b), a Hugging Face folder or a GGUF file");
-  group.add("-d,--draft,--model-draft", options.draft, "MODEL",
-            "The draft, likewise, or none");
+  const Flag target =
+      add_model_flag(group, options.target, "-m,--target,--model",
+                     "A shape (llama-2-70b), Hugging Face folder or GGUF file");
+  const Flag draft = group.add("-d,--draft", options.draft, "MODEL",
+                               "The draft, likewise, or none");
   group.add(
       "--dtype", options.dtype, "TYPE",
       "How weights are stored: bf16 (default of shapes), f16, f32, q8_0, q4_0, "
       "q4_k, ... (default of files: as they are)");
-  group.add("--draft-dtype", options.draft_dtype, "TYPE",
-            "As --dtype, for the draft (default: as the target)");
+  group
+      .add("--draft-dtype", options.draft_dtype, "TYPE",
+           "As --dtype, for the draft (default: as the target)")
+      .needs({draft});
   group.add("--kv-dtype", options.kv_dtype, "TYPE", kv_dtype_help());
   group.add(
-      "-c,--n-positions,--ctx-size", options.n_positions, "N",
+      "-c,--n-positions", options.n_positions, "N",
       "Memory for sequences of N tokens (default 4096, or the model's own)");
   group.add("--sequences", options.sequences, "N",
             "Sequences decoded together (default 1)");
   group.add("--context", options.context, "N",
             "Tokens that each holds when it is timed (default: half of "
             "--n-positions)");
-  group.add_switch("--shapes", options.list_shapes, "List the known shapes");
+  group.add_switch("--shapes", options.list_shapes, "List the known shapes")
+      .excludes(target);
 }
 
 void add_machine_options(Command& command, PlanFlags& options) {
@@ -241,9 +244,11 @@ void add_machine_options(Command& command, PlanFlags& options) {
             "arithmetic is taken as free");
   group.add("--measured-tpot", options.measured_tpot, "T,D",
             "Milliseconds per token of target and draft, measured elsewhere");
-  group.add("--verify-cost", options.verify_cost, "K=V,..",
-            "Measured v(k): the time of a target pass over k rows divided by "
-            "that of one over a single row");
+  group
+      .add("--verify-cost", options.verify_cost, "K=V,..",
+           "Measured v(k): the time of a target pass over k rows divided by "
+           "that of one over a single row")
+      .needs({command.flag("--draft")});
   group.add("--hourly-price", options.hourly_price, "PRICE",
             "What it costs per hour, in any currency");
   group.add("-t,--threads", options.threads, "N",
@@ -259,10 +264,15 @@ void add_plan(CommandLine& line) {
   add_model_options(command, *options);
   add_machine_options(command, *options);
   const FlagGroup speculation = command.group("Speculation");
-  speculation.add("--acceptance", options->acceptance, "A",
-                  "Probability that a drafted token is accepted (default 0.8)");
-  speculation.add("--max-window", options->max_window, "K",
-                  "Largest window k to look at (default 16)");
+  const Flag draft = command.flag("--draft");
+  speculation
+      .add("--acceptance", options->acceptance, "A",
+           "Probability that a drafted token is accepted (default 0.8)")
+      .needs({draft});
+  speculation
+      .add("--max-window", options->max_window, "K",
+           "Largest window k to look at (default 16)")
+      .needs({draft});
   command.group("Output").add_switch("--json", options->json,
                                      "One JSON object");
   command.on_run([options] { run_plan(*options); });

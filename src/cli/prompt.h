@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "cli/session.h"
+#include "cli/text_source.h"
+#include "pilotfish/chat_template.h"
 #include "pilotfish/token.h"
 
 namespace pilotfish::cli {
@@ -15,12 +17,11 @@ class Command;
 // Where `generate` takes its prompt from: one of these, else standard input
 // where that is not a terminal, else the empty prompt.
 struct PromptOptions {
-  std::optional<std::string> text;
-  std::string file;
+  TextSource source;
   std::optional<std::string> tokens;
-  std::string prompts_file;  // one prompt a line
-  bool chat = false;         // the prompt is a user's message
-  std::string system;        // before it
+  std::string prompts_file;           // a prompt a line (prompt_file.h)
+  bool chat = false;                  // the prompt is a user's message
+  std::optional<std::string> system;  // before it
   std::string template_file;
   bool parse_special = false;  // special tokens in the messages
 };
@@ -28,10 +29,24 @@ struct PromptOptions {
 void add_prompt_options(Command& command, PromptOptions& options,
                         bool several = true);
 
-// The prompts as token ids; more than one only from `prompts_file`. Throws
-// UsageError, Error.
-std::vector<std::vector<Token>> read_prompts(const PromptOptions& options,
-                                             const Session& session);
+// Makes tokens of prompts, as the options say. They and the session must
+// outlive it.
+class PromptEncoder {
+ public:
+  PromptEncoder(const PromptOptions& options, const Session& session)
+      : options_(options), session_(session) {}
+
+  std::vector<Token> encode(const std::string& text);
+
+ private:
+  const PromptOptions& options_;
+  const Session& session_;
+  std::optional<ChatTemplate> template_;  // read for the first prompt
+};
+
+// The one prompt, as token ids. Throws UsageError, Error.
+std::vector<Token> read_prompt(const PromptOptions& options,
+                               const Session& session);
 
 }  // namespace pilotfish::cli
 

@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/model_flag.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
 #include "pilotfish/chat_template.h"
@@ -68,7 +69,8 @@ Json prompt_json(const RenderedChat& prompt, const std::vector<Token>& tokens) {
           {"tokens", tokens}};
 }
 
-void run_render(const RenderFlags& options) {
+void run_render(RenderFlags options) {
+  options.model = target_path(options.model);
   const auto tokenizer = Tokenizer::load(options.model);
   const RenderedChat prompt = rendered(options, *tokenizer);
   EncodeOptions encode;
@@ -94,10 +96,8 @@ void add_render(CommandLine& line) {
       "render", "What a chat template makes of a conversation");
   const auto options = std::make_shared<RenderFlags>();
   const FlagGroup group = command.group();
-  group
-      .add("-m,--model", options->model, "MODEL",
-           "Hugging Face folder, tokenizer file or GGUF file")
-      .required();
+  add_model_flag(group, options->model, "-m,--model",
+                 "Hugging Face folder, tokenizer file or GGUF file");
   group.add("--messages", options->messages_file, "FILE",
             "JSON: an array of messages, or an object with \"messages\" and "
             "\"tools\"; else standard input");
@@ -105,7 +105,7 @@ void add_render(CommandLine& line) {
             "JSON: an array of tools for the template");
   group.add("--template", options->template_file, "FILE",
             "A Jinja template instead of the model's own");
-  group.add("--variables,--chat-template-kwargs", options->variables, "JSON",
+  group.add("--variables", options->variables, "JSON",
             "An object of more variables: '{\"enable_thinking\": false}'");
   group.add_switch("--no-generation-prompt", options->no_generation_prompt,
                    "Stop after the last message");

@@ -10,12 +10,14 @@
 
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/model_flag.h"
 #include "cli/npy_writer.h"
 #include "cli/options.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/terminal.h"
 #include "cli/text_lines.h"
+#include "cli/text_source.h"
 #include "pilotfish/engine.h"
 #include "pilotfish/error.h"
 
@@ -26,8 +28,7 @@ using Json = nlohmann::ordered_json;
 
 struct ScoreFlags {
   ComputeOptions compute;
-  std::optional<std::string> text;
-  std::string file;
+  TextSource source;
   std::optional<std::string> tokens;
   std::string kv_dtype = "f32";
   std::string logits_file;
@@ -76,11 +77,6 @@ std::vector<Candidate> best_tokens(std::span<const float> row,
   return best;
 }
 
-std::string read_input_text(const ScoreFlags& options) {
-  if (options.text) return *options.text;
-  return options.file.empty() ? read_stdin() : read_file(options.file);
-}
-
 const Tokenizer& needed(const ScoreFlags& options, const Tokenizer* tokenizer) {
   if (tokenizer != nullptr) return *tokenizer;
   throw UsageError(
@@ -92,7 +88,7 @@ std::vector<Token> read_tokens(const ScoreFlags& options,
                                const Tokenizer* tokenizer) {
   if (options.tokens) return parse_tokens("--tokens", *options.tokens);
   const Tokenizer& text = needed(options, tokenizer);
-  std::vector<Token> tokens = text.encode(read_input_text(options));
+  std::vector<Token> tokens = text.encode(read_text(options.source));
   const std::string note = doubled_bos_note(text, tokens);
   if (!note.empty()) print_note(note);
   return tokens;
@@ -250,7 +246,8 @@ class LineScores {
   double total_ = 0;
 };
 
-void run_score(const ScoreFlags& options) {
+void run_score(ScoreFlags options) {
+  options.compute.model = target_path(options.compute.model);
   LoadOptions load = load_options(options.compute);
   load.threads = start_threads(options.compute.threads);
   if (options.top < 0) throw UsageError("--top: is below 0");
@@ -258,7 +255,7 @@ void run_score(const ScoreFlags& options) {
   const auto tokenizer = Tokenizer::load_if_present(options.compute.model);
   if (options.lines) {
     const Tokenizer& text = needed(options, tokenizer.get());
-    const std::vector<std::string> lines = text_lines(read_input_text(options));
+    const std::vector<std::string> lines = text_lines(read_text(options.source));
     const auto model = load_model(options.compute.model, "loading", load);
     LineScores(options, text, *model).run(lines);
     return;
@@ -280,15 +277,12 @@ void add_score(CommandLine& line) {
       "score", "Each token's log-probability, and the perplexity");
   const auto options = std::make_shared<ScoreFlags>();
   const FlagGroup input = command.group("Text (else standard input)");
-  const Flag text =
-      input.add("--text", options->text, "TEXT", "The text itself");
-  const Flag file =
-      input.add("--file", options->file, "FILE", "Read the text from a file")
-          .excludes(text);
+  std::vector<Flag> sources = add_text_source(
+      input, options->source, "The text itself", "Read the text from a file");
   const Flag tokens =
-      input.add("--tokens", options->tokens, "IDS", "Token ids: \"1 2 3\"")
-          .excludes(text)
-          .excludes(file);
+      input.add("--tokens", options->tokens, "IDS", "Token ids: \"1 2 3\"");
+  sources.push_back(tokens);
+  exclude_each_other(sources);
   Flag lines = input.add_switch("--lines", options->lines,
                                 "Each line is a text of its own");
   lines.excludes(tokens);

@@ -13,7 +13,7 @@
 #include "cli/flags.h"
 #include "cli/options.h"
 #include "cli/partial_file.h"
-#include "cli/prompt.h"
+#include "cli/prompt_file.h"
 #include "cli/report.h"
 #include "cli/selfcheck_report.h"
 #include "cli/session.h"
@@ -81,15 +81,13 @@ std::vector<std::vector<Token>> prompts_of_ids(std::int64_t vocab_size) {
 
 std::vector<std::vector<Token>> prompts_of(const SelfcheckFlags& options,
                                            const Session& session) {
-  PromptOptions source;
-  source.prompts_file = options.prompts_file;
+  std::string file = options.prompts_file;
   const auto shipped = session.target->path() / "prompts.txt";
   std::error_code ignored;
-  if (source.prompts_file.empty() &&
-      std::filesystem::exists(shipped, ignored)) {
-    source.prompts_file = shipped.string();
+  if (file.empty() && std::filesystem::exists(shipped, ignored)) {
+    file = shipped.string();
   }
-  if (!source.prompts_file.empty()) return read_prompts(source, session);
+  if (!file.empty()) return read_prompts(file, session);
   if (!session.tokenizer) {
     return prompts_of_ids(session.target->config().vocab_size);
   }
@@ -213,12 +211,9 @@ void add_selfcheck(CommandLine& line) {
   group.add("--prompts", options->prompts_file, "FILE",
             "One prompt per line (default: the model's prompts.txt, or "
             "built-in ones)");
-  group
-      .add("--seed", options->seed, "N",
-           "Seed of the sampled texts; the same seed gives the same figures "
-           "(default "
-           "0)")
-      .not_negative();
+  add_seed_flag(group, options->seed,
+                "Seed of the sampled texts; the same seed gives the same "
+                "figures (default 0)");
   group.add("--report", options->report, "FILE",
             "Write the certificate, in Markdown, with machine and models");
   group.add_switch("--json", options->json, "One JSON object");

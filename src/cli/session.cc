@@ -8,6 +8,7 @@
 #include <utility>
 #include <variant>
 
+#include "cli/model_flag.h"
 #include "cli/terminal.h"
 #include "pilotfish/acceptor.h"
 #include "pilotfish/error.h"
@@ -16,24 +17,18 @@
 namespace pilotfish::cli {
 namespace {
 
-void find_default_models(DecodingOptions& options) {
-  if (!options.compute.model.empty()) return;
-  const auto target = shipped_model(kShippedTarget);
-  if (!target) {
-    throw UsageError(fmt::format(
-        "-m is missing: name a Hugging Face folder or a GGUF file (the default "
-        "model, models/{}, is not there)",
-        kShippedTarget));
+// Makes paths of the models' names. The default target has a default draft.
+void find_models(DecodingOptions& options) {
+  if (options.compute.model.empty() && options.draft.empty()) {
+    options.draft = shipped_model(kShippedDraft).value_or("none").string();
   }
-  options.compute.model = *target;
-  if (options.draft.empty()) {
-    options.draft = shipped_model(kShippedDraft).value_or("none");
-  }
+  options.compute.model = target_path(options.compute.model);
+  if (!options.draft.empty()) options.draft = draft_path(options.draft);
 }
 
 std::vector<DraftInput> inputs_given(const DecodingOptions& options) {
   std::vector<DraftInput> given;
-  if (!options.draft.empty() && options.draft != "none") {
+  if (!options.draft.empty()) {
     given.push_back(DraftInput::kDraftModel);
   }
   if (!options.prediction.empty()) given.push_back(DraftInput::kPrediction);
@@ -58,13 +53,8 @@ EngineOptions engine_of(const DecodingOptions& options) {
 }
 
 Request request_of(const DecodingOptions& options, bool drafts) {
-  if (options.max_tokens < 1 && options.max_tokens != -1) {
-    throw UsageError(fmt::format(
-        "--max-tokens: found {}, expected 1 or more, or -1 for as many as fit",
-        options.max_tokens));
-  }
   Request request;
-  request.max_tokens = options.max_tokens;
+  request.max_tokens = wanted_tokens("--max-tokens", options.max_tokens);
   request.sampling = sampling_params(options.sampling);
   request.stop_strings = options.stop_strings;
   request.stop_ids = options.stop_ids;
@@ -193,7 +183,7 @@ std::shared_ptr<Model> load_model(const std::string& path,
 }
 
 Session open_session(DecodingOptions options) {
-  find_default_models(options);
+  find_models(options);
   Session session;
   session.engine = engine_of(options);
   session.request = request_of(options, !session.engine.drafters.empty());
@@ -213,11 +203,21 @@ Session open_session(DecodingOptions options) {
 std::int64_t positions_for(const DecodingOptions& options,
                            const Session& session,
                            const std::vector<std::vector<Token>>& prompts) {
+  std::int64_t most = 1;
+  for (const auto& prompt : prompts) {
+    Request request = session.request;
+    request.prompt = prompt;
+    most = std::max(most, positions_for(options, session, request));
+  }
+  return most;
+}
+
+std::int64_t positions_for(const DecodingOptions& options,
+                           const Session& session, const Request& request) {
   if (options.compute.n_positions != 0) return options.compute.n_positions;
-  size_t longest = 0;
-  for (const auto& prompt : prompts) longest = std::max(longest, prompt.size());
-  return positions_needed(session, static_cast<std::int64_t>(longest),
-                          options.max_tokens);
+  return positions_needed(session,
+                          static_cast<std::int64_t>(request.prompt.size()),
+                          request.max_tokens);
 }
 
 EngineOptions engine_options(const Session& session, std::int64_t n_positions,

@@ -47,6 +47,8 @@ Session open_session(DecodingOptions options);
 std::int64_t positions_for(const DecodingOptions& options,
                            const Session& session,
                            const std::vector<std::vector<Token>>& prompts);
+std::int64_t positions_for(const DecodingOptions& options,
+                           const Session& session, const Request& request);
 
 EngineOptions engine_options(const Session& session, std::int64_t n_positions,
                              std::int64_t max_sequences = 1);

@@ -14,7 +14,7 @@
 #include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/partial_file.h"
-#include "cli/prompt.h"
+#include "cli/prompt_file.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/sweep_command.h"
@@ -128,9 +128,7 @@ std::string prompts_file(const SweepFlags& options, const Session& session) {
 
 std::vector<std::vector<Token>> prompts_of(const SweepFlags& options,
                                            const Session& session) {
-  PromptOptions source;
-  source.prompts_file = prompts_file(options, session);
-  auto prompts = read_prompts(source, session);
+  auto prompts = read_prompts(prompts_file(options, session), session);
   if (options.most_prompts > 0 &&
       static_cast<size_t>(options.most_prompts) < prompts.size()) {
     prompts.resize(static_cast<size_t>(options.most_prompts));
@@ -176,6 +174,11 @@ SweepRun measure(const SweepFlags& flags, const Session& session,
 
 void run_sweep(const SweepFlags& options, const Command& command) {
   check_sweep(options);
+  for (const char* flag : {"--window", "--draft-max"}) {
+    if (!command.flag(flag).given()) continue;
+    throw UsageError(
+        fmt::format("{}: a sweep measures the windows of --windows", flag));
+  }
   std::optional<PartialFile> report;  // what cannot be written fails here
   if (!options.report.empty()) report.emplace(options.report);
   const Session session = open_session(decoding_of(options));
@@ -219,14 +222,15 @@ void add_sweep(CommandLine& line) {
       .add("--windows", options->windows, "K,K,...",
            "Windows to measure, numbers or auto (default 2,3,4,5,6,7,8)")
       .comma_separated();
-  group
-      .add("--temperatures", options->temperatures, "T,T,...",
-           "Temperatures (default: --temperature's)")
-      .comma_separated();
-  group
-      .add("--acceptors", options->acceptors, "NAME,NAME,...",
-           "Acceptors (default: --acceptor's)")
-      .comma_separated();
+  Flag temperatures =
+      group
+          .add("--temperatures", options->temperatures, "T,T,...",
+               "Temperatures (default: --temperature's)")
+          .comma_separated();
+  Flag acceptors = group
+                       .add("--acceptors", options->acceptors, "NAME,NAME,...",
+                            "Acceptors (default: --acceptor's)")
+                       .comma_separated();
   Flag drafters =
       group.add("--drafters", options->drafters, "NAMES,NAMES,...",
                 "Drafters, with + for preference: model,suffix+model (default: "
@@ -236,7 +240,11 @@ void add_sweep(CommandLine& line) {
             "Write a report with plots, one HTML page");
   group.add_switch("--json", options->json, "One JSON object");
   add_decoding_options(command, options->decoding);
-  drafters.excludes(command.flag("--drafter"));
+  drafters.excludes(command.flag("--drafter"))
+      .stands_for(command.flag("--drafter"));
+  acceptors.excludes(command.flag("--acceptor"));
+  temperatures.excludes(command.flag("--temperature"))
+      .stands_for(command.flag("--temperature"));
   command.on_run([options, command] { run_sweep(*options, command); });
 }
 

@@ -63,10 +63,25 @@ std::string setting_text(const Session& session, const SweepSetting& setting) {
   }
   text += fmt::format(" -k {} --acceptor {}", window_text(setting.window),
                       shell_word(setting.acceptor));
-  if (setting.temperature > 0) {
-    text += fmt::format(" --temperature {}", setting.temperature);
-  }
   return text;
+}
+
+// Of the setting, or where plain decoding is best the first that was measured.
+// A flag that needs --temperature finds it, if only as 0.
+std::string temperature_text(const Command& sweep,
+                             const SweepComparison* best) {
+  if (best && best->setting.temperature > 0) {
+    return fmt::format(" --temperature {}", best->setting.temperature);
+  }
+  for (const GivenFlag& flag : sweep.given()) {
+    if (flag.name == "temperature")
+      return " --temperature " + flag.values.back();
+    if (flag.name == "temperatures") {
+      const std::string& all = flag.values.back();
+      return " --temperature " + all.substr(0, all.find(','));
+    }
+  }
+  return "";
 }
 
 }  // namespace
@@ -94,6 +109,7 @@ std::string best_command(const Command& sweep, const Session& session,
   std::string text =
       "pilotfish generate -m " + shell_word(session.target->path().string());
   text += best ? setting_text(session, best->setting) : " -d none";
+  text += temperature_text(sweep, best);
   return text +
          passed_on(sweep, session, best ? best->setting.drafters : Drafters());
 }

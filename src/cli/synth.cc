@@ -145,7 +145,7 @@ void add_synth(CommandLine& line) {
             "Store matrices as q4_0 (default), q8_0, bf16, f16 or f32");
   model.add("--layers", options->layers, "N",
             "Only the first N of the shape's layers (default: all)");
-  model.add("--seed", options->seed, "N", "Same seed, same file (default 0)");
+  add_seed_flag(model, options->seed, "Same seed, same file (default 0)");
   model.add("-t,--threads", options->threads, "N",
             "Threads to compute with (default: one per processor)");
   model.add_switch("--force", options->force,

@@ -64,6 +64,29 @@ int write_all(int file, std::string_view text) {
   return 0;
 }
 
+// While it lives, this thread's writing to a pipe without a reader fails and
+// does not end the program.
+class PipeSignalBlock {
+ public:
+  PipeSignalBlock() {
+    ::sigemptyset(&pipe_);
+    ::sigaddset(&pipe_, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  ~PipeSignalBlock() {
+    const timespec no_time = {};
+    while (::sigtimedwait(&pipe_, nullptr, &no_time) > 0) {
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  PipeSignalBlock(const PipeSignalBlock&) = delete;
+  PipeSignalBlock& operator=(const PipeSignalBlock&) = delete;
+
+ private:
+  sigset_t pipe_;
+  sigset_t before_;
+};
+
 }  // namespace
 
 bool stdin_is_terminal() { return ::isatty(STDIN_FILENO) == 1; }
@@ -80,15 +103,12 @@ bool stdout_has_colours() {
 void write_out(std::string_view text) {
   const int error = write_all(STDOUT_FILENO, text);
   if (error == 0) return;
-  if (error == EPIPE) {
-    std::signal(SIGPIPE, SIG_DFL);
-    std::raise(SIGPIPE);
-  }
   throw Error(fmt::format("standard output: cannot be written: {}",
                           std::strerror(error)));
 }
 
 void write_error(std::string_view text) {
+  const PipeSignalBlock block;
   const int error = write_all(STDERR_FILENO, text);
   if (error != 0 && !stderr_was_closed) lost = true;
 }
@@ -108,7 +128,8 @@ void prepare_standard_streams() {
         std::pair{STDERR_FILENO, O_RDONLY}}) {
     if (!is_open(file)) ::open("/dev/null", mode);
   }
-  std::signal(SIGPIPE, SIG_IGN);
+  // Even where the parent had it ignored.
+  std::signal(SIGPIPE, SIG_DFL);
 }
 
 std::string read_stdin() { return read_all(stdin, "standard input"); }

@@ -30,7 +30,7 @@ bool error_lost();
 // To be called before anything else: gives standard input, output and error,
 // where they are closed, a descriptor that fails as a closed one does. Else the
 // next file that is opened would be taken for one of them. A reader of standard
-// error that went away is no reason to end from here on.
+// output that goes away ends the program from here on.
 void prepare_standard_streams();
 
 // All of standard input or of a file, as it is. Throw Error.

@@ -6,10 +6,12 @@
 
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/model_flag.h"
 #include "cli/options.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
 #include "cli/text_lines.h"
+#include "cli/text_source.h"
 #include "pilotfish/error.h"
 #include "pilotfish/tokenizer.h"
 
@@ -20,8 +22,7 @@ using Json = nlohmann::ordered_json;
 
 struct TokenizeFlags {
   std::string model;
-  std::optional<std::string> text;
-  std::string file;
+  TextSource source;
   bool decode = false;
   bool no_bos = false;
   bool no_special = false;  // in the text to encode
@@ -30,11 +31,6 @@ struct TokenizeFlags {
   bool lines = false;
   bool json = false;
 };
-
-std::string read_input(const TokenizeFlags& options) {
-  if (options.text) return *options.text;
-  return options.file.empty() ? read_stdin() : read_file(options.file);
-}
 
 void print(const TokenizeFlags& options, const Tokenizer& tokenizer,
            const std::vector<Token>& tokens, const std::string& text) {
@@ -73,9 +69,10 @@ void tokenize(const TokenizeFlags& options, const Tokenizer& tokenizer,
 }
 
 void run_tokenize(const TokenizeFlags& options) {
-  const auto tokenizer = Tokenizer::load(options.model);
-  const std::string input = read_input(options);
-  const std::string where = options.file.empty() ? "--decode" : options.file;
+  const auto tokenizer = Tokenizer::load(target_path(options.model));
+  const std::string input = read_text(options.source);
+  const std::string where =
+      options.source.file.empty() ? "--decode" : options.source.file;
   if (!options.lines) return tokenize(options, *tokenizer, where, input);
   size_t number = 0;
   for (const std::string& line : text_lines(input)) {
@@ -90,20 +87,25 @@ void add_tokenize(CommandLine& line) {
   Command command = line.add_command("tokenize", "Text to token ids and back");
   const auto options = std::make_shared<TokenizeFlags>();
   const FlagGroup group = command.group();
+  add_model_flag(group, options->model, "-m,--model",
+                 "Hugging Face folder, tokenizer file or GGUF file");
+  add_text_source(group, options->source,
+                  "Text, or with --decode ids; else standard input",
+                  "Read a file");
+  const Flag decode =
+      group.add_switch("--decode", options->decode, "From ids to text");
   group
-      .add("-m,--model", options->model, "MODEL",
-           "Hugging Face folder, tokenizer file or GGUF file")
-      .required();
-  const Flag text = group.add_positional(
-      "text", options->text, "Text, or with --decode ids; else standard input");
-  group.add("--file", options->file, "FILE", "Read a file").excludes(text);
-  group.add_switch("--decode", options->decode, "From ids to text");
-  group.add_switch("--no-bos", options->no_bos,
-                   "Do not add what the model puts around a text");
-  group.add_switch("--no-special", options->no_special,
-                   "Take the text of special tokens as plain text");
-  group.add_switch("--special", options->special,
-                   "With --decode: print special tokens too");
+      .add_switch("--no-bos", options->no_bos,
+                  "Do not add what the model puts around a text")
+      .excludes(decode);
+  group
+      .add_switch("--no-special", options->no_special,
+                  "Take the text of special tokens as plain text")
+      .excludes(decode);
+  group
+      .add_switch("--special", options->special,
+                  "With --decode: print special tokens too")
+      .needs({decode});
   const Flag pieces =
       group.add_switch("--pieces", options->pieces,
                        "A line for each token: its id and its piece");
@@ -111,8 +113,10 @@ void add_tokenize(CommandLine& line) {
       .add_switch("--lines", options->lines,
                   "Each line is a text, or with --decode ids, of its own")
       .excludes(pieces);
-  group.add_switch("--json", options->json,
-                   "One JSON object; with --lines, one a line");
+  group
+      .add_switch("--json", options->json,
+                  "One JSON object; with --lines, one a line")
+      .excludes(pieces);
   command.on_run([options] { run_tokenize(*options); });
 }
 

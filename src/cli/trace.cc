@@ -44,13 +44,12 @@ Facts facts_of(const Session& session, const Request& request,
 void run(const TraceOptions& options) {
   PartialFile file(options.output);
   const Session session = open_session(options.decoding);
-  const auto prompts = read_prompts(options.prompt, session);
   Request request = session.request;
-  request.prompt = prompts.front();
+  request.prompt = read_prompt(options.prompt, session);
   request.keep_proposals = true;
   Engine engine(session.target, session.draft, session.tokenizer,
                 engine_options(session, positions_for(options.decoding, session,
-                                                      prompts)));
+                                                      request)));
   std::optional<InterruptFlag> interrupt(std::in_place);
   const RequestId id = engine.submit(request);
   const Generation generation =

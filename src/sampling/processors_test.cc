@@ -113,6 +113,8 @@ std::vector<SamplingParams> each_processor() {
   SamplingParams windowed = all[0];
   windowed.penalty_window = 5;
   all.push_back(windowed);
+  windowed.penalty_window = 0;
+  all.push_back(windowed);
   return all;
 }
 
@@ -160,7 +162,7 @@ TEST(Processors, RandomCombinationsAreAsDefined) {
     if (uniform(random) < 0.5) params.min_p = 0.3 * uniform(random);
     if (uniform(random) < 0.5) params.repetition_penalty = 1 + uniform(random);
     if (uniform(random) < 0.5) params.frequency_penalty = uniform(random) - .5;
-    if (uniform(random) < 0.5) params.penalty_window = 1 + repeat % 12;
+    if (uniform(random) < 0.5) params.penalty_window = repeat % 12;
     expect_as_defined(Case{random_logits(random, 32),
                            params,
                            random_tokens(random, 5, 32),
@@ -406,7 +408,7 @@ TEST(Processors, StopTokensWaitForMinTokens) {
 
 TEST(TokenHistory, TakingBackRestoresEveryCount) {
   std::mt19937 random(5);
-  for (const std::int64_t window : {0, 1, 4, 9, 100}) {
+  for (const std::int64_t window : {-1, 0, 1, 4, 9, 100}) {
     SamplingParams params;
     params.repetition_penalty = 1.1;
     params.penalty_window = window;
@@ -416,7 +418,7 @@ TEST(TokenHistory, TakingBackRestoresEveryCount) {
     const auto expect_counts = [&] {
       std::map<Token, TokenHistory::Occurrences> counts;
       const std::int64_t first =
-          window > 0 ? std::max<std::int64_t>(0, history.size() - window) : 0;
+          window >= 0 ? std::max<std::int64_t>(0, history.size() - window) : 0;
       for (std::int64_t i = first; i < history.size(); ++i) {
         auto& count = counts[history.tokens()[static_cast<size_t>(i)]];
         ++count.seen;
@@ -479,7 +481,7 @@ TEST(SamplingParams, EveryParameterOutOfRangeIsNamed) {
   expect_refused("frequency_penalty", [&](P& p) { p.frequency_penalty = nan; });
   expect_refused("presence_penalty",
                  [](P& p) { p.presence_penalty = HUGE_VAL; });
-  expect_refused("penalty_window", [](P& p) { p.penalty_window = -1; });
+  expect_refused("penalty_window", [](P& p) { p.penalty_window = -2; });
   expect_refused("min_tokens", [](P& p) { p.min_tokens = -1; });
   expect_refused("logit_bias", [](P& p) { p.logit_bias = {{-1, 0.f}}; });
   expect_refused("logit_bias", [](P& p) { p.logit_bias = {{1, kNan}}; });

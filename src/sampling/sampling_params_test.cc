@@ -54,8 +54,9 @@ TEST(SamplingFields, EveryNumberIsHeldToItsRange) {
       }
     } else if (const auto* count =
                    std::get_if<std::int64_t SamplingParams::*>(&field.member)) {
-      EXPECT_TRUE(refused(*count, std::int64_t{-1})) << field.name;
-      EXPECT_FALSE(refused(*count, std::int64_t{0})) << field.name;
+      const auto least = static_cast<std::int64_t>(range.least);
+      EXPECT_TRUE(refused(*count, least - 1)) << field.name;
+      EXPECT_FALSE(refused(*count, least)) << field.name;
       EXPECT_FALSE(refused(*count, std::int64_t{1} << 40)) << field.name;
     }
   }

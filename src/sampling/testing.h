@@ -57,7 +57,7 @@ class Reference {
     std::vector<std::pair<Token, bool>> all;  // token, generated
     for (const Token token : prompt) all.push_back({token, false});
     for (const Token token : generated) all.push_back({token, true});
-    if (params.penalty_window > 0) {
+    if (params.penalty_window >= 0) {
       while (static_cast<std::int64_t>(all.size()) > params.penalty_window) {
         all.erase(all.begin());
       }

@@ -10,8 +10,9 @@ TokenHistory::TokenHistory(std::vector<Token> prompt,
     : tokens_(std::move(prompt)),
       prompt_size_(static_cast<std::int64_t>(tokens_.size())),
       window_(params.penalty_window),
-      counting_(params.repetition_penalty != 1 ||
-                params.frequency_penalty != 0 || params.presence_penalty != 0) {
+      counting_(window_ != 0 && (params.repetition_penalty != 1 ||
+                                 params.frequency_penalty != 0 ||
+                                 params.presence_penalty != 0)) {
   if (!counting_) return;
   const std::int64_t first =
       window_ > 0 && prompt_size_ > window_ ? prompt_size_ - window_ : 0;

@@ -48,7 +48,7 @@ class TokenHistory {
 
   std::vector<Token> tokens_;
   std::int64_t prompt_size_;
-  std::int64_t window_;  // tokens counted; 0: all
+  std::int64_t window_;  // tokens counted; -1: all, 0: none
   bool counting_;
   std::unordered_map<Token, Occurrences> occurrences_;
 };
