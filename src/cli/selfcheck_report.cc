@@ -82,10 +82,10 @@ std::string_view word(CheckVerdict verdict) {
   return kWords[static_cast<size_t>(verdict)];
 }
 
-constexpr std::array<std::string_view, 9> kColumns = {
+constexpr std::array<std::string_view, 9> kHeadings = {
     "rule",       "settings", "texts", "kept",   "compared",
     "chi-square", "p-value",  "seen",  "detects"};
-using Row = std::array<std::string, kColumns.size()>;
+using Row = std::array<std::string, kHeadings.size()>;
 
 std::string kept(std::int64_t accepted, std::int64_t drafted) {
   if (drafted == 0) return "-";
@@ -156,13 +156,13 @@ std::string colour_of(CheckVerdict verdict) {
 }
 
 std::string text_table(const std::vector<const Check*>& checks, bool colours) {
-  std::array<size_t, 2> widths = {kColumns[0].size(), kColumns[1].size()};
+  std::array<size_t, 2> widths = {kHeadings[0].size(), kHeadings[1].size()};
   for (const Check* check : checks) {
     widths[0] = std::max(widths[0], check->subject.size());
     widths[1] = std::max(widths[1], check->settings.size());
   }
   Row head;
-  std::ranges::copy(kColumns, head.begin());
+  std::ranges::copy(kHeadings, head.begin());
   std::string text = line(head, widths, "verdict") + "\n";
   for (const Check* check : checks) {
     std::string verdict(word(check->verdict));
@@ -178,7 +178,7 @@ std::string text_table(const std::vector<const Check*>& checks, bool colours) {
 
 std::string markdown_table(const std::vector<const Check*>& checks) {
   std::string text =
-      fmt::format("| {} | verdict |\n", fmt::join(kColumns, " | "));
+      fmt::format("| {} | verdict |\n", fmt::join(kHeadings, " | "));
   text += "|---|---|--:|--:|--:|--:|--:|--:|--:|---|\n";
   for (const Check* check : checks) {
     text += fmt::format("| {} | {} |\n", fmt::join(row_of(*check), " | "),
