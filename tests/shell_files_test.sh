@@ -22,8 +22,8 @@ commands=$("$program" --help | sed -n '/^Subcommands:/,/^$/s/^  \([a-z]*\) .*/\1
 for command in $commands; do
   page=$work/man1/pilotfish-$command.1
   grep -q "^.SH OPTIONS" "$page"
-  # Each flag of the help is in the page.
-  for flag in $("$program" "$command" --help |
+  # Each flag of the help is in the page. Other programs' names end the help.
+  for flag in $("$program" "$command" --help | sed "/^llama.cpp's names/,\$d" |
                 sed -n 's/^  \(-[-a-zA-Z,]*\).*/\1/p' | tr , ' '); do
     grep -qF -- "\\fB${flag//-/\\-}\\fR" "$page" ||
       check "$command" "no $flag in its page" "every flag of the help"
