@@ -255,7 +255,8 @@ void run_score(ScoreFlags options) {
   const auto tokenizer = Tokenizer::load_if_present(options.compute.model);
   if (options.lines) {
     const Tokenizer& text = needed(options, tokenizer.get());
-    const std::vector<std::string> lines = text_lines(read_text(options.source));
+    const std::vector<std::string> lines =
+        text_lines(read_text(options.source));
     const auto model = load_model(options.compute.model, "loading", load);
     LineScores(options, text, *model).run(lines);
     return;
