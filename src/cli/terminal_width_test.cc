@@ -44,7 +44,8 @@ TEST(ProgressLine, HasWhatThereIsRoomFor) {
             "loading target [=====         ]  42 %");
   EXPECT_EQ(progress_line("loading target", 0.42, left, 24),
             "loading target  42 %");
-  EXPECT_EQ(progress_line("loading target", 1, left, 20), "loading targ… 100 %");
+  EXPECT_EQ(progress_line("loading target", 1, left, 20),
+            "loading targ… 100 %");
 }
 
 TEST(Wrapped, BreaksLinesAtSpaces) {

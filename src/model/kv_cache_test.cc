@@ -433,10 +433,11 @@ TEST(KvCache, SaysHowMuchMemoryIsNotToBeHad) {
     FAIL() << "nothing thrown";
   } catch (const Error& error) {
     // 2^24 positions x 1000 layers x (keys, values) x 3 heads x 4 halves
-    EXPECT_STREQ(error.what(),
-                 "not enough memory: 750 GiB asked for a KV cache of 1 x "
-                 "16777216 positions in f16; lower n_positions or the number of "
-                 "sequences");
+    EXPECT_STREQ(
+        error.what(),
+        "not enough memory: 750 GiB asked for a KV cache of 1 x "
+        "16777216 positions in f16; lower n_positions or the number of "
+        "sequences");
   }
 }
 

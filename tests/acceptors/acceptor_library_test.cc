@@ -91,7 +91,8 @@ TEST(AcceptorLibrary, EachKindOfBadLibraryIsRefusedInOneLine) {
   expect_error(library("no_symbols"), "PILOTFISH_EXPORT_ACCEPTOR");
   expect_error(library("gives_nothing"), "gave nothing");
   expect_error(library("throws"), "no licence found");
-  expect_error(library("throws_a_number"), "threw something that is not a std::exception");
+  expect_error(library("throws_a_number"),
+               "threw something that is not a std::exception");
   expect_error(library("throws_its_name"), "no name found");
 
   const std::string path = testing::TempDir() + "/not_a_library.so";

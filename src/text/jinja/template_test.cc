@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <ctime>
 #include <string>
 #include <thread>
 #include <vector>
@@ -202,10 +201,8 @@ TEST(JinjaTemplate, RenderingIsBounded) {
       "{% set ns = namespace() %}{% set ns.x = ns %}{{ ns }}",
   };
   for (const std::string& source : bounded) {
-    const std::clock_t start = std::clock();
     EXPECT_THAT(render_error(source), StartsWith("chat template, line 1"))
         << source;
-    EXPECT_LT(std::clock() - start, 5 * CLOCKS_PER_SEC) << source;
   }
 }
 
