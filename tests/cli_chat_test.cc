@@ -74,6 +74,21 @@ TEST_F(ChatTest, ObeysCommands) {
   EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 1);
 }
 
+// Templates may have a system message of their own where there is none.
+TEST_F(ChatTest, AnEmptySystemMessageIsOne) {
+  std::ofstream(template_)
+      << "{{ messages[0].role }} {{ messages[0].content }}";
+  const auto answer = [&](std::vector<std::string> more, std::string in) {
+    more.insert(more.end(), {"-n", "5"});
+    return run_program(arguments(std::move(more)), {.in = std::move(in)}).out;
+  };
+  const std::string none = answer({}, "Tom\n");
+  const std::string empty = answer({"--system", ""}, "Tom\n");
+  EXPECT_NE(empty, none);
+  EXPECT_EQ(answer({}, "/system \nTom\n"), empty);
+  EXPECT_EQ(answer({"--system", ""}, "/system\nTom\n"), none);
+}
+
 TEST_F(ChatTest, ForgetsTheOldestTurnsWhenFull) {
   std::string talk;
   for (int i = 0; i < 8; ++i) talk += "The little girl ran to the park.\n";

@@ -174,6 +174,11 @@ TEST_F(FlagsTest, AFlagWithoutEffectIsRefused) {
                               {"--verify-cost", "2=1.1"}}) {
     expect_refused({"plan", "-m", model, flag[0], flag[1]}, "--draft");
   }
+  for (const Arguments& figure : std::vector<Arguments>{
+           {"--bandwidth", "10"}, {"--measured-tpot", "20"}}) {
+    expect_refused({"plan", "-m", model, figure[0], figure[1], "-t", "2"},
+                   "to measure");
+  }
   expect_refused({"sweep", "-m", model, "-k", "3", "--drafter", "ngram"},
                  "--windows");
   expect_refused({"sweep", "-m", model, "--top-k", "3"}, "--temperature");

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -124,6 +125,16 @@ TEST(DoubledBos, IsNoted) {
   EXPECT_THAT(twice.err, note);
   EXPECT_THAT(run("generate", "", {"-p", "Once", "-n", "1", "-t", "1"}).err,
               ::testing::Not(note));
+  const test::TemporaryFolder folder;
+  const std::string chat = (folder.path() / "chat.jinja").string();
+  std::ofstream(chat)
+      << "{{ bos_token }}{{ bos_token }}{{ messages[0].content }}";
+  const std::vector<std::string> with = {"--template", chat, "-n",
+                                         "1",          "-t", "1"};
+  EXPECT_THAT(run("chat", "Once\nTom\n", with).err, note);
+  std::vector<std::string> once = with;
+  once.insert(once.end(), {"--chat", "-p", "Once"});
+  EXPECT_THAT(run("generate", "", once).err, note);
 }
 
 }  // namespace

@@ -58,6 +58,14 @@ check "a flag" "$(complete_words pilotfish generate --max-)" "--max-tokens"
 check "another command's flag" "$(complete_words pilotfish tokenize --max-)" ""
 check "a file" "$(complete_words pilotfish generate -m "a mo")" "a model.gguf"
 check "a text" "$(complete_words pilotfish generate -p "a mo")" ""
+check "a choice" "$(complete_words pilotfish generate --kv-dtype q8)" "q8_0"
+check "a choice after =" "$(complete_words pilotfish score --dtype = q8)" "q8_0"
+check "nothing after =" "$(complete_words pilotfish score --dtype =)" \
+  "bf16 f16 f32 q8_0 q4_0"
+check "an acceptor" "$(complete_words pilotfish generate --acceptor cou)" \
+  "coupled"
+check "a shape" "$(complete_words pilotfish synth --shape tiny)" \
+  "tinyllama-1.1b"
 check "a place" "$(complete_words pilotfish inspect "a mo")" "a model.gguf"
 
 # The other shells, where they are here.

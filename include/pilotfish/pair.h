@@ -23,7 +23,7 @@ enum class PairPart { kTarget, kDraft };
 
 struct OpenPairOptions {
   std::filesystem::path target;
-  std::filesystem::path draft;  // empty: none
+  std::filesystem::path draft = {};  // empty: none
   // Of both; dtype and layers of the target alone. `progress` is not used.
   LoadOptions load = {};
   std::optional<DType> draft_dtype = std::nullopt;  // nullopt: as stored

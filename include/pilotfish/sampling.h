@@ -190,7 +190,8 @@ inline constexpr SamplingField kSamplingFields[] = {
      .member = &SamplingParams::min_p,
      .flags = "--min-p",
      .value = "P",
-     .help = "Keep what has P times the best one's probability (0: off)",
+     .help = "Keep tokens with at least P times the best one's probability (0: "
+             "off)",
      .range = {.least = 0, .most = 1, .allowed = "0 (off) up to 1"},
      .needs = "--temperature"},
     {.name = "seed",

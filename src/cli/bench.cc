@@ -9,9 +9,9 @@
 
 #include "cli/bench_report.h"
 #include "cli/commands.h"
+#include "cli/dtype_flags.h"
 #include "cli/flags.h"
 #include "cli/model_flag.h"
-#include "cli/options.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/terminal.h"
@@ -102,13 +102,13 @@ void add_bench_models(Command& command, BenchFlags& options) {
   add_model_flag(group, options.model);
   const Flag draft = group.add("-d,--draft", options.draft, "MODEL",
                                "A draft, to measure speculation too, or none");
-  group.add("--dtype", options.dtype, "TYPE",
-            "Convert the weights on loading: bf16, f16, f32, q8_0 or q4_0");
-  group
-      .add("--draft-dtype", options.draft_dtype, "TYPE",
-           "As --dtype, for the draft")
+  add_dtype_flag(
+      group, "--dtype", options.dtype,
+      "Convert the weights on loading: bf16, f16, f32, q8_0 or q4_0");
+  add_dtype_flag(group, "--draft-dtype", options.draft_dtype,
+                 "As --dtype, for the draft")
       .needs({draft});
-  group.add("--kv-dtype", options.kv_dtype, "TYPE", kv_dtype_help());
+  add_kv_dtype_flag(group, options.kv_dtype);
   group
       .add("-t,--threads", options.threads, "N,..",
            "Threads to compute with, several in turn (default: one per "

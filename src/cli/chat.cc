@@ -16,6 +16,7 @@
 #include "cli/line_reader.h"
 #include "cli/model_sampling.h"
 #include "cli/options.h"
+#include "cli/prompt.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/terminal.h"
@@ -30,7 +31,7 @@ constexpr std::int64_t kPositions = 4096;  // where the user does not say
 constexpr const char* kHelp =
     "/help           this list\n"
     "/reset          forget the conversation\n"
-    "/system TEXT    start again with a system message\n"
+    "/system TEXT    start again with a system message; alone, without one\n"
     "/stats          statistics of the last answer\n"
     "/quit           leave (so do Ctrl-D, and Ctrl-C twice)\n"
     "A line that ends with \\ goes on in the next. The up key brings earlier "
@@ -39,7 +40,7 @@ constexpr const char* kHelp =
 
 struct ChatFlags {
   DecodingOptions decoding;
-  std::string system;
+  std::optional<std::string> system;
   std::string template_file;
   bool parse_special = false;
   bool show_draft = false;
@@ -143,7 +144,8 @@ class Chat {
     if (command == "/reset") {
       conversation_.reset(system_);
     } else if (command == "/system") {
-      system_ = line.substr(std::min(space + 1, line.size()));
+      system_.reset();
+      if (space < line.size()) system_ = line.substr(space + 1);
       conversation_.reset(system_);
     } else if (command == "/stats") {
       print_note(last_ ? statistics_text(session_, engine_,
@@ -176,6 +178,9 @@ class Chat {
   void answer(const std::string& text) {
     NextTurn turn = conversation_.ask(text);
     note_dropped(turn.dropped);
+    if (messages_ == 1) {
+      note_doubled_bos(session_.text("chat"), turn.prompt);
+    }
     Request request = session_.request;
     request.prompt = turn.prompt;
     TextWriter writer(true, options_.show_draft);
@@ -228,7 +233,7 @@ class Chat {
   Conversation conversation_;
   InterruptFlag interrupt_;
   LineReader reader_;
-  std::string system_;
+  std::optional<std::string> system_;
   std::optional<Generation> last_;
   bool output_works_ = true;
   std::int64_t messages_ = 0;
@@ -245,6 +250,7 @@ void add_chat(CommandLine& line) {
   const auto options = std::make_shared<ChatFlags>();
   const FlagGroup group = command.group("Conversation");
   group.add("--system", options->system, "TEXT", "A system message")
+      .may_be_empty()
       .has_escapes();
   group.add("--template", options->template_file, "FILE",
             "A Jinja chat template instead of the model's own");

@@ -30,9 +30,9 @@ Conversation::Conversation(const Tokenizer& tokenizer, ChatTemplate chat,
       options_(options),
       tokens_(tokenizer, options.parse_special) {}
 
-void Conversation::reset(const std::string& system) {
+void Conversation::reset(const std::optional<std::string>& system) {
   messages_.clear();
-  if (!system.empty()) messages_.push_back({"system", system, ""});
+  if (system) messages_.push_back({"system", *system, ""});
 }
 
 NextTurn Conversation::ask(const std::string& message) const {

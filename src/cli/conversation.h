@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,8 +38,8 @@ class Conversation {
   Conversation(const Tokenizer& tokenizer, ChatTemplate chat,
                const Options& options);
 
-  // Begins anew, with a system message unless `system` is empty.
-  void reset(const std::string& system);
+  // Begins anew, with a system message where there is one.
+  void reset(const std::optional<std::string>& system);
 
   // The conversation with one more message, without its oldest turns where they
   // no longer fit. Throws Error where the message alone does not fit, or the

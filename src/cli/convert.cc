@@ -6,8 +6,8 @@
 #include <string>
 
 #include "cli/commands.h"
+#include "cli/dtype_flags.h"
 #include "cli/flags.h"
-#include "cli/options.h"
 #include "cli/terminal.h"
 #include "pilotfish/model_path.h"
 
@@ -46,9 +46,9 @@ void add_convert(CommandLine& line) {
       .add_positional("to", options->to,
                       "GGUF file (*.gguf) or folder to write")
       .required();
-  group.add("--dtype", options->dtype, "TYPE",
-            "Store matrices as f32, f16, bf16 or, in GGUF, q8_0 or q4_0 "
-            "(default: as they are)");
+  add_dtype_flag(group, "--dtype", options->dtype,
+                 "Store matrices as f32, f16, bf16 or, in GGUF, q8_0 or q4_0 "
+                 "(default: as they are)");
   group.add_switch("--strict-dtype", options->strict_dtype,
                    "Refuse a matrix whose columns do not fill whole blocks of "
                    "that type (default: it is stored in bf16)");

@@ -25,6 +25,7 @@ struct FlagRules {
   bool takes_several = false;  // arguments after its name
   bool has_escapes = false;    // where -e is given
   std::optional<std::pair<std::int64_t, std::int64_t>> range = {};
+  std::vector<std::string> offered = {};  // values that completion knows
   std::vector<Need> needs = {};
   // Whether other flags are given that do as well, where one needs this one.
   std::vector<std::function<bool()>> stand_ins = {};

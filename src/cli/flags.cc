@@ -326,6 +326,11 @@ Flag& Flag::in_range(std::int64_t smallest, std::int64_t largest) {
   return *this;
 }
 
+Flag& Flag::offers(std::vector<std::string> values) {
+  rules_->offered = std::move(values);
+  return *this;
+}
+
 Flag& Flag::has_escapes() {
   rules_->has_escapes = true;
   return *this;
@@ -509,7 +514,8 @@ bool CommandLine::run(int argc, char** argv) {
 
 namespace {
 
-std::vector<FlagDescription> flags_of(const CLI::App& app) {
+std::vector<FlagDescription> flags_of(const CLI::App& app,
+                                      const FlagRegistry& registry) {
   std::vector<FlagDescription> flags;
   for (const CLI::Option* option : app.get_options()) {
     FlagDescription flag;
@@ -524,6 +530,8 @@ std::vector<FlagDescription> flags_of(const CLI::App& app) {
     }
     flag.help = option->get_description();
     flag.heading = option->get_group();
+    const auto rules = registry.find(option);
+    if (rules != registry.end()) flag.choices = rules->second.offered;
     flags.push_back(std::move(flag));
   }
   return flags;
@@ -536,11 +544,11 @@ ProgramDescription CommandLine::describe() const {
   program.name = app_->get_name();
   program.summary = summary_;
   program.version = version_;
-  program.flags = flags_of(*app_);
+  program.flags = flags_of(*app_, *registry_);
   for (const CLI::App* app : app_->get_subcommands(nullptr)) {
     if (app->get_group().empty()) continue;  // hidden
     program.commands.push_back(
-        {app->get_name(), app->get_description(), flags_of(*app)});
+        {app->get_name(), app->get_description(), flags_of(*app, *registry_)});
   }
   return program;
 }

@@ -54,6 +54,8 @@ class Flag {
   // So many arguments follow it.
   Flag& takes(int fewest, int most);
   Flag& in_range(std::int64_t smallest, std::int64_t largest);
+  // Values that shell completion knows; they need not be all there are.
+  Flag& offers(std::vector<std::string> values);
   // The value is text in which -e reads \n and the like; a command with such a
   // flag has -e,--escape and --no-escape.
   Flag& has_escapes();

@@ -129,7 +129,7 @@ constexpr ForeignFlag kForeignFlags[] = {
     {"--mmap,--no-mmap,--mlock,-dio,--direct-io,-ndio,--no-direct-io,-lm,"
      "--load-mode,-lzm,--lazy-mode,--repack,-nr,--no-repack",
      "", kMapped},
-    {"--check-tensors", "", "pilotfish selfcheck tries a model out"},
+    {"--check-tensors", "", "pilotfish inspect --check reads every weight"},
     {"--override-kv", "", "edit the model's config.json instead"},
     {"--lora,--lora-scaled,--control-vector,--control-vector-scaled,"
      "--control-vector-layer-range",

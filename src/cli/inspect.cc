@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/dtype_flags.h"
 #include "cli/flags.h"
 #include "cli/model_flag.h"
-#include "cli/options.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
 #include "pilotfish/error.h"
@@ -247,7 +247,7 @@ void add_inspect(CommandLine& line) {
             "Memory for sequences of N tokens (default: the model's own)");
   group.add("--sequences", options->sequences, "N",
             "Memory for N sequences at once (default 1)");
-  group.add("--kv-dtype", options->kv_dtype, "TYPE", kv_dtype_help());
+  add_kv_dtype_flag(group, options->kv_dtype);
   const Flag tensors =
       group.add_switch("--tensors", options->tensors, "List every tensor");
   const Flag json = group

@@ -7,6 +7,7 @@
 #include <random>
 #include <variant>
 
+#include "cli/dtype_flags.h"
 #include "cli/flags.h"
 #include "cli/foreign_flags.h"
 #include "cli/model_flag.h"
@@ -14,7 +15,6 @@
 #include "pilotfish/acceptor.h"
 #include "pilotfish/drafters.h"
 #include "pilotfish/error.h"
-#include "pilotfish/kv_cache.h"
 
 namespace pilotfish::cli {
 namespace {
@@ -112,6 +112,15 @@ std::string drafters_help() {
          "--prediction and --corpus are for)";
 }
 
+std::vector<std::string> offered_drafters() {
+  std::vector<std::string> names;
+  for (const DrafterInfo& info : drafter_infos()) {
+    names.emplace_back(info.name);
+  }
+  names.emplace_back("none");
+  return names;
+}
+
 // Whether a list such as suffix,model has this drafter.
 bool is_among(std::string_view drafter, const std::string& list) {
   return std::ranges::count(names_in(list), drafter) > 0;
@@ -150,8 +159,8 @@ std::vector<std::string> labelled_acceptors() {
 void add_compute_options(Command& command, ComputeOptions& options) {
   const FlagGroup group = command.group("Model");
   add_model_flag(group, options.model);
-  const Flag dtype = group.add(
-      "--dtype", options.dtype, "TYPE",
+  const Flag dtype = add_dtype_flag(
+      group, "--dtype", options.dtype,
       "Convert the weights on loading: bf16, f16, f32, q8_0 or q4_0 (default: "
       "as stored)");
   group
@@ -194,8 +203,7 @@ SamplingParams sampling_params(const SamplingOptions& options) {
 
 void add_model_pair_options(Command& command, DecodingOptions& options) {
   add_compute_options(command, options.compute);
-  command.group("Model").add("--kv-dtype", options.kv_dtype, "TYPE",
-                             kv_dtype_help());
+  add_kv_dtype_flag(command.group("Model"), options.kv_dtype);
   const FlagGroup speculation = command.group("Speculation");
   speculation
       .add("-d,--draft", options.draft, "MODEL",
@@ -204,9 +212,8 @@ void add_model_pair_options(Command& command, DecodingOptions& options) {
       .needs("\"model\" among the drafters of --drafter", [&options] {
         return options.draft == "none" || no_other_drafter(options);
       });
-  speculation
-      .add("--draft-dtype", options.draft_dtype, "TYPE",
-           "As --dtype, for the draft")
+  add_dtype_flag(speculation, "--draft-dtype", options.draft_dtype,
+                 "As --dtype, for the draft")
       .needs("a draft model, -d MODEL",
              [&options] { return names_a_draft(options); });
   speculation
@@ -248,18 +255,21 @@ void add_decoding_options(Command& command, DecodingOptions& options) {
       "--tree-width", options.tree_width, "N",
       "Let up to N tokens compete for a place: the K - 1 drafted ones form a "
       "tree, wide where the draft model is unsure (default 1: a chain)");
-  speculation.add("--drafter", options.drafter, "NAMES", drafters_help());
+  speculation.add("--drafter", options.drafter, "NAMES", drafters_help())
+      .offers(offered_drafters());
   speculation.add(
       "--prediction", options.prediction, "FILE",
       "How you expect the text to continue, for --drafter prediction");
   speculation.add("--corpus", options.corpus, "FILE",
                   "Text to look for repeats in, for --drafter suffix");
   const Flag acceptor = need_drafts(
-      speculation.add(
-          "--acceptor", options.acceptor, "NAME",
-          fmt::format("What decides about drafted tokens: {}, or a shared "
-                      "library (default {})",
-                      fmt::join(labelled_acceptors(), ", "), options.acceptor)),
+      speculation
+          .add("--acceptor", options.acceptor, "NAME",
+               fmt::format("What decides about drafted tokens: {}, or a shared "
+                           "library (default {})",
+                           fmt::join(labelled_acceptors(), ", "),
+                           options.acceptor))
+          .offers(acceptor_names()),
       [&options] { return options.acceptor == "coupled"; });
   speculation
       .add_switch(
@@ -317,27 +327,6 @@ std::uint64_t parse_seed(std::string_view flag, const std::string& text) {
       "{}: found \"{}\", expected a whole number from 0 to {}, or -1 for a "
       "random one",
       flag, text, std::numeric_limits<std::uint64_t>::max()));
-}
-
-std::optional<DType> dtype_of(std::string_view flag, const std::string& name) {
-  if (name.empty()) return std::nullopt;
-  if (const auto dtype = parse_dtype(name)) return dtype;
-  throw UsageError(fmt::format(
-      "{}: found \"{}\", expected a type such as bf16, f16, f32, q8_0 or q4_0",
-      flag, name));
-}
-
-DType kv_dtype_of(const std::string& name) {
-  const auto dtype = parse_dtype(name);
-  if (dtype && KvCache::stores(*dtype)) return *dtype;
-  throw UsageError(fmt::format(
-      "--kv-dtype: found \"{}\", expected f16, bf16, f32 or q8_0", name));
-}
-
-std::string kv_dtype_help(std::string_view usual) {
-  return fmt::format(
-      "Storage of keys and values: f16, bf16, f32 or q8_0 (default: {})",
-      usual);
 }
 
 std::int64_t parse_window(std::string_view flag, const std::string& text) {

@@ -8,7 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "pilotfish/dtype.h"
 #include "pilotfish/sampling.h"
 #include "pilotfish/token.h"
 #include "pilotfish/window.h"
@@ -67,14 +66,6 @@ struct DecodingOptions {
 void add_decoding_options(Command& command, DecodingOptions& options);
 // The flags among those that say which models to load, and how.
 void add_model_pair_options(Command& command, DecodingOptions& options);
-
-// nullopt for an empty name. Throws UsageError, naming the flag, for an unknown
-// one.
-std::optional<DType> dtype_of(std::string_view flag, const std::string& name);
-
-// Parses the value of --kv-dtype. Throws UsageError.
-DType kv_dtype_of(const std::string& name);
-std::string kv_dtype_help(std::string_view usual = "f16");
 
 // "auto", or a number from 1. Throws UsageError, naming the flag.
 std::int64_t parse_window(std::string_view flag, const std::string& text);

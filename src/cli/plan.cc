@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/dtype_flags.h"
 #include "cli/flags.h"
 #include "cli/model_flag.h"
 #include "cli/numbers.h"
-#include "cli/options.h"
 #include "cli/plan_report.h"
 #include "cli/report.h"
 #include "cli/session.h"
@@ -212,15 +212,14 @@ void add_model_options(Command& command, PlanFlags& options) {
                      "A shape (llama-2-70b), Hugging Face folder or GGUF file");
   const Flag draft = group.add("-d,--draft", options.draft, "MODEL",
                                "The draft, likewise, or none");
-  group.add(
-      "--dtype", options.dtype, "TYPE",
+  add_dtype_flag(
+      group, "--dtype", options.dtype,
       "How weights are stored: bf16 (default of shapes), f16, f32, q8_0, q4_0, "
       "q4_k, ... (default of files: as they are)");
-  group
-      .add("--draft-dtype", options.draft_dtype, "TYPE",
-           "As --dtype, for the draft (default: as the target)")
+  add_dtype_flag(group, "--draft-dtype", options.draft_dtype,
+                 "As --dtype, for the draft (default: as the target)")
       .needs({draft});
-  group.add("--kv-dtype", options.kv_dtype, "TYPE", kv_dtype_help());
+  add_kv_dtype_flag(group, options.kv_dtype);
   group.add(
       "-c,--n-positions", options.n_positions, "N",
       "Memory for sequences of N tokens (default 4096, or the model's own)");
@@ -251,8 +250,15 @@ void add_machine_options(Command& command, PlanFlags& options) {
       .needs({command.flag("--draft")});
   group.add("--hourly-price", options.hourly_price, "PRICE",
             "What it costs per hour, in any currency");
-  group.add("-t,--threads", options.threads, "N",
-            "Threads to measure with (default: one per processor)");
+  group
+      .add("-t,--threads", options.threads, "N",
+           "Threads to measure with (default: one per processor)")
+      .needs(
+          "something to measure, as there is without --bandwidth and "
+          "--measured-tpot",
+          [&options] {
+            return !options.bandwidth && options.measured_tpot.empty();
+          });
 }
 
 }  // namespace

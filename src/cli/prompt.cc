@@ -60,13 +60,20 @@ void add_prompt_options(Command& command, PromptOptions& options,
       .needs({chat});
 }
 
+void note_doubled_bos(const Tokenizer& tokenizer,
+                      std::span<const Token> prompt) {
+  const std::string note = doubled_bos_note(tokenizer, prompt);
+  if (!note.empty()) print_note(note);
+}
+
 std::vector<Token> PromptEncoder::encode(const std::string& text) {
-  if (!options_.chat) {
-    std::vector<Token> tokens = prompt_tokens(session_, text);
-    const std::string note = doubled_bos_note(*session_.tokenizer, tokens);
-    if (!note.empty()) print_note(note);
-    return tokens;
-  }
+  const std::vector<Token> tokens =
+      options_.chat ? encode_chat(text) : prompt_tokens(session_, text);
+  note_doubled_bos(*session_.tokenizer, tokens);
+  return tokens;
+}
+
+std::vector<Token> PromptEncoder::encode_chat(const std::string& text) {
   const Tokenizer& tokenizer = session_.text("a prompt");
   if (!template_) template_ = load_template(session_, options_.template_file);
   std::vector<ChatMessage> messages;

@@ -2,6 +2,7 @@
 #define PILOTFISH_CLI_PROMPT_H_
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "cli/text_source.h"
 #include "pilotfish/chat_template.h"
 #include "pilotfish/token.h"
+#include "pilotfish/tokenizer.h"
 
 namespace pilotfish::cli {
 
@@ -29,6 +31,10 @@ struct PromptOptions {
 void add_prompt_options(Command& command, PromptOptions& options,
                         bool several = true);
 
+// A line for the user where the prompt begins with BOS twice.
+void note_doubled_bos(const Tokenizer& tokenizer,
+                      std::span<const Token> prompt);
+
 // Makes tokens of prompts, as the options say. They and the session must
 // outlive it.
 class PromptEncoder {
@@ -39,6 +45,8 @@ class PromptEncoder {
   std::vector<Token> encode(const std::string& text);
 
  private:
+  std::vector<Token> encode_chat(const std::string& text);
+
   const PromptOptions& options_;
   const Session& session_;
   std::optional<ChatTemplate> template_;  // read for the first prompt

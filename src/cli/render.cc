@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "cli/model_flag.h"
+#include "cli/prompt.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
 #include "pilotfish/chat_template.h"
@@ -85,8 +86,7 @@ void run_render(RenderFlags options) {
     write_out(prompt.text);
     if (stdout_is_terminal()) write_out("\n");
   }
-  const std::string note = doubled_bos_note(*tokenizer, tokens);
-  if (!note.empty()) print_note(note);
+  note_doubled_bos(*tokenizer, tokens);
 }
 
 }  // namespace

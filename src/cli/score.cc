@@ -9,10 +9,12 @@
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/dtype_flags.h"
 #include "cli/flags.h"
 #include "cli/model_flag.h"
 #include "cli/npy_writer.h"
 #include "cli/options.h"
+#include "cli/prompt.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/terminal.h"
@@ -89,8 +91,7 @@ std::vector<Token> read_tokens(const ScoreFlags& options,
   if (options.tokens) return parse_tokens("--tokens", *options.tokens);
   const Tokenizer& text = needed(options, tokenizer);
   std::vector<Token> tokens = text.encode(read_text(options.source));
-  const std::string note = doubled_bos_note(text, tokens);
-  if (!note.empty()) print_note(note);
+  note_doubled_bos(text, tokens);
   return tokens;
 }
 
@@ -296,8 +297,7 @@ void add_score(CommandLine& line) {
   output.add_switch("--json", options->json,
                     "One JSON object; with --lines, one a line");
   add_compute_options(command, options->compute);
-  command.group("Model").add("--kv-dtype", options->kv_dtype, "TYPE",
-                             kv_dtype_help("f32"));
+  add_kv_dtype_flag(command.group("Model"), options->kv_dtype);
   command.on_run([options] { run_score(*options); });
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/dtype_flags.h"
 #include "cli/flags.h"
 #include "cli/options.h"
 #include "cli/partial_file.h"

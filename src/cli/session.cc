@@ -8,6 +8,7 @@
 #include <utility>
 #include <variant>
 
+#include "cli/dtype_flags.h"
 #include "cli/model_flag.h"
 #include "cli/terminal.h"
 #include "pilotfish/acceptor.h"

@@ -163,8 +163,9 @@ std::string sweep_notes(const SweepRun& run, int columns) {
   return text +
          wrapped(fmt::format(
                      "{} {}, {} tokens each, {} {}; every run next to a plain "
-                     "one. verify and draft: medians a pass, in plain passes; "
-                     "predicted: tokens a pass over their sum.\n",
+                     "one. verify and draft: medians per pass, relative to a "
+                     "plain pass; predicted: tokens a pass divided by their "
+                     "sum.\n",
                      run.prompts(), run.prompts() == 1 ? "prompt" : "prompts",
                      run.max_tokens, run.session.threads,
                      run.session.threads == 1 ? "thread" : "threads"),

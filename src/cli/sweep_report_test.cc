@@ -80,8 +80,8 @@ TEST_F(SweepReportTest, AnInterruptedRunCountsWhatRan) {
             "\ninterrupted: 3 of 32 runs were made (a run is a prompt with a "
             "setting), over 2\nof 16 prompts and 2 of 2 settings\n2 prompts, "
             "128 tokens each, 0 threads; every run next to a plain one. verify "
-            "and\ndraft: medians a pass, in plain passes; predicted: tokens a "
-            "pass over their sum.\n");
+            "and\ndraft: medians per pass, relative to a plain pass; "
+            "predicted: tokens a pass\ndivided by their sum.\n");
   const SweepRun first = run({comparison(2, 1)});
   EXPECT_FALSE(first.comparable());
   EXPECT_EQ(sweep_table(first, true, 80).find('\033'), std::string::npos);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/dtype_flags.h"
 #include "cli/flags.h"
 #include "cli/options.h"
 #include "cli/report.h"
@@ -32,6 +33,12 @@ struct SynthFlags {
   int threads = 0;
   bool force = false;
 };
+
+std::vector<std::string> shape_names() {
+  std::vector<std::string> names;
+  for (const Shape& shape : shapes()) names.push_back(shape.name);
+  return names;
+}
 
 Shape shape_of(const SynthFlags& options) {
   const Shape* known = find_shape(options.shape);
@@ -139,10 +146,11 @@ void add_synth(CommandLine& line) {
       .add("--shape", options->shape, "NAME",
            "tinyllama-1.1b, llama-2-7b, ...; pilotfish plan --shapes lists "
            "them")
+      .offers(shape_names())
       .required();
   model.add("-o,--output", options->out, "FILE", "GGUF file (*.gguf) to write");
-  model.add("--dtype", options->dtype, "TYPE",
-            "Store matrices as q4_0 (default), q8_0, bf16, f16 or f32");
+  add_dtype_flag(model, "--dtype", options->dtype,
+                 "Store matrices as q4_0 (default), q8_0, bf16, f16 or f32");
   model.add("--layers", options->layers, "N",
             "Only the first N of the shape's layers (default: all)");
   add_seed_flag(model, options->seed, "Same seed, same file (default 0)");
@@ -161,8 +169,8 @@ void add_synth(CommandLine& line) {
                "(default 0.8)"),
       pair.add("--draft-layers", options->draft_layers, "N",
                "Layers of the draft (default 2)"),
-      pair.add("--draft-dtype", options->draft_dtype, "TYPE",
-               "As --dtype, for the draft (default: as the target)")};
+      add_dtype_flag(pair, "--draft-dtype", options->draft_dtype,
+                     "As --dtype, for the draft (default: as the target)")};
   command.on_run([options, pair_flags] {
     bool given = false;
     for (const Flag& flag : pair_flags) given |= flag.given();

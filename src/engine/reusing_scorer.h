@@ -50,7 +50,8 @@ class ReusingScorer final : public Scorer {
   // What the cache holds of a sequence.
   struct Contents {
     std::vector<Token> tokens;
-    std::vector<Token> tree;  // rows behind them, until `keep` or `truncate`
+    std::vector<Token> tree =
+        {};  // rows behind them, until `keep` or `truncate`
     // A pass with this sequence threw, so nobody knows what it has written.
     bool damaged = false;
   };

@@ -112,8 +112,7 @@ std::string doubled_bos_note(const Tokenizer& tokenizer,
   }
   return fmt::format(
       "note: the prompt begins with {} twice: it is put in front of every "
-      "text, "
-      "and this one has it already; leave it out of the text",
+      "prompt, and this text has it already; leave it out of the text",
       quoted_text(tokenizer.token_text(*bos)));
 }
 
