@@ -11,6 +11,7 @@
 #include "pilotfish/engine.h"
 #include "pilotfish/error.h"
 #include "speculative/testing/table_scorer.h"
+#include "speculative/testing/wrapped_scorers.h"
 
 namespace pilotfish {
 namespace {
@@ -172,40 +173,10 @@ TEST(EngineScorers, WhatACallbackThrowsFailsItsRequestAlone) {
   EXPECT_EQ(left, 0);
 }
 
-// Fails the pass itself, once.
-class FailingScorer final : public Scorer {
- public:
-  FailingScorer(std::shared_ptr<Scorer> inner, int passes)
-      : inner_(std::move(inner)), left_(passes) {}
-
-  std::int64_t vocab_size() const override { return inner_->vocab_size(); }
-  std::int64_t n_positions() const override { return inner_->n_positions(); }
-  SequenceId create() override { return inner_->create(); }
-  void release(SequenceId sequence) override { inner_->release(sequence); }
-  std::int64_t length(SequenceId sequence) const override {
-    return inner_->length(sequence);
-  }
-  std::int64_t truncate(SequenceId sequence, std::int64_t length) override {
-    return inner_->truncate(sequence, length);
-  }
-  std::int64_t keep(SequenceId sequence,
-                    std::span<const std::int32_t> path) override {
-    return inner_->keep(sequence, path);
-  }
-  ForwardOutput forward(const Batch& batch) override {
-    if (left_-- == 0) throw Error("scorer: no memory");
-    return inner_->forward(batch);
-  }
-
- private:
-  std::shared_ptr<Scorer> inner_;
-  int left_;
-};
-
 TEST(EngineScorers, APassThatFailsEndsThoseThatWereInIt) {
   EngineParts failing;  // with room for no more than are decoded together
-  failing.target = std::make_shared<FailingScorer>(
-      std::make_shared<TableScorer>(target_table(), 64, 2), 6);
+  failing.target = std::make_shared<test::FailingScorer>(
+      std::make_shared<TableScorer>(target_table(), 64, 2), 7);
   Engine engine(failing, {.max_sequences = 2});
   const RequestId first = engine.submit(request(1, 1));
   const RequestId second = engine.submit(request(2, 1));
@@ -218,8 +189,8 @@ TEST(EngineScorers, APassThatFailsEndsThoseThatWereInIt) {
       Error);
   while (engine.step()) {
   }
-  EXPECT_EQ(failure_of(engine, first), "scorer: no memory");
-  EXPECT_EQ(failure_of(engine, second), "scorer: no memory");
+  EXPECT_EQ(failure_of(engine, first), "failing scorer: out of memory");
+  EXPECT_EQ(failure_of(engine, second), "failing scorer: out of memory");
   Engine alone(parts(false), {});
   EXPECT_EQ(engine.take(waiting).value().tokens,
             alone.generate(request(3, 1)).tokens);

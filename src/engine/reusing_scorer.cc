@@ -16,7 +16,7 @@ std::int64_t common_prefix(std::span<const Token> a, std::span<const Token> b) {
 
 ReusingScorer::ReusingScorer(std::shared_ptr<Scorer> inner,
                              std::int64_t max_sequences)
-    : inner_(std::move(inner)), max_sequences_(max_sequences) {
+    : ForwardingScorer(std::move(inner)), max_sequences_(max_sequences) {
   assert(!inner_->is_view());
 }
 

@@ -10,6 +10,7 @@
 
 #include "pilotfish/scorer.h"
 #include "pilotfish/token.h"
+#include "speculative/forwarding_scorer.h"
 
 namespace pilotfish {
 
@@ -22,7 +23,7 @@ namespace pilotfish {
 // What a sequence holds is recorded from the passes themselves, because not
 // every user encodes a text from its beginning (FollowingDrafter). Ids are the
 // inner scorer's own, and its views stay valid.
-class ReusingScorer final : public Scorer {
+class ReusingScorer final : public ForwardingScorer {
  public:
   // `inner` is no view, has room for `max_sequences`, and no other user that
   // changes its sequences while this lives.
@@ -31,27 +32,20 @@ class ReusingScorer final : public Scorer {
   ReusingScorer(const ReusingScorer&) = delete;
   ReusingScorer& operator=(const ReusingScorer&) = delete;
 
-  std::int64_t vocab_size() const override { return inner_->vocab_size(); }
-  std::int64_t n_positions() const override { return inner_->n_positions(); }
   SequenceId create() override { return create_for({}); }
   SequenceId create_for(std::span<const Token> text) override;
   void release(SequenceId sequence) override;
-  std::int64_t length(SequenceId sequence) const override {
-    return inner_->length(sequence);
-  }
   std::int64_t truncate(SequenceId sequence, std::int64_t length) override;
   std::int64_t keep(SequenceId sequence,
                     std::span<const std::int32_t> path) override;
   ForwardOutput forward(const Batch& batch) override;
-  ThreadTeam* threads() override { return inner_->threads(); }
-  std::int64_t cache_bytes() const override { return inner_->cache_bytes(); }
 
  private:
   // What the cache holds of a sequence.
   struct Contents {
     std::vector<Token> tokens;
-    std::vector<Token> tree =
-        {};  // rows behind them, until `keep` or `truncate`
+    // Rows behind them, until `keep` or `truncate`.
+    std::vector<Token> tree = {};
     // A pass with this sequence threw, so nobody knows what it has written.
     bool damaged = false;
   };
@@ -63,7 +57,6 @@ class ReusingScorer final : public Scorer {
   void shorten(Contents& contents, std::int64_t length);
   std::list<Released>::iterator choose(std::span<const Token> text);
 
-  std::shared_ptr<Scorer> inner_;
   std::int64_t max_sequences_;
   std::map<SequenceId, Contents> in_use_;
   std::list<Released> released_;  // the least recently used first

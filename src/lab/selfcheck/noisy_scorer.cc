@@ -5,7 +5,7 @@
 namespace pilotfish {
 
 NoisyScorer::NoisyScorer(Scorer& inner, float size, std::uint64_t seed)
-    : inner_(inner) {
+    : ForwardingScorer(inner) {
   const Random random(seed);
   for (std::int64_t token = 0; token < vocab_size(); ++token) {
     const double u =
@@ -15,7 +15,7 @@ NoisyScorer::NoisyScorer(Scorer& inner, float size, std::uint64_t seed)
 }
 
 ForwardOutput NoisyScorer::forward(const Batch& batch) {
-  const ForwardOutput output = inner_.forward(batch);
+  const ForwardOutput output = inner_->forward(batch);
   const Logits& logits = output.logits;
   logits_.clear();
   for (std::int64_t i = 0; i < logits.rows(); ++i) {

@@ -12,6 +12,7 @@
 #include "pilotfish/window.h"
 #include "speculative/drafters/ngram_drafter.h"
 #include "speculative/drafters/preference_drafter.h"
+#include "speculative/forwarding_scorer.h"
 #include "speculative/testing/decoder_bench.h"
 #include "speculative/testing/windows.h"
 #include "speculative/testing/wrapped_scorers.h"
@@ -304,11 +305,11 @@ TEST(Commit, DraftersInPreferenceHaveTheirOwnLayers) {
 
 // A target without hidden rows cannot serve a head, and says so.
 TEST(Commit, ATargetWithoutHiddenRowsIsAnError) {
-  class Silent final : public test::WrappedScorer {
+  class Silent final : public ForwardingScorer {
    public:
-    using WrappedScorer::WrappedScorer;
+    using ForwardingScorer::ForwardingScorer;
     ForwardOutput forward(const Batch& batch) override {
-      return {.logits = inner_.forward(batch).logits, .hidden = {}};
+      return {.logits = inner_->forward(batch).logits, .hidden = {}};
     }
   };
   const Toy toy = small_toy();

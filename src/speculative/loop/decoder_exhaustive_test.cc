@@ -14,6 +14,7 @@
 
 #include "speculative/acceptors/block.h"
 #include "speculative/acceptors/rejection.h"
+#include "speculative/forwarding_scorer.h"
 #include "speculative/testing/outcome_tree.h"
 #include "speculative/testing/toy.h"
 #include "speculative/testing/wrapped_scorers.h"
@@ -215,20 +216,20 @@ TEST(DecoderExhaustive, TheLoopIsExactWhereverTheTargetGoesBackTo) {
 
 // Says that it went back and is still where it was: what a recurrent state
 // would do that nobody asked where it is.
-class StaleScorer final : public test::WrappedScorer {
+class StaleScorer final : public ForwardingScorer {
  public:
-  using WrappedScorer::WrappedScorer;
+  using ForwardingScorer::ForwardingScorer;
 
   std::int64_t truncate(SequenceId id, std::int64_t length) override {
-    const std::int64_t before = inner_.length(id);
-    const std::int64_t reached = inner_.truncate(id, length);
+    const std::int64_t before = inner_->length(id);
+    const std::int64_t reached = inner_->truncate(id, length);
     if (before == length) return reached;
     // The state of a token that is not there any more.
     const Tokens other = {0};
-    inner_.truncate(id, reached - 1);
+    inner_->truncate(id, reached - 1);
     Batch batch;
     batch.add(id, other, 0);
-    inner_.forward(batch);
+    inner_->forward(batch);
     return reached;
   }
 };

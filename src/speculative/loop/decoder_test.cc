@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "pilotfish/window.h"
+#include "speculative/forwarding_scorer.h"
 #include "speculative/testing/decoder_bench.h"
-#include "speculative/testing/wrapped_scorers.h"
 
 namespace pilotfish {
 namespace {
@@ -150,9 +150,9 @@ TEST(Decoder, ADraftEqualToTheTargetIsAlwaysAccepted) {
 
 // A draft whose cache misses the token before the newest, as after a full
 // acceptance that was not caught up with.
-class Forgetful final : public test::WrappedScorer {
+class Forgetful final : public ForwardingScorer {
  public:
-  using WrappedScorer::WrappedScorer;
+  using ForwardingScorer::ForwardingScorer;
 
   ForwardOutput forward(const Batch& batch) override {
     Batch wrong;
@@ -163,7 +163,7 @@ class Forgetful final : public test::WrappedScorer {
       if (tokens.size() == 2 && entry.logits_rows == 1) tokens[0] = 0;
       wrong.add(entry.sequence, tokens, entry.logits_rows);
     }
-    return inner_.forward(wrong);
+    return inner_->forward(wrong);
   }
 };
 
