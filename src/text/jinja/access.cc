@@ -193,7 +193,8 @@ std::optional<Value> loop_attribute(Runtime& rt, const Loop& loop,
     return (*loop.items)[loop.index - 1];
   }
   if (name == "nextitem") {
-    if (index + 1 == size) return rt.undefined("there is no next item");
+    // A loop that a namespace keeps beyond its block is past its last item.
+    if (index + 1 >= size) return rt.undefined("there is no next item");
     return (*loop.items)[loop.index + 1];
   }
   return std::nullopt;
