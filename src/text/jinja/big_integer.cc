@@ -14,10 +14,12 @@ std::optional<Value> integer_value(const mpz_class& number) {
     return Value(static_cast<int64_t>(number.get_si()));
   }
   // GMP's size is exact or one too large.
-  if (mpz_sizeinbase(number.get_mpz_t(), 10) > kMaxDigits + 1) {
+  const size_t digits = mpz_sizeinbase(number.get_mpz_t(), 10);
+  if (digits > kMaxDigits + 1 ||
+      (digits == kMaxDigits + 1 &&
+       mpz_class(abs(number)).get_str().size() > kMaxDigits)) {
     return std::nullopt;
   }
-  if (mpz_class(abs(number)).get_str().size() > kMaxDigits) return std::nullopt;
   return Value(std::make_shared<const BigInteger>(BigInteger{number}));
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "text/jinja/characters.h"
 #include "text/jinja/runtime.h"
 
 // The built-in filters, tests, functions and string methods, by name. (Methods
@@ -36,6 +37,10 @@ const Builtin* find_string_method(Runtime& rt, std::string_view name);
 // str.replace; a negative `count` replaces all.
 String replace_text(Runtime& rt, const String& text, std::string_view old_text,
                     const String& new_text, int64_t count);
+
+// str.strip and its kin: `text` without any of `characters` at its sides.
+String strip_text(Runtime& rt, const String& text, Side side,
+                  std::string_view characters);
 
 // `text` with `left` and `right` copies of the character `fill` on its sides.
 String pad_text(Runtime& rt, const String& text, int64_t left, int64_t right,

@@ -471,7 +471,10 @@ void ExpressionParser::parse_argument(CallArguments& arguments) {
 NamedBuiltin ExpressionParser::named(const Token& name, const Builtin* builtin,
                                      std::string_view kind) {
   if (builtin == nullptr && !unknown_) {
-    unknown_ = {name.position, fmt::format("unknown {} '{}'", kind, name.text)};
+    // Every expression within an optional block copies this.
+    constexpr size_t kShown = 100;
+    unknown_ = {name.position, fmt::format("unknown {} '{}'", kind,
+                                           name.text.substr(0, kShown))};
   }
   return {name.position, name.text, builtin};
 }

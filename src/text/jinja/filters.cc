@@ -60,11 +60,10 @@ std::string title_words(std::string_view text) {
 
 Value trim(Call& call) {
   const String text = input_text(call);
-  const std::string_view trimmed =
-      call.get_unless_none(0) == nullptr
-          ? strip(text.text, Side::kBoth)
-          : strip(text.text, Side::kBoth, call.text(0));
-  return call.rt.string(part_of(text, trimmed));
+  if (call.get_unless_none(0) == nullptr) {
+    return call.rt.string(part_of(text, strip(text.text, Side::kBoth)));
+  }
+  return call.rt.string(strip_text(call.rt, text, Side::kBoth, call.text(0)));
 }
 
 Value replace(Call& call) {

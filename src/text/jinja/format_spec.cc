@@ -133,12 +133,14 @@ std::string zero_filled(const FormatSpec& spec, NumberText number,
     number.digits.insert(0, wanted, '0');
     return number.sign + number.digits + number.rest;
   }
-  const auto shown = [&] {
-    return spec.grouping == '\0' ? number.digits
-                                 : grouped(number.digits, spec.grouping, group);
-  };
-  while (shown().size() < wanted) number.digits.insert(0, 1, '0');
-  return number.sign + shown() + number.rest;
+  const bool has_groups = spec.grouping != '\0';
+  size_t count = number.digits.size();
+  while (count + (has_groups ? (count - 1) / group : 0) < wanted) ++count;
+  number.digits.insert(0, count - number.digits.size(), '0');
+  return number.sign +
+         (has_groups ? grouped(number.digits, spec.grouping, group)
+                     : number.digits) +
+         number.rest;
 }
 
 std::string integer_digits(const FormatSpec& spec, const Value& value) {

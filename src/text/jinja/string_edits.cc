@@ -50,6 +50,13 @@ String replace_text(Runtime& rt, const String& whole, std::string_view old_text,
   return out;
 }
 
+String strip_text(Runtime& rt, const String& text, Side side,
+                  std::string_view characters) {
+  rt.charge(text.text.size() / kBytesPerUnit *
+            (1 + characters.size() / kBytesPerUnit));
+  return part_of(text, strip(text.text, side, characters));
+}
+
 String pad_text(Runtime& rt, const String& text, int64_t left, int64_t right,
                 const String& fill) {
   const auto limit = static_cast<int64_t>(kMaxStringBytes);

@@ -33,10 +33,8 @@ Value strip_method(Call& call) {
   if (call.get_unless_none(0) == nullptr) {
     return receiver_part(call, strip(receiver(call), side));
   }
-  const std::string& characters = call.text(0);
-  call.rt.charge(receiver(call).size() / kBytesPerUnit *
-                 (1 + characters.size() / kBytesPerUnit));
-  return receiver_part(call, strip(receiver(call), side, characters));
+  return call.rt.string(
+      strip_text(call.rt, *call.input.string(), side, call.text(0)));
 }
 
 template <std::string (*map)(std::string_view)>
@@ -212,13 +210,14 @@ Value affix_method(Call& call) {
   if (choices == nullptr || choices->kind != SequenceKind::kTuple) {
     return Value(matches(call.text(0)));
   }
-  return Value(std::any_of(choices->items.begin(), choices->items.end(),
-                           [&](const Value& choice) {
-                             if (choice.string() == nullptr) {
-                               call.rt.fail("a tuple of texts expected");
-                             }
-                             return matches(choice.string()->text);
-                           }));
+  return Value(std::any_of(
+      choices->items.begin(), choices->items.end(), [&](const Value& choice) {
+        if (choice.string() == nullptr) {
+          call.rt.fail("a tuple of texts expected");
+        }
+        call.rt.charge(1 + choice.string()->text.size() / kBytesPerUnit);
+        return matches(choice.string()->text);
+      }));
 }
 
 template <bool at_end>

@@ -181,6 +181,10 @@ TEST(JinjaTemplate, RenderingIsBounded) {
       loop + "{{ ('a' * 1000000).upper() }}" + end,
       loop + "{% set x = 'a' * 1000000 %}{% if x.startswith(x) %}{% endif %}" +
           end,
+      "{% set x = 'a' * 1000000 %}"
+      "{{ (x ~ 'a').startswith(((x ~ 'b'),) * 1000000) }}",
+      "{{ ('a' * 1000000)|trim('b' * 1000000 ~ 'a') }}",
+      "{{ ('a' * 1000000).strip('b' * 1000000 ~ 'a') }}",
       "{% set ns = namespace(x='a') %}{% for i in range(99) %}"
       "{% set ns.x = ns.x + ns.x %}{% endfor %}",
       "{% set ns = namespace(x=[1]) %}{% for i in range(99) %}"
@@ -249,6 +253,13 @@ TEST(JinjaTemplate, LimitsLeaveRoom) {
                    "{% set ns.s = ns.s ~ 'x' * 1000 %}{% endfor %}"
                    "{{ ns.s|length }}"),
             "500000");
+}
+
+TEST(JinjaTemplate, ALoopMayBeKeptBeyondItsBlock) {
+  EXPECT_EQ(render("{% set ns = namespace() %}{% for x in [1, 2] %}"
+                   "{% set ns.l = loop %}{% endfor %}"
+                   "{{ ns.l.previtem }}[{{ ns.l.nextitem }}]"),
+            "2[]");
 }
 
 TEST(JinjaTemplate, BytesThatAreNotUtf8PassThrough) {

@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <cctype>
 #include <string>
 
 #include "text/jinja/access.h"
@@ -50,8 +51,10 @@ Value truncate_text(Call& call) {
   return call.rt.string(std::move(cut));
 }
 
-// Percent-encodes all but `safe`, letters, digits and "_.-~".
-std::string percent_encoded(std::string_view text, std::string_view safe) {
+// Percent-encodes all but `safe`, letters, digits and "_.-~". In a query blanks
+// become plus signs.
+std::string percent_encoded(std::string_view text, std::string_view safe,
+                            bool in_query = false) {
   std::string out;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -60,6 +63,8 @@ std::string percent_encoded(std::string_view text, std::string_view safe) {
                        safe.find(c) != text.npos;
     if (plain) {
       out += c;
+    } else if (in_query && c == ' ') {
+      out += '+';
     } else {
       out += fmt::format("%{:02X}", byte);
     }
@@ -67,15 +72,10 @@ std::string percent_encoded(std::string_view text, std::string_view safe) {
   return out;
 }
 
-// A key or a value of a query: blanks become plus signs.
+// A key or a value of a query.
 String query_part(Runtime& rt, const Value& value) {
   const String text = to_text(rt, value);
-  std::string encoded = percent_encoded(text.text, "");
-  for (size_t at = encoded.find("%20"); at != encoded.npos;
-       at = encoded.find("%20", at)) {
-    encoded.replace(at, 3, "+");
-  }
-  return made_from(text, std::move(encoded));
+  return made_from(text, percent_encoded(text.text, "", /*in_query=*/true));
 }
 
 Value url_encode(Call& call) {

@@ -212,6 +212,7 @@ std::string_view type_name(const Value& value) {
 
 bool is_true(const Value& value) {
   if (value.is_none() || value.is_undefined()) return false;
+  if (value.is<std::shared_ptr<const BigInteger>>()) return true;
   if (value.is_number()) return value.number() != 0;
   if (const String* string = value.string()) return !string->text.empty();
   if (const Sequence* sequence = value.sequence()) {
