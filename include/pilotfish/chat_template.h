@@ -66,7 +66,7 @@ class ChatTemplate {
                            const ChatOptions& options = {}) const;
   // The same for a conversation in JSON: an array of messages, or an object
   // with "messages" and perhaps "tools", as a request in OpenAI's protocol has
-  // them. Tools in `options` go before those.
+  // them. Tools in `options` replace those.
   RenderedChat render_json(const std::string& conversation,
                            const ChatOptions& options = {}) const;
 

@@ -150,7 +150,10 @@ Conversation read_conversation(const std::string& json) {
   if (const Dict* request = value.dict()) {
     messages = request->find("messages");
     const Value* tools = request->find("tools");
-    if (tools != nullptr && tools->sequence() != nullptr) {
+    if (tools != nullptr && !tools->is_none()) {
+      if (tools->sequence() == nullptr) {
+        throw Error("conversation: a JSON array expected as \"tools\"");
+      }
       conversation.tools = *tools;
     }
   }

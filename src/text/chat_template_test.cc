@@ -227,6 +227,7 @@ TEST(ChatTemplate, TakesConversationsInJson) {
   EXPECT_EQ(rendered(R"({"model": "x", "tools": [1],
                         "messages": [{"content": "a", "role": "b"}]})"),
             "b:a;[1]");
+  EXPECT_EQ(rendered(R"({"tools": null, "messages": []})"), "None");
   EXPECT_EQ(chat.render_json(R"({"tools": [1], "messages": []})",
                              {.tools_json = "[2]"})
                 .text,
@@ -234,7 +235,8 @@ TEST(ChatTemplate, TakesConversationsInJson) {
   EXPECT_EQ(chat.render_json(R"([{"role": "ab", "content": "c"}])").content,
             (std::vector<TextRange>{{0, 2}, {3, 4}}));
   for (const char* json :
-       {"", "5", "{}", R"({"messages": 5})", "[5]", R"([{"content": "x"}])"}) {
+       {"", "5", "{}", R"({"messages": 5})", "[5]", R"([{"content": "x"}])",
+        R"({"messages": [], "tools": {}})"}) {
     EXPECT_THROW(rendered(json), Error) << json;
   }
 }
