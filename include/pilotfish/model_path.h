@@ -6,15 +6,17 @@
 
 namespace pilotfish {
 
-// Where downloads from Hugging Face lie: $HF_HUB_CACHE, $HF_HOME/hub,
-// $XDG_CACHE_HOME/huggingface/hub or ~/.cache/huggingface/hub, the first of
-// them that the environment names.
+// Where downloads from Hugging Face lie: $HF_HUB_CACHE, $HUGGINGFACE_HUB_CACHE,
+// $HF_HOME/hub, $XDG_CACHE_HOME/huggingface/hub or ~/.cache/huggingface/hub,
+// the first of them that the environment names. An empty variable counts as
+// unset.
 std::filesystem::path hub_cache();
 
 // The path, for Model::load and Tokenizer::load, of what a user calls `name`: a
 // file or folder, or a repository org/name whose main revision is in the cache.
-// A repository of GGUF files is the file for org/name:QUANT, or the only one,
-// or that of Q4_K_M. A name that is neither is returned as it is.
+// In a repository of GGUF files, org/name:QUANT is the file whose name holds
+// QUANT in any case, and org/name the only file, or else that of Q4_K_M. Other
+// names are returned as they are.
 //
 // Nothing is downloaded. Throws Error, saying how to download it, for a
 // repository that is not in the cache or not complete, and for one of several

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <vector>
 
+#include "formats/is_there.h"
 #include "pilotfish/error.h"
 
 namespace pilotfish {
@@ -56,11 +57,6 @@ fs::path environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
-
 // The commit that the revision main stood for when it was downloaded; empty: it
 // was not.
 std::string main_commit(const fs::path& folder) {
@@ -95,7 +91,7 @@ std::vector<fs::path> gguf_files(const fs::path& snapshot) {
        !error && entry != end; entry.increment(error)) {
     const fs::path& path = entry->path();
     const std::string file = path.filename().string();
-    // What sees and hears for a model is no model of its own.
+    // A projector for images or sound (mmproj) is not a model of its own.
     if (path.extension() == ".gguf" && !is_later_part(file) &&
         !in_lower_case(file).starts_with("mmproj")) {
       files.push_back(path);
@@ -105,15 +101,41 @@ std::vector<fs::path> gguf_files(const fs::path& snapshot) {
   return files;
 }
 
+// How well a file's name names a quantisation; both are in lower case. F16 is
+// not part of BF16, and Q4_K is Q4_K_M only where no file is just that.
+enum class NameMatch { kNone, kStart, kWhole };
+
+NameMatch match_name(const std::string& file, const std::string& quantisation) {
+  const auto goes_on = [](char c) {
+    return c == '_' || std::isalnum(static_cast<unsigned char>(c)) != 0;
+  };
+  NameMatch best = NameMatch::kNone;
+  for (size_t at = file.find(quantisation); at != std::string::npos;
+       at = file.find(quantisation, at + 1)) {
+    const size_t end = at + quantisation.size();
+    if (at > 0 && std::isalnum(static_cast<unsigned char>(file[at - 1]))) {
+      continue;
+    }
+    const bool whole = end == file.size() || !goes_on(file[end]);
+    best = std::max(best, whole ? NameMatch::kWhole : NameMatch::kStart);
+  }
+  return best;
+}
+
+// The first of the files that match best.
 std::optional<fs::path> file_of(const std::vector<fs::path>& files,
                                 const std::string& quantisation) {
+  const std::string wanted = in_lower_case(quantisation);
+  std::optional<fs::path> found;
+  NameMatch best = NameMatch::kNone;
   for (const fs::path& path : files) {
-    const std::string name = in_lower_case(path.filename().string());
-    if (name.find(in_lower_case(quantisation)) != std::string::npos) {
-      return path;
-    }
+    const NameMatch match =
+        match_name(in_lower_case(path.filename().string()), wanted);
+    if (match <= best) continue;
+    best = match;
+    found = path;
   }
-  return std::nullopt;
+  return found;
 }
 
 std::string download(const Repository& repository) {
@@ -176,7 +198,10 @@ fs::path find_model(const std::string& name) {
         name, cache.string(), download(*repository)));
   }
   const fs::path snapshot = folder / "snapshots" / commit;
-  if (repository->quantisation.empty() && is_there(snapshot / "config.json")) {
+  // A link whose blob was removed from the cache does not count.
+  std::error_code ignored;
+  if (repository->quantisation.empty() &&
+      fs::exists(snapshot / "config.json", ignored)) {
     return snapshot;
   }
   return choose_gguf(*repository, snapshot);

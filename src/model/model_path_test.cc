@@ -118,6 +118,19 @@ TEST_F(HubCacheTest, OfGgufFilesOneIsChosen) {
   EXPECT_THAT(refusal("org/two:Q3_K"),
               AllOf(HasSubstr("two-Q2_K.gguf"), HasSubstr("Q3_K")));
 
+  // One name may be within another, or begin it.
+  add_file("org--several", "m-BF16.gguf");
+  const fs::path several = snapshot("org--several");
+  EXPECT_EQ(find_model("org/several:bf16"), several / "m-BF16.gguf");
+  add_file("org--several", "m-IQ4_XS.gguf");
+  EXPECT_THAT(refusal("org/several:F16"), HasSubstr("found none for F16"));
+  add_file("org--several", "m-F16.gguf");
+  add_file("org--several", "m-Q4_K_M.gguf");
+  EXPECT_EQ(find_model("org/several:F16"), several / "m-F16.gguf");
+  EXPECT_EQ(find_model("org/several:Q4_K"), several / "m-Q4_K_M.gguf");
+  add_file("org--several", "m-q4_k.gguf");
+  EXPECT_EQ(find_model("org/several:Q4_K"), several / "m-q4_k.gguf");
+
   add_file("org--three", "a.gguf");
   add_file("org--three", "b.gguf");
   EXPECT_THAT(refusal("org/three"), HasSubstr("a.gguf, b.gguf"));
