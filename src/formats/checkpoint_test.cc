@@ -259,6 +259,8 @@ TEST_F(HuggingFaceFolder, ReadsPythonsLiterals) {
   // Places in messages are those of the file.
   write("config.json", R"({"a": NaN, "b": nan})");
   EXPECT_THAT(open_error(), Optional(HasSubstr("not valid JSON at byte 18")));
+  write("config.json", R"({"a": 1 NaN})");
+  EXPECT_THAT(open_error(), Optional(HasSubstr("not valid JSON at byte 11")));
   write("config.json", R"({"a": nan})");
   EXPECT_THAT(open_error(), Optional(HasSubstr("not valid JSON at byte 8")));
 }
@@ -346,6 +348,14 @@ TEST_F(GgufFiles, ExplainsOtherPaths) {
   write_text(folder_.path() / "text", "hello");
   EXPECT_THAT(error_of([&] { Checkpoint::open(folder_.path() / "text"); }),
               Optional(HasSubstr("not a GGUF file")));
+}
+
+TEST_F(GgufFiles, MayHaveAnyName) {
+  write_part(0, {"a"}, 0, 1, 1);
+  for (const char* name : {"model.bin", "model.pt", "sha256-0123"}) {
+    fs::copy_file(part(0), folder_.path() / name);
+    EXPECT_EQ(value_of(*Checkpoint::open(folder_.path() / name), "a"), 1.0F);
+  }
 }
 
 TEST(Checkpoint, OpensRealModels) {

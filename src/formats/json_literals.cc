@@ -18,7 +18,7 @@ size_t string_end(std::string_view json, size_t begin) {
 
 size_t QuotedLiterals::original(size_t place) const {
   const auto before = std::count_if(ends.begin(), ends.end(),
-                                    [&](size_t end) { return end < place; });
+                                    [&](size_t end) { return end <= place; });
   return place - 2 * static_cast<size_t>(before);
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <system_error>
 
+#include "base/mapped_file.h"
 #include "formats/is_there.h"
 #include "pilotfish/error.h"
 
@@ -53,6 +54,10 @@ void refuse_part_of_model(const std::filesystem::path& path) {
     return;
   }
   std::error_code ignored;
+  if (std::filesystem::is_regular_file(path, ignored) &&
+      MappedFile::open(path).text().starts_with("GGUF")) {
+    return;
+  }
   const std::filesystem::path folder =
       std::filesystem::absolute(path, ignored).parent_path();
   if (is_there(folder / "config.json")) {

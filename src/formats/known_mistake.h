@@ -7,13 +7,14 @@
 
 namespace pilotfish {
 
-// What often lies where a file of a model should: nothing, a git-lfs pointer, a
-// web page. Says so and what to do, for a reader to put behind the file's name;
-// nullopt: none of these.
+// Recognises what is often found in place of a model's file: nothing at all, a
+// git-lfs pointer or a web page. Returns what it is and what to do about it,
+// for a message that begins with the file's name; nullopt: none of these.
 std::optional<std::string_view> known_mistake(std::string_view contents);
 
-// Throws Error for the name of one file of a Hugging Face folder, weights or
-// description, where a whole model is wanted: says to give the folder.
+// Throws Error, which says to give the folder, if `path` has the name of one
+// file of a Hugging Face folder, weights or description. A GGUF file may have
+// any name.
 void refuse_part_of_model(const std::filesystem::path& path);
 
 }  // namespace pilotfish
