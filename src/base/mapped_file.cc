@@ -23,7 +23,7 @@ namespace {
 class FileDescriptor {
  public:
   explicit FileDescriptor(const std::filesystem::path& path)
-      // A pipe that nobody writes to would be waited for.
+      // Without O_NONBLOCK a pipe would wait for somebody to write to it.
       : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
   ~FileDescriptor() {
     if (fd_ >= 0) ::close(fd_);
@@ -36,20 +36,29 @@ class FileDescriptor {
   int fd_;
 };
 
-// A mapping that ends with the object.
-class Mapping {
+// Mapped pages, which are unmapped with the object.
+class Pages {
  public:
-  Mapping(void* address, size_t size, std::string path)
-      : address_(address),
-        size_(size),
-        range_(address, size, std::move(path)) {}
-  ~Mapping() { ::munmap(address_, size_); }
-  Mapping(const Mapping&) = delete;
-  Mapping& operator=(const Mapping&) = delete;
+  Pages(void* address, size_t size) : address_(address), size_(size) {}
+  ~Pages() { ::munmap(address_, size_); }
+  Pages(const Pages&) = delete;
+  Pages& operator=(const Pages&) = delete;
 
  private:
   void* address_;
   size_t size_;
+};
+
+// A mapping that ends with the object.
+class Mapping {
+ public:
+  Mapping(void* address, size_t size, std::string path)
+      : pages_(address, size), range_(address, size, std::move(path)) {}
+
+ private:
+  Pages pages_;
+  // Forgotten before the pages are unmapped: another thread may then get the
+  // same addresses for another file.
   MappedRange range_;
 };
 

@@ -6,7 +6,9 @@
 
 namespace pilotfish {
 
-// While one lives, path_of_mapped knows where this file is mapped.
+// Makes a mapped file known to path_of_mapped for as long as the object lives.
+// `begin` and `bytes` are where the file is mapped. Any thread may make and
+// destroy these.
 class MappedRange {
  public:
   MappedRange(const void* begin, size_t bytes, std::string path);

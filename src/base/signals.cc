@@ -33,7 +33,7 @@ void on_bus_error(int signal, siginfo_t* info, void*) {
   const char* path = path_of_mapped(info->si_addr);
   if (path == nullptr) {
     ::sigaction(SIGBUS, &previous_bus_action, nullptr);
-    // The faulting instruction runs again; nothing does so for kill().
+    // An instruction that faulted runs again; what kill() sent must be raised.
     if (info->si_code <= 0) ::raise(signal);
     return;
   }

@@ -43,7 +43,7 @@ void remove_entries(int folder) {
 }
 
 void remove_folder(const char* path) {
-  constexpr int kTries = 4;  // removing while reading may pass some over
+  constexpr int kTries = 4;  // a removal may hide others from the reader
   for (int i = 0; i < kTries; ++i) {
     const int folder =
         ::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -97,7 +97,7 @@ ThreadTeam::ThreadTeam(int size)
   for (int rank = 1; rank < size; ++rank) {
     try {
       workers_.emplace_back([this, rank] { work(rank); });
-    } catch (const std::exception&) {  // no thread or no memory is to be had
+    } catch (const std::exception&) {  // the system gives no more
       size_ = rank;
       missing_ = size - rank;
       break;
