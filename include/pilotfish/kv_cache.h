@@ -17,7 +17,8 @@ struct KvCacheOptions {
   std::int64_t n_positions =
       0;  // the most a sequence holds; 0: the model's own
   std::int64_t max_sequences = 1;
-  DType dtype = DType::kF16;  // f32, f16, bf16, or q8_0 (head sizes in 32s)
+  // f32, f16, bf16, or q8_0, which needs a head size that is a multiple of 32.
+  DType dtype = DType::kF16;
 };
 
 // The keys and values of many sequences, in a pool of fixed-size blocks that is

@@ -124,7 +124,7 @@ struct ForwardOutput {
 
 struct LoadOptions {
   // The type of the linear layers and the embedding; nullopt: as they are
-  // stored. bf16, f16, f32, q8_0 or q4_0. A matrix whose rows are no whole
+  // stored. bf16, f16, f32, q8_0 or q4_0. A matrix whose rows are not whole
   // blocks of it becomes bf16 instead: Model::matrices_kept_in_bf16.
   std::optional<DType> dtype = std::nullopt;
   // Throws Error for such a matrix.

@@ -14,8 +14,8 @@ namespace pilotfish {
 // - A model file that is truncated, or whose disk fails, while it is in use
 //   ends the program with one line on standard error and status 1, in place of
 //   SIGBUS.
-// A signal that is ignored or already has a handler keeps it, but for BUS,
-// whose handler still gets what no mapped file has caused.
+// A signal that is ignored or already has a handler keeps it. BUS is the
+// exception: its earlier handler gets only what no mapped file has caused.
 void install_signal_handlers();
 
 // Guards a file or folder that is not finished: removes it, with what the

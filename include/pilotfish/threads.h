@@ -10,8 +10,8 @@ class ThreadTeam;
 // The threads that models compute with. Target and draft should share one team.
 // 0 means one per processor that this process may use. Throws UsageError below
 // 0 or above 1024. Where the system allows no more threads (`ulimit -u`, a
-// container's limit of processes) the team is smaller: texts are the same, only
-// later.
+// container's limit of processes) the team is smaller, and results are the same
+// but take longer.
 std::shared_ptr<ThreadTeam> make_threads(int count = 0);
 
 // How many threads a team has, the calling one included.

@@ -12,6 +12,7 @@
 #include "pilotfish/error.h"
 
 namespace pilotfish {
+
 std::shared_ptr<const Checkpoint> Checkpoint::open(
     const std::filesystem::path& path) {
   if (!is_there(path)) {

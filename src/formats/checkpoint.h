@@ -43,7 +43,7 @@ class Checkpoint {
   // iq2_xxs, ...); such a tensor is not among tensors() and does no harm unless
   // asked for.
   const TensorView* find(std::string_view name) const;
-  // Those tensors: name to what find throws for it.
+  // Those tensors by name, with the message that find throws for each.
   const std::map<std::string, std::string, std::less<>>& unreadable() const {
     return unreadable_;
   }

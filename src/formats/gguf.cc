@@ -218,9 +218,7 @@ void check_magic_and_version(const MappedFile& file, Cursor& cursor) {
   if (cursor.left() < 8 || cursor.read<std::uint32_t>("magic") != 0x46554747) {
     cursor.fail(
         "not a GGUF file: it does not start with \"GGUF\"; expected a GGUF "
-        "file "
-        "or "
-        "a Hugging Face folder");
+        "file or a Hugging Face folder");
   }
   const auto version = cursor.read<std::uint32_t>("version");
   if (version != 0 && (version & 0xffff) == 0) {

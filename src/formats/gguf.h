@@ -48,8 +48,8 @@ class GgufMetadata {
   const std::vector<std::string>* strings(std::string_view key) const;
   const std::vector<double>* numbers(std::string_view key) const;
   const std::vector<std::int64_t>* integers(std::string_view key) const;
-  // Of a key that some writers give one value and others several; empty where
-  // it is absent.
+  // The values of a key for which some writers store one integer and others an
+  // array; empty where the key is absent.
   std::vector<std::int64_t> integer_or_integers(std::string_view key) const;
 
  private:

@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 // Where the links at the end of `path` lead, which need not be there; `path`
 // itself where it is no link.
 fs::path follow_links(fs::path path) {
-  constexpr int kMostLinks = 40;  // as the kernel
+  constexpr int kMostLinks = 40;  // the kernel's limit
   std::error_code error;
   for (int i = 0; i < kMostLinks && fs::is_symlink(path, error); ++i) {
     const fs::path target = fs::read_symlink(path, error);
@@ -32,8 +32,9 @@ fs::path follow_links(fs::path path) {
   return path;
 }
 
-// In the same folder. Its name is nobody else's: whatever has it is removed at
-// the end, and process ids are distinct in one container alone.
+// A name in the same folder that nobody else has, because whatever has it is
+// removed at the end. It is random, as process ids are unique only within one
+// container.
 fs::path temporary_beside(const fs::path& path) {
   std::random_device random;
   return path.parent_path() / fmt::format(".{}.{:08x}{:08x}.tmp",
@@ -49,7 +50,8 @@ void check_name_for_new_file(const fs::path& path, Existing existing) {
   const fs::path target = follow_links(path);
   if (is_there(target) && !fs::is_regular_file(target, ignored)) {
     throw Error(fmt::format(
-        "{}: something that is not a file has this name; expected a new file's",
+        "{}: this name belongs to something that is not a regular file; choose "
+        "another name",
         path.string()));
   }
   if (existing == Existing::kReplace) return;

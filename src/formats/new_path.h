@@ -10,14 +10,16 @@ namespace pilotfish {
 // What becomes of a file that has the name of a new one.
 enum class Existing { kReplace, kRefuse };
 
-// Throws Error where there is something under the name that a new file cannot
-// take the place of: a file for kRefuse, in any case what is no file.
+// Throws Error if what has the name `path` must not be replaced by a new file:
+// anything for kRefuse, and for kReplace what is not a regular file. Links are
+// followed; one that leads nowhere counts as a file.
 void check_name_for_new_file(const std::filesystem::path& path,
                              Existing existing);
 
 // A file or folder that appears under its name when it is complete: until
-// commit() it has another name beside that one. Where the name is a link, what
-// it leads to is what appears. Without a commit nothing stays.
+// commit() it has a temporary name in the same folder, and without commit() it
+// is removed. Where the name is a link, the link stays and its target is what
+// appears. Not thread-safe.
 class NewPath {
  public:
   explicit NewPath(std::filesystem::path path,

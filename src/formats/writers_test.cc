@@ -179,7 +179,7 @@ TEST(AtomicFile, NamesTheFileItCannotWrite) {
               Optional(HasSubstr("none/f: cannot create")));
   fs::create_directory(folder.path() / "taken");
   EXPECT_THAT(error_of([&] { AtomicFile(folder.path() / "taken").commit(); }),
-              Optional(HasSubstr("taken: something that is not a file")));
+              Optional(HasSubstr("taken: this name belongs to something")));
   EXPECT_EQ(files_in(folder.path()), 1U);
 }
 

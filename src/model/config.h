@@ -65,8 +65,9 @@ struct Architecture {
 
 std::span<const Architecture> architectures();
 
-// What all layers have in common but for their windows, which is all that
-// either format can say. Requires: they have.
+// A layer that stands for all: in either format they may differ only in their
+// windows and, in config.json, in the RoPE parameters of each type of layer.
+// Requires: all layers are the same but for their windows.
 const LayerConfig& common_layer(const ModelConfig& config);
 
 // The extents of a model, one number each as the formats say them.

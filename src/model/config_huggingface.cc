@@ -216,7 +216,7 @@ std::vector<std::int64_t> read_windows(const Reader& reader,
   return windows;
 }
 
-// What the layers of one kind are called in lists that tell them apart.
+// The name that config.json has for the type of a layer.
 std::string_view layer_type(std::int64_t window) {
   return window > 0 ? "sliding_attention" : "full_attention";
 }

@@ -401,7 +401,6 @@ TEST(ConfigFromJson, NamesTheKeyTheValueAndWhatWasExpected) {
   EXPECT_EQ(parse({{"model_type", "qwen2"}}).architecture, "qwen2");
 }
 
-// The largest shapes that pass must not overflow what is computed from them.
 // Every case that the fuzzer keeps gives a configuration or one line.
 TEST(ConfigFromJson, SurvivesTheFuzzersCases) {
   test::try_corpus("config", [](const MappedFile& file) {
@@ -410,6 +409,7 @@ TEST(ConfigFromJson, SurvivesTheFuzzersCases) {
   });
 }
 
+// The largest shapes that pass must not overflow what is computed from them.
 TEST(ModelConfig, CountsTheParametersOfTheLargestModel) {
   const ModelConfig config = parse({{"architectures", {"Qwen3ForCausalLM"}},
                                     {"hidden_size", 1 << 20},

@@ -29,9 +29,10 @@ void quantise_row(DType dtype, const float* source, std::byte* out,
                   std::int64_t elements);
 bool can_quantise(DType dtype);
 
-// The first value of `row` that quantise_row would spoil; nullopt: none. In f16
-// and bf16 that is a number that becomes infinite; in quantised blocks NaN,
-// infinity and what makes the block's scale, which is f16, infinite.
+// The first value of `row` that quantise_row would spoil; nullopt: none. In
+// bf16 that is a number that becomes infinite, in f16 infinity itself too. In
+// quantised blocks it is NaN, infinity and what makes the block's scale, which
+// is f16, infinite.
 std::optional<float> first_lost(DType dtype, std::span<const float> row);
 
 }  // namespace pilotfish

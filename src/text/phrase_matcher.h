@@ -32,7 +32,8 @@ class PhraseMatcher {
   std::optional<Match> find(std::string_view text, size_t from) const {
     return find(text, from, [](const Match&) { return true; });
   }
-  // The first, and there the longest, for which `accepts(match)` is true.
+  // The same among the matches for which `accepts(match)` is true; the longest
+  // of them where several begin at one place.
   template <class Accepts>
   std::optional<Match> find(std::string_view text, size_t from,
                             Accepts accepts) const {

@@ -160,7 +160,7 @@ TokenizerConfig read_tokenizer_config(const std::filesystem::path& folder) {
     config.bos_id = token_id(root, "bos_token_id");
     config.eos_id = token_id(root, "eos_token_id");
   });
-  // What processors of several media keep their template in.
+  // Here the processors of multimodal models keep their template.
   read_if_present(folder / "chat_template.json", [&](const JsonNode& root) {
     if (config.chat_template.empty()) {
       config.chat_template = chat_template(root);

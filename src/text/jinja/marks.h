@@ -14,7 +14,7 @@ namespace pilotfish::jinja {
 class Marks {
  public:
   Marks() = default;
-  // Marks a text of so many bytes as a whole.
+  // All of a text of `size` bytes.
   static Marks whole(size_t size);
 
   bool empty() const { return ranges_.empty(); }
@@ -31,8 +31,8 @@ class Marks {
   std::vector<TextRange> ranges_;
 };
 
-// Asks for ranges of a text from its start to its end whether a mark touches
-// them.
+// Tells whether a mark touches a range of a text, for ranges that are asked for
+// in order. The marks must outlive it.
 class MarkCursor {
  public:
   explicit MarkCursor(const Marks& marks) : ranges_(marks.ranges()) {}

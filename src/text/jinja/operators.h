@@ -11,7 +11,7 @@
 #include "text/jinja/runtime.h"
 #include "text/jinja/value.h"
 
-// Python's operators. Integers have the digits that Python prints at most.
+// Python's operators. Integers have at most the digits that Python prints.
 namespace pilotfish::jinja {
 
 enum class BinaryOp {

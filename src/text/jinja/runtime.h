@@ -108,7 +108,7 @@ class Runtime {
     return std::exchange(given_marks_, given);
   }
 
-  // Whether a text that is JSON already was made a JSON string of.
+  // Notes that a text which is JSON already was quoted as a JSON string.
   void note_quoted_json() { quoted_json_ = true; }
   bool quoted_json() const { return quoted_json_; }
 

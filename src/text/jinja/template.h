@@ -20,8 +20,8 @@ class Template {
 
   // Throws Error where the template refuses its input, or uses a value as Jinja
   // would not allow, or takes more than limits.h allows. Marked texts among the
-  // variables are marked in the result too. `quotes_json` (may be null) tells
-  // whether a text that is JSON already was made a JSON string of.
+  // variables are marked in the result too. `quotes_json` (may be null) is set
+  // to whether a text which is JSON already was quoted as a JSON string.
   String render(const Dict& variables, Clock clock = system_clock,
                 bool* quotes_json = nullptr) const;
 

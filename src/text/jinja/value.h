@@ -58,8 +58,8 @@ struct String {
 String content_string(std::string text);
 // A part of `whole`, of which it is a view.
 String part_of(const String& whole, std::string_view part);
-// What was made of `source` in a way that no longer tells its bytes apart: all
-// of it is marked where something of the source is.
+// Text made from `source` by a change that does not keep track of single bytes:
+// marked as a whole if anything in `source` is marked.
 String made_from(const String& source, std::string text);
 
 // A Python value. Strings, sequences and dictionaries never change once made
