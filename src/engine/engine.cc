@@ -80,6 +80,10 @@ struct Engine::Impl {
             *target, *drafter,
             engine.acceptor ? engine.acceptor : make_acceptor("block"),
             {.window = engine.window, .prefill_chunk = engine.prefill_chunk}) {}
+  // The scorers may serve another engine afterwards.
+  ~Impl() {
+    for (const auto& job : active) decoder.retire(job->sequence());
+  }
 
   Job* find(RequestId id) const;
   void require_known(RequestId id) const;

@@ -196,5 +196,24 @@ TEST(EngineScorers, APassThatFailsEndsThoseThatWereInIt) {
             alone.generate(request(3, 1)).tokens);
 }
 
+TEST(EngineScorers, AnEngineThatEndsGivesThePlacesOfItsRequestsBack) {
+  for (const bool reuse : {false, true}) {
+    const auto target = std::make_shared<TableScorer>(target_table(), 64, 2);
+    const auto draft = std::make_shared<TableScorer>(target_table(), 64, 2);
+    {
+      Engine engine(EngineParts{.target = target, .draft = draft},
+                    {.max_sequences = 2, .window = 3, .reuse_prefixes = reuse});
+      engine.generate(request(1, 1));
+      for (std::uint64_t seed = 2; seed < 5; ++seed) {
+        engine.submit(request(seed, 1));
+      }
+      for (int i = 0; i < 3; ++i) ASSERT_TRUE(engine.step());
+      EXPECT_EQ(target->in_use(), 2u);
+    }
+    EXPECT_EQ(target->in_use(), 0u);
+    EXPECT_EQ(draft->in_use(), 0u);
+  }
+}
+
 }  // namespace
 }  // namespace pilotfish
