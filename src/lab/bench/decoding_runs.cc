@@ -91,6 +91,7 @@ class DecodingBench {
     engine.n_positions =
         std::ssize(prompts_.front()) + options_.generate_tokens;
     engine.kv_dtype = options_.kv_dtype;
+    engine.reuse_prefixes = false;  // so that every run follows its own prefill
     if (options_.synthetic_acceptance) {
       engine.acceptor = make_synthetic_acceptor(*options_.synthetic_acceptance);
     }

@@ -76,8 +76,9 @@ IdentityChecks::IdentityChecks(const std::vector<SelfcheckPair>& pairs,
 
 std::vector<std::string> IdentityChecks::description() const {
   std::vector<std::string> drafters;
-  for (const auto& kinds : drafters_)
-    drafters.push_back(fmt::format("{}", fmt::join(kinds, ",")));
+  for (const auto& names : drafters_) {
+    drafters.push_back(fmt::format("{}", fmt::join(names, ",")));
+  }
   std::vector<int> threads;
   for (const SelfcheckPair& pair : pairs_) threads.push_back(pair.threads);
   return {fmt::format("drafters {}", fmt::join(drafters, " | ")),
@@ -131,6 +132,7 @@ IdentityChecks::Texts IdentityChecks::plain(
     double temperature) const {
   EngineOptions options = engine_options(acceptor);
   options.window = 1;
+  options.reuse_prefixes = false;  // the variations reuse them
   Engine engine(pairs_.front().target, nullptr, nullptr, options);
   Texts texts;
   for (Request& request : requests(temperature)) {
