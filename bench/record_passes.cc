@@ -3,10 +3,10 @@
 //
 // Usage: record_passes TARGET DRAFT PROMPTS TEMPERATURE TEXTS FRAMES
 //
-// TEXTS of the prompts, a line each, are gone on with for 200 tokens; at each
-// position the draft proposes 15. FRAMES times, windows of each length are
-// decoded in turn, in an order that changes, so that a machine's slow moments
-// meet all of them alike.
+// PROMPTS is a file with a prompt in each line. TEXTS texts of 200 tokens are
+// generated from them; at each position the draft proposes 15 tokens. Then
+// windows of every length are decoded in turn, FRAMES times, in an order that
+// changes, so that slow moments of the machine meet all of them alike.
 
 #include <fmt/format.h>
 
@@ -22,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include "pilotfish/error.h"
 #include "pilotfish/model.h"
 #include "pilotfish/scorer.h"
 #include "pilotfish/threads.h"
@@ -173,6 +174,9 @@ void record(const Options& options) {
   for (std::string line; std::getline(file, line);) {
     prompts.push_back(tokenizer->encode(line));
   }
+  if (prompts.empty()) {
+    throw Error(fmt::format("{}: no prompts could be read", options.prompts));
+  }
   const auto request = [&](std::uint64_t i) {
     SequenceOptions sequence;
     sequence.prompt = prompts[i % prompts.size()];
@@ -205,8 +209,9 @@ void record(const Options& options) {
 
 int main(int count, char** arguments) {
   if (count != 7) {
-    std::fputs("record_passes TARGET DRAFT PROMPTS TEMPERATURE TEXTS FRAMES\n",
-               stderr);
+    std::fputs(
+        "usage: record_passes TARGET DRAFT PROMPTS TEMPERATURE TEXTS FRAMES\n",
+        stderr);
     return 2;
   }
   try {

@@ -25,13 +25,15 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-// Makes what becomes the folder of that name. Throws Error where there is a
-// folder that has something in it.
+// Makes what becomes the folder of that name. Throws Error where something else
+// than an empty folder has the name.
 NewPath make_folder(const fs::path& path) {
   // "out/" names the folder "out".
   NewPath folder(path.has_filename() ? path : path.parent_path());
   std::error_code error;
-  if (is_there(folder.path()) && !fs::is_empty(folder.path(), error)) {
+  const bool empty_folder = fs::is_directory(folder.path(), error) &&
+                            fs::is_empty(folder.path(), error);
+  if (is_there(folder.path()) && !empty_folder) {
     throw Error(fmt::format("{}: already there; expected a new folder's name",
                             folder.path().string()));
   }
