@@ -143,7 +143,7 @@ TEST_F(DraftingTest, DraftersChangeNoGreedyText) {
 TEST_F(DraftingTest, DraftersThatCannotWorkAreRefused) {
   expect_refused({"--drafter", "eagle"}, "found \"eagle\"");
   expect_refused({"--drafter", ",ngram"}, "found \"\"");
-  expect_refused({"--drafter", "ngram,ngram"}, "there twice");
+  expect_refused({"--drafter", "ngram,ngram"}, "is listed twice");
   expect_refused({"--drafter", "model"}, "drafter model: needs a draft model");
   expect_refused({"--drafter", "prediction"},
                  "drafter prediction: needs a prediction");

@@ -172,10 +172,10 @@ TEST_F(FaultsTest, SamplingSetsThatLeaveNothingAreRefused) {
     EXPECT_THAT(result.message(), HasSubstr(what));
   };
   refused({"--allow-ids", "7,8", "--ban-ids", "8,7"},
-          "allowed_tokens, banned_tokens leave no token");
+          "no token is left to generate with allowed_tokens, banned_tokens");
   refused({"--allow-ids", "2", "--min-tokens", "3"},
-          "leave nothing but stop tokens");
-  refused({"--allow-ids", "7", "--logit-bias", "7=-inf"}, "leave no token");
+          "only stop tokens are left to generate");
+  refused({"--allow-ids", "7", "--logit-bias", "7=-inf"}, "no token is left");
 }
 
 TEST_F(FaultsTest, ATextOfOneTokenHasNoSpeed) {

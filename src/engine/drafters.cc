@@ -131,7 +131,7 @@ std::string_view words_for(DraftInput input) {
 void require_distinct(std::span<const std::string> names) {
   for (const std::string& name : names) {
     if (std::ranges::count(names, name) > 1) {
-      throw UsageError(fmt::format("drafter {}: is there twice", name));
+      throw UsageError(fmt::format("drafter {}: is listed twice", name));
     }
   }
 }

@@ -72,7 +72,7 @@ TEST(Drafters, ListsAreParsedInTheirOrder) {
   EXPECT_THAT(drafter_refusal([] { parse_drafters("model,"); }),
               HasSubstr("found \"\""));
   EXPECT_THAT(drafter_refusal([] { parse_drafters("ngram,ngram"); }),
-              HasSubstr("ngram: is there twice"));
+              HasSubstr("ngram: is listed twice"));
 }
 
 TEST(Drafters, AreChosenByWhatIsGiven) {

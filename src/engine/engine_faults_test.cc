@@ -151,7 +151,7 @@ TEST(EngineFaults, ADraftsNanIsNamedAndFailsItsRequestAlone) {
         EXPECT_THAT(error.what(),
                     HasSubstr("draft model: the logits for position 3 are "
                               "unusable: 1 of 12 logits are NaN or infinite, "
-                              "token 7's first (nan)"));
+                              "first that of token 7 (nan)"));
       }
       EXPECT_EQ(engine.take(other).value().tokens,
                 fate_of(target, broken, undrafted, {}).tokens);
@@ -179,18 +179,18 @@ TEST(EngineFaults, SamplingSetsThatLeaveNothingAreRefusedAtOnce) {
                 it.sampling.allowed_tokens = {4};
                 it.sampling.banned_tokens = {4};
               }),
-              HasSubstr("leave no token"));
+              HasSubstr("no token is left to generate"));
   EXPECT_THAT(refused([](Request& it) {
                 for (Token i = 0; i < kTokens; ++i) {
                   it.sampling.banned_tokens.push_back(i);
                 }
               }),
-              HasSubstr("banned_tokens leave no token"));
+              HasSubstr("no token is left to generate with banned_tokens"));
   const auto only_the_end = [](Request& it) {
     it.sampling.allowed_tokens = {2};
     it.sampling.min_tokens = 3;
   };
-  EXPECT_THAT(refused(only_the_end), HasSubstr("nothing but stop tokens"));
+  EXPECT_THAT(refused(only_the_end), HasSubstr("only stop tokens are left"));
   EXPECT_EQ(refused([&](Request& it) {
               only_the_end(it);
               it.ignore_eos = true;
@@ -219,8 +219,7 @@ TEST(EngineFaults, WhereParametersLeaveNothingLaterTheTextEndsThere) {
       EXPECT_EQ(plain.tokens.back(), 1);
       EXPECT_EQ(plain.failure,
                 "position " + std::to_string(2 + plain.tokens.size()) +
-                    ": no token can come next; allowed_tokens, bad_words leave "
-                    "none");
+                    ": no token can come next with allowed_tokens, bad_words");
     }
     expect_same_fates(target, draft, request, plain);
   }

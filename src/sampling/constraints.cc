@@ -56,8 +56,9 @@ void check_leaves_tokens(const SamplingParams& params,
   if (constraint_names(params).empty()) return;
   std::vector<bool> possible = possible_tokens(params, vocab_size);
   if (!any_of(possible)) {
-    throw UsageError(fmt::format("sampling: {} leave no token to generate",
-                                 constraint_names(params)));
+    throw UsageError(
+        fmt::format("sampling: no token is left to generate with {}",
+                    constraint_names(params)));
   }
   if (params.min_tokens == 0) return;
   for (const Token token : stop_tokens) {
@@ -65,8 +66,8 @@ void check_leaves_tokens(const SamplingParams& params,
   }
   if (!any_of(possible)) {
     throw UsageError(fmt::format(
-        "sampling: {} leave nothing but stop tokens, which cannot come before "
-        "{} tokens are generated",
+        "sampling: only stop tokens are left to generate with {}, and they "
+        "cannot come before {} tokens are generated",
         constraint_names(params), params.min_tokens));
   }
 }

@@ -31,8 +31,8 @@ TEST(Constraints, SetsThatLeaveNothingAreNamed) {
   EXPECT_EQ(constraint_refusal(params), "");
   params.banned_tokens = {2, 1};
   EXPECT_EQ(constraint_refusal(params),
-            "sampling: allowed_tokens, banned_tokens leave no token to "
-            "generate");
+            "sampling: no token is left to generate with allowed_tokens, "
+            "banned_tokens");
 
   params = {};
   params.banned_tokens = {0, 1, 3};
@@ -40,15 +40,16 @@ TEST(Constraints, SetsThatLeaveNothingAreNamed) {
   params.bad_words = {{2, 2}};  // not everywhere
   EXPECT_EQ(constraint_refusal(params), "");
   params.bad_words = {{2}};
-  EXPECT_EQ(constraint_refusal(params),
-            "sampling: banned_tokens, bad_words leave no token to generate");
+  EXPECT_EQ(
+      constraint_refusal(params),
+      "sampling: no token is left to generate with banned_tokens, bad_words");
 
   params = {};
   params.logit_bias = {{0, kNever}, {1, kNever}, {2, kNever}, {3, -1e30f}};
   EXPECT_EQ(constraint_refusal(params), "");
   params.logit_bias[3] = kNever;
   EXPECT_EQ(constraint_refusal(params),
-            "sampling: logit_bias leave no token to generate");
+            "sampling: no token is left to generate with logit_bias");
 }
 
 TEST(Constraints, StopTokensAloneAreNothingBeforeMinTokens) {
@@ -58,8 +59,9 @@ TEST(Constraints, StopTokensAloneAreNothingBeforeMinTokens) {
   params.min_tokens = 5;
   EXPECT_EQ(constraint_refusal(params, {1}), "");
   EXPECT_EQ(constraint_refusal(params, {1, 3}),
-            "sampling: allowed_tokens, min_tokens leave nothing but stop "
-            "tokens, which cannot come before 5 tokens are generated");
+            "sampling: only stop tokens are left to generate with "
+            "allowed_tokens, min_tokens, and they cannot come before 5 tokens "
+            "are generated");
   params.allowed_tokens = {};
   EXPECT_EQ(constraint_refusal(params, {1, 3}), "");
   EXPECT_THAT(constraint_refusal(params, {0, 1, 2, 3}),

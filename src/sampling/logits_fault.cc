@@ -29,7 +29,7 @@ std::string logits_fault(std::span<const float> logits) {
   const auto first = std::ranges::find_if(logits, is_fault);
   if (first != logits.end()) {
     return fmt::format(
-        "{} of {} logits are NaN or infinite, token {}'s first ({})",
+        "{} of {} logits are NaN or infinite, first that of token {} ({})",
         std::ranges::count_if(logits, is_fault), logits.size(),
         first - logits.begin(), *first);
   }

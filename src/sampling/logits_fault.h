@@ -9,15 +9,15 @@
 namespace pilotfish {
 
 // Says in a few words what keeps a model's row of logits from being a
-// distribution: "2 of 512 logits are NaN or infinite, token 7's first (nan)".
-// Empty where nothing does. A logit of -infinity is a token that cannot come,
-// and a fault only where there is nothing else.
+// distribution: "2 of 512 logits are NaN or infinite, first that of token 7
+// (nan)". Empty where nothing does. A logit of -infinity is a token that cannot
+// come, and a fault only where there is nothing else.
 std::string logits_fault(std::span<const float> logits);
 
 // Why no token could be drawn from a row.
 struct RowFault {
-  // The model's row is itself at fault; else the sampling parameters leave
-  // nothing of it.
+  // The model's row itself is at fault; else the sampling parameters leave no
+  // token.
   bool is_models = false;
   std::string text;
 };

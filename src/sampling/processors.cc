@@ -69,7 +69,7 @@ Distribution LogitsProcessor::process(std::span<const float> logits,
   if (adjusted.data() != logits.data()) scan_.scan(adjusted);
   if (scan_.largest() == kBanned) {
     fault_ = {.is_models = false,
-              .text = fmt::format("no token can come next; {} leave none",
+              .text = fmt::format("no token can come next with {}",
                                   constraint_names(params))};
     return {};
   }

@@ -289,8 +289,8 @@ TEST(Processors, ARowThatIsNoDistributionIsAFaultOfTheModel) {
         EXPECT_TRUE(c.processed().empty()) << at;
         EXPECT_TRUE(c.fault.is_models);
         EXPECT_EQ(c.fault.text,
-                  fmt::format("1 of 300 logits are NaN or infinite, token "
-                              "{}'s first ({})",
+                  fmt::format("1 of 300 logits are NaN or infinite, first that "
+                              "of token {} ({})",
                               at, bad));
       }
     }
@@ -312,7 +312,7 @@ TEST(Processors, WhereNothingIsLeftNoTokenComes) {
       EXPECT_TRUE(c.processed().empty()) << names;
       EXPECT_FALSE(c.fault.is_models) << names;
       EXPECT_EQ(c.fault.text,
-                fmt::format("no token can come next; {} leave none", names));
+                fmt::format("no token can come next with {}", names));
     };
     using P = SamplingParams;
     expect_none(
