@@ -30,26 +30,26 @@ struct DrafterInfo {
   bool makes_trees = false;  // where EngineOptions::tree_width is above 1
 };
 
-// All drafters, those first that are usually preferred to the others: what they
-// guess is likelier to be right, or cheaper.
+// All drafters, in the order in which they are usually preferred: first those
+// whose guesses are most often right, or cheapest.
 std::span<const DrafterInfo> drafter_infos();
 
-// Throws UsageError for an unknown name, with those that there are.
+// Throws UsageError for an unknown name, with a list of the known ones.
 const DrafterInfo& drafter_info(std::string_view name);
 
 // Names as a user lists them in order of preference, "suffix,model"; "none" is
-// the empty list. Throws UsageError for a name that is unknown or there twice.
+// the empty list. Throws UsageError for a name that is unknown or listed twice.
 std::vector<std::string> parse_drafters(std::string_view list);
 
-// The drafters of a list such as parse_drafters takes, or where it is empty all
-// whose input is among those given. Throws UsageError for a drafter whose input
-// is missing, and for an input that no drafter of the list takes; a draft model
-// may be left over.
+// The drafters in a list in the form that parse_drafters takes or, where the
+// list is empty, all whose input is given. Throws UsageError for a drafter
+// whose input is missing, and for an input that no drafter in the list takes; a
+// draft model alone may be unused.
 std::vector<std::string> choose_drafters(std::string_view list,
                                          std::span<const DraftInput> given);
 
-// Throws UsageError where a width is below 1, or above it and no drafter makes
-// trees or the acceptor takes none.
+// Throws UsageError for a width below 1, and for one above 1 where no drafter
+// makes trees or the acceptor does not take them.
 void check_tree(std::int64_t tree_width, std::span<const std::string> drafters,
                 const TokenAcceptor& acceptor);
 

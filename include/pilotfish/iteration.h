@@ -48,8 +48,8 @@ struct TokenLogprobs {
 // One iteration of one sequence: a draft, a target pass, a verdict.
 struct IterationStats {
   std::int64_t drafted = 0;
-  std::int64_t accepted = 0;    // of those emitted: never more than these
-  std::int64_t emitted = 0;     // up to where the text ends, however it does
+  std::int64_t accepted = 0;    // drafted tokens among those emitted
+  std::int64_t emitted = 0;     // tokens, none of them behind the text's end
   std::int64_t tree_depth = 0;  // places drafted for, of a tree; 0: a chain
   double draft_seconds = 0;     // of the whole batch
   double verify_seconds = 0;    // the target's pass, of the whole batch

@@ -11,8 +11,8 @@ namespace pilotfish {
 
 // How a model's makers recommend that it be sampled.
 struct RecommendedSampling {
-  SamplingParams params;  // where they say nothing: the usual defaults
-  // The parameters that they do name, as SamplingField::name, in that order.
+  SamplingParams params;  // the usual defaults for what they do not name
+  // The parameters that they name, as SamplingField::name, in that order.
   std::vector<std::string_view> stated;
 };
 
@@ -23,8 +23,8 @@ struct RecommendedSampling {
 //
 // do_sample false is greedy decoding whatever else is there, as in
 // transformers; true without a temperature is temperature 1. Where it is
-// missing, a temperature counts. A null is as good as nothing, and a top_k of
-// -1 is off.
+// missing, a temperature counts. A null counts as absent, and a top_k of -1 is
+// off.
 //
 // Throws Error for a malformed file or a value out of range.
 RecommendedSampling recommended_sampling(const std::filesystem::path& model);

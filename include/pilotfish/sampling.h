@@ -74,14 +74,14 @@ struct SamplingRange {
   std::string_view allowed = "a finite number";
 };
 
-// All that the world outside needs to know of a parameter. Flags, JSON and
-// messages are made from this table, so a new parameter is a field above and an
-// entry below.
+// What front ends need to know about a parameter. Flags, JSON and messages are
+// made from this table, so a new parameter is a member above and an entry
+// below.
 struct SamplingField {
   std::string_view name;  // of the member and in JSON
   SamplingMember member;
-  // Of the command line: its names, the long one first, what help calls the
-  // value, and what help says.
+  // On the command line: the flag's names, the long one first, then how the
+  // help text calls its value, and what it says.
   std::string_view flags;
   std::string_view value;
   std::string_view help;

@@ -11,7 +11,7 @@ namespace pilotfish {
 
 // The drafters that the options ask for, in one. `draft` may be null; both
 // models must outlive what is returned. Throws UsageError for a drafter that is
-// unknown, lacks what it needs or is there twice.
+// unknown, lacks what it needs or is listed twice.
 std::unique_ptr<Drafter> make_drafter(const EngineOptions& options,
                                       Scorer& target, Scorer* draft);
 

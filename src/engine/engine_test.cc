@@ -242,9 +242,6 @@ TEST_F(EngineTest, TheStreamIsTheText) {
   EXPECT_THAT(result.text, HasSubstr("\xEF\xBF\xBD"));
 }
 
-// Every stop string of up to five bytes that the text holds, at windows that
-// meet it in all places. The expected text comes from a search of all text so
-// far after each token.
 // A model with more rows than its tokenizer has texts: they are tokens like
 // others, with the empty text.
 TEST_F(EngineTest, RowsWithoutATextGiveNone) {
@@ -282,6 +279,9 @@ TEST_F(EngineTest, RowsWithoutATextGiveNone) {
   EXPECT_GT(without, 100);
 }
 
+// Every stop string of up to five bytes that the text holds, at windows that
+// meet it in all places. The expected text comes from a search of all text so
+// far after each token.
 TEST_F(EngineTest, StopStringsAreFoundAcrossTokensAndInsideWindows) {
   Request job = request({1, 77}, 40);
   job.sampling.temperature = 1;  // nothing here depends on greedy text

@@ -28,10 +28,10 @@ std::shared_ptr<Model> load_part(const OpenPairOptions& options,
   return Model::load(is_draft ? options.draft : options.target, load);
 }
 
-// What keeps the draft's tokens from meaning what the target's mean; empty:
-// nothing. Without two tokenizers to compare, a draft of the target's size is
-// taken at its word. Another size is usual among models of one family, whose
-// padding differs, and sure proof of nothing: then a tokenizer has to tell.
+// Why the draft's tokens do not mean the same as the target's; empty where they
+// do. Where a tokenizer is missing, equal vocabulary sizes are taken as
+// agreement. Different sizes prove nothing, as padding differs among models of
+// one family, so they are refused until both tokenizers can be compared.
 std::string vocabulary_difference(const OpenPairOptions& options,
                                   const Pair& pair) {
   if (options.draft == options.target) return {};

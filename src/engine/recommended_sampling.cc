@@ -70,8 +70,8 @@ void read(const GenerationConfig& config, RecommendedSampling& sampling) {
   if (do_sample == true && !temperature) temperature = 1;
   if (do_sample == false) temperature = 0;
   state("temperature", params.temperature, temperature);
-  if (!temperature || *temperature == 0)
-    return;  // the others choose among draws
+  // The others only choose what may be drawn.
+  if (!temperature || *temperature == 0) return;
   state("top_k", params.top_k, config.top_k());
   state("top_p", params.top_p, config.number("top_p"));
   state("min_p", params.min_p, config.number("min_p"));

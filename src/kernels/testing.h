@@ -25,7 +25,7 @@
 // accesses outside them.
 namespace pilotfish::test {
 
-// Stands where nothing must be written.
+// Fills memory that must not be written.
 inline constexpr float kGuard = -12345.5f;
 
 // Every set this processor runs, and the AVX-512 ones emulated.

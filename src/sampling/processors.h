@@ -21,11 +21,10 @@ namespace pilotfish {
 // any number of sequences, from one thread. A distribution is a function of its
 // row and the parameters: the same bits on every instruction set.
 //
-// A row that is no distribution (see logits_fault), or of which the parameters
-// leave nothing, gives an empty one: never a token that is banned, nor one that
-// no model meant. Logits that only a bias or a penalty makes infinite share the
-// probability. Among equal logits the smaller id goes first wherever an order
-// matters.
+// A row that is not a distribution (see logits_fault), or for which the
+// parameters leave no token, gives an empty distribution, and never a banned
+// token. Logits that only a bias makes infinite share the probability. Among
+// equal logits the smaller id goes first wherever an order matters.
 class LogitsProcessor {
  public:
   explicit LogitsProcessor(const Kernels& kernels = best_kernels())

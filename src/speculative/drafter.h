@@ -36,14 +36,14 @@ struct DraftRequest {
   // missed. A shorter context makes poorer guesses, and nothing else.
   std::int64_t context = 0;
   // Where the drafter says, once, why the sequence cannot go on: a draft model
-  // whose logits are NaN. Null: nobody listens.
+  // whose logits are NaN. May be null.
   std::optional<std::string>* failure = nullptr;
   static constexpr std::int64_t kShortContext = 32;
 };
 
 // Says in `request.failure` that a row of the draft model's logits, which was
-// to give the token at `position`, is at fault. Where the sampling parameters
-// merely leave no token of it, the draft ends and nothing is wrong.
+// to give the token at `position`, is at fault. Does nothing where only the
+// sampling parameters leave no token: then the draft just ends.
 void report_fault(const DraftRequest& request, std::int64_t position,
                   const RowFault& fault);
 

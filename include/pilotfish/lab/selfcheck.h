@@ -38,8 +38,8 @@ struct SelfcheckOptions {
   std::int64_t max_tokens = 32;                      // of texts compared
   // Texts sampled with the models as they are, for each statistical test.
   std::int64_t trials = 600;
-  // Texts sampled to see what is wrong with a rule, at the most. Rules that
-  // claim to be lossless are tested with four times as many as it took.
+  // The most texts sampled to show that a rule is wrong. Rules that claim to be
+  // lossless are tested with four times as many as the wrong ones needed.
   std::int64_t most_trials = 1 << 20;
   // The probability that a right engine fails any of the statistical tests.
   double level = 1e-3;
@@ -83,7 +83,8 @@ struct DistributionResult {
   // The total variation distance, over the cells, that the test detects with
   // SelfcheckOptions::power; above 1: none.
   double detects = 0;
-  // The one that the texts themselves have. Chance alone makes some.
+  // The distance between the sampled texts and what is expected. Chance alone
+  // makes it larger than 0.
   double distance = 0;
 };
 
@@ -120,8 +121,8 @@ struct Selfcheck {
   std::vector<std::string> varied;
   std::vector<Token> sampled_prompt;
   std::int64_t sampled_tokens = 0;  // of each
-  // Check::settings of the tests of rules by themselves, which wrong rules must
-  // fail: over a few of the models' tokens, and with many texts.
+  // Check::settings of the tests of acceptance rules alone, over a few of the
+  // models' tokens and with many texts. Wrong rules must fail them.
   std::string rule_settings;
   SelfcheckVerdict verdict = SelfcheckVerdict::kLossless;
   // Claims tested by chi-square, among which Holm's procedure shares the level;

@@ -66,10 +66,9 @@ struct SweepOptions {
 };
 
 // Runs every prompt with every setting, each time with plain decoding before
-// it, so that both run under the same conditions. The first prompt comes
-// with all settings, then the second. Settings that never ran are left out.
-// `draft` and `tokenizer` may be null, as for an Engine. Throws
-// UsageError.
+// it, so that both run under the same conditions: the first prompt with all
+// settings, then the second, and so on. Settings that never ran are left out.
+// `draft` and `tokenizer` may be null, as for an Engine. Throws UsageError.
 std::vector<SweepComparison> sweep(
     const std::shared_ptr<Model>& target, const std::shared_ptr<Model>& draft,
     const std::shared_ptr<const Tokenizer>& tokenizer,

@@ -24,8 +24,8 @@ void describe_for_gguf(const ModelConfig& config, std::string_view name,
                        DType matrices, std::string_view file,
                        GgufHeader& header);
 
-// How a matrix is stored where `wanted` is asked for: as `otherwise` where its
-// rows are no whole blocks of that.
+// How a matrix is stored where `wanted` is asked for: as `otherwise` if its
+// rows are not a multiple of that dtype's blocks.
 DType gguf_matrix_dtype(DType wanted, DType otherwise, std::int64_t columns);
 
 // Rotary scaling that has no keys of its own in GGUF, as a divisor for each

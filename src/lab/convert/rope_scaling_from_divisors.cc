@@ -27,8 +27,8 @@ RopeScaling llama3_scaling(double factor, double high, std::int64_t positions) {
 // Every Llama 3 so far has this factor.
 constexpr double kUsualHigh = 4;
 
-// What of a wave is kept, for the waves on the ramp between those that are kept
-// whole and those that are stretched by `factor`.
+// How much of a wave is kept, for the waves on the ramp between those that are
+// kept whole and those that are stretched by `factor`.
 struct RampPoint {
   double frequency;  // in turns a position
   double kept;
@@ -81,10 +81,10 @@ std::vector<std::int64_t> usual_positions() {
   return all;
 }
 
-// Finds what gives the divisors among scalings whose parameters cannot be
-// computed from them: a small model's few frequencies may all lie beside the
-// ramp, or none of its waves be long enough to be stretched by the whole
-// factor.
+// Finds a scaling that gives the divisors, also where its parameters cannot be
+// computed from them: the few frequencies of a small model may all lie outside
+// the ramp, or none of its waves may be long enough to be stretched by the
+// whole factor.
 class ScalingSearch {
  public:
   ScalingSearch(const RopeConfig& config, std::span<const float> divisors)

@@ -17,8 +17,8 @@ void set_tokenizer(const std::filesystem::path& folder,
                    const ModelConfig& config, GgufHeader& header);
 
 // Sets the ids of the first token of texts (negative: none) and of those that
-// end them: of a text, a turn and a message, as many as GGUF has keys for. All
-// of a longer list have a key of pilotfish's own beside, kGgufEndTokens.
+// end them: of a text, a turn and a message, as many as GGUF has keys for. A
+// longer list is also stored whole, under pilotfish's own key kGgufEndTokens.
 inline constexpr size_t kGgufEndKeys = 3;
 void set_special_ids(Token bos, std::span<const Token> ends,
                      GgufHeader& header);

@@ -10,9 +10,9 @@
 
 namespace pilotfish {
 
-// Speculative sampling that is wrong in one way: most have shipped in an
-// engine, one errs by a little. A test must catch them to be worth anything.
-// Nothing else may use them.
+// An acceptance rule, or a way of drafting, that is wrong in one way. Most have
+// shipped in some engine; one errs only a little. The tests must catch them all
+// to be worth anything. Nothing else may use them.
 struct Control {
   std::string mistake;
   std::shared_ptr<const TokenAcceptor> acceptor;

@@ -17,15 +17,15 @@
 
 namespace pilotfish {
 
-// How well a drafted token shows a rule that errs a little: what a text adds to
-// the noncentrality of a chi-square test of its token, where the rule accepts
+// How well a drafted token shows that a rule errs a little: what a text adds to
+// the noncentrality of a chi-square test of that token where the rule accepts
 // with min(1, p/q)^1.05. `p` and `q` are probabilities of the same tokens.
 double shown_by(std::span<const double> p, std::span<const double> q);
 
-// A pair of models that know a few of their tokens alone, and the place where
-// acceptance rules are tested with as many texts as it takes. Temperature and
-// noise on the draft's logits are chosen so that mistakes of a rule show: a
-// model that is sure of itself, or a draft that is good, would hide them.
+// A pair of models restricted to a few of their tokens, for testing acceptance
+// rules with as many texts as that takes. The temperature and noise on the
+// draft's logits are chosen so that mistakes of a rule show: a model that is
+// sure of itself, or a good draft, would hide them.
 class NarrowPair {
  public:
   // `likely`: the target's tokens, the likeliest first, of which it takes the
@@ -40,7 +40,7 @@ class NarrowPair {
   // Tests a rule, or a control, with `texts` texts. `run.drafters` is ignored.
   DistributionResult test(const SampledRun& run, std::int64_t texts,
                           std::uint64_t first_seed);
-  // Takes more and more texts, `most` at the most, until the p-value is at most
+  // Doubles the number of texts, up to `most`, until the p-value is at most
   // `level`.
   DistributionResult test_until(const SampledRun& run, double level,
                                 std::int64_t most, std::uint64_t first_seed);

@@ -1,6 +1,7 @@
 #include "lab/selfcheck/narrow_scorer.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "pilotfish/error.h"

@@ -15,10 +15,10 @@
 
 namespace pilotfish {
 
-// A model that knows a few of its tokens alone: its own logits for these, after
-// a fixed beginning. There are few texts over few tokens, so each row is
-// computed once and remembered, and hundreds of thousands of texts take seconds
-// with any model.
+// A model restricted to a few of its tokens: its own logits for these, after a
+// fixed beginning. There are few texts over few tokens, so each row is computed
+// once and remembered, and hundreds of thousands of texts take seconds with any
+// model.
 //
 // Token i of a sequence means tokens[i]; the first one of a sequence stands for
 // the beginning, whatever it is. Rows are chains: a batch with a tree throws

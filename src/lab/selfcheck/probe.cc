@@ -54,8 +54,8 @@ std::vector<Token> follow_likeliest(TargetRows& target,
   return text;
 }
 
-// What texts might begin with. A model that is sure how prompts begin may be
-// less so inside them.
+// Pairs of tokens that texts might begin with. Some come from inside prompts,
+// where a model may be less sure how to go on than at their beginning.
 std::vector<std::vector<Token>> beginnings(
     TargetRows& target, std::span<const std::vector<Token>> prompts,
     std::span<const Token> ends) {

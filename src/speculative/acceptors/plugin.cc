@@ -53,8 +53,9 @@ class Library {
   void* handle_;
 };
 
-// Calls a function of the library's. What it throws becomes an Error that names
-// the library, and is not nested: its code lies there, and that may be closed.
+// Calls a function of the library. An exception becomes an Error that names the
+// library. It is not nested in that: its code is in the library, which may be
+// closed by the time the Error is read.
 template <typename Call>
 auto named(const std::filesystem::path& path, std::string_view what,
            const Call& call) {
@@ -70,8 +71,8 @@ auto named(const std::filesystem::path& path, std::string_view what,
   }
 }
 
-// An acceptor of a library. What it says of itself is asked for once, where
-// what it throws can be told.
+// An acceptor from a library. It is asked for its description once, while it is
+// loaded, where an exception can still be reported.
 class LoadedAcceptor final : public TokenAcceptor {
  public:
   LoadedAcceptor(const std::filesystem::path& path,
@@ -82,7 +83,6 @@ class LoadedAcceptor final : public TokenAcceptor {
       lossless_ = inner_->lossless();
       draft_noise_ = inner_->draft_noise();
       takes_trees_ = inner_->takes_trees();
-      return true;
     });
   }
 

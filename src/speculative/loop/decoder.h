@@ -37,9 +37,9 @@ class SpeculativeDecoder {
                      std::shared_ptr<const TokenAcceptor> acceptor,
                      const DecoderOptions& options = {});
 
-  // Gives the sequence a key and a place in the target's cache, which may have
-  // the first of its tokens already (Scorer::create_for). Throws
-  // UsageError as check_fits does, Error when no place is free.
+  // Gives the sequence a key and a place in the target's cache, which may hold
+  // its first tokens already (Scorer::create_for). Throws UsageError as
+  // check_fits does, Error when no place is free.
   void admit(Sequence& sequence);
   // Takes both back, with what the drafter holds of it. No-op if not admitted.
   void retire(Sequence& sequence);
@@ -47,7 +47,7 @@ class SpeculativeDecoder {
   // One iteration for each of the sequences: up to k tokens each, or some rows
   // of a prompt. Requires: all admitted, none finished, none twice.
   // A sequence whose acceptor throws or returns a verdict that breaks its
-  // contract, whose logits are NaN, or of which the sampling parameters leave
+  // contract, whose logits are NaN, or for which the sampling parameters leave
   // no token, fails (Sequence::failure) without a new token, and the others go
   // on. Throws, with all sequences as they were, where drafting or the target's
   // pass as a whole fails.

@@ -122,8 +122,8 @@ void Judge::judge_one(Case& it, const Logits& logits, Scratch& scratch) const {
   }
 }
 
-// A distribution for the newest token and for each drafted one. A row that
-// gives none gets a stand-in, which only counts if the verdict comes that far.
+// A distribution for the newest token and for each drafted one. A row at fault
+// gets a stand-in; end_at_fault() removes what the acceptor drew from it.
 void Judge::process(const Case& it, const Logits& logits,
                     Scratch& scratch) const {
   for (Distribution& row : scratch.rows) {
@@ -204,10 +204,10 @@ void Judge::follow_path(Case& it) const {
   it.path = it.path.first(it.verdict.accepted);
 }
 
-// The verdict ends before the first row of its path that gives no token: what
-// was accepted up to there is the text, and where the next pass begins with
-// that row, the text cannot go on: throws Error. So it ends where plain
-// decoding would have ended it. Rows behind a rejected token mean nothing.
+// Cuts the verdict before the first token that a row at fault was to give. The
+// tokens accepted up to there stay; the next pass then begins with that row,
+// for which this throws Error. So the text ends where plain decoding ends it.
+// Faults of rows behind a rejected token do not count.
 void Judge::end_at_fault(Case& it, const Scratch& scratch) const {
   for (const auto& [row, fault] : scratch.faults) {
     if (row == 0) {

@@ -33,8 +33,8 @@ struct Case {
   std::span<std::int32_t> path;
 
   std::optional<std::string> failure = {};  // why there is no verdict
-  // The acceptor's; without a last token where the row that was to give it
-  // gives none.
+  // The acceptor's, cut before the first token of a row at fault: then all of
+  // its tokens are accepted ones.
   Verdict verdict = {};
   // Of the verdict's tokens, where the sequence wants them.
   std::vector<TokenLogprobs> logprobs = {};

@@ -12,7 +12,7 @@
 
 namespace pilotfish::test {
 
-// What an exact rule may err by, and what a wrong one exceeds.
+// The largest error of an exact rule, and the least of a wrong one.
 inline constexpr double kTolerance = 1e-12;
 inline constexpr double kErrorCaught = 3e-4;
 

@@ -20,7 +20,7 @@
 
 namespace pilotfish::test {
 
-// What bench/record_passes wrote down of a real pair of models.
+// What bench/record_passes recorded with a real pair of models.
 
 // A draft of 15 tokens from one position of a text.
 struct RecordedDraft {

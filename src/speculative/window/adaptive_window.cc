@@ -255,8 +255,9 @@ void AdaptiveWindow::note_times(const IterationOutcome& iteration) {
     any_planned = any_planned || planned(window) != nullptr;
   }
   if (iteration.encodes) {
-    // It taught nothing. What was to be learnt from it waits for its next turn:
-    // else all passes would be plain for as long as there are prompts.
+    // Its times are not used, and what was to be learnt from it waits for its
+    // next turn: else all passes would be plain for as long as there are
+    // prompts.
     if (drafted == 0) since_plain_ = 0;
     if (drafted > 0 && looks_) since_look_ = 0;
     return;
@@ -299,9 +300,10 @@ void AdaptiveWindow::note_draft_times(const IterationOutcome& iteration) {
   source->times.add(sequences, iteration.draft_seconds / passes);
 }
 
-// What a window took, in plain passes. An outlier is the machine's fault, and
-// the time of prompts that were encoded beside it is theirs: there a window is
-// taken to have cost what was expected, or else what it brought in.
+// What a window cost, in plain passes. It is bounded, since an outlier is the
+// machine's fault. The time of a pass that encoded prompts too cannot be
+// divided between them and the window, which is then charged with the expected
+// cost or, where none is known, with the tokens that it gained.
 double AdaptiveWindow::passes_taken(const Offer& offer,
                                     const WindowOutcome& window,
                                     std::int64_t behind,
