@@ -173,6 +173,8 @@ TEST_F(BatchTest, LinesOfJsonHaveParametersOfTheirOwn) {
 TEST_F(BatchTest, ABadLineFailsAlone) {
   std::string long_prompt = "[1";
   for (int i = 0; i < 600; ++i) long_prompt += ", 5";
+  const std::string deep =
+      std::string(200'000, '[') + std::string(200'000, ']');
   const std::vector<std::pair<std::string, std::string>> bad = {
       {R"({"prompt": )" + long_prompt + "]}", "512"},
       {R"({"prompt": [1, 5)", "JSON"},
@@ -184,6 +186,7 @@ TEST_F(BatchTest, ABadLineFailsAlone) {
       {R"({"prompt": [1], "seed": -2})", "seed"},
       {R"({"prompt": [1], "n": 0})", "\"n\""},
       {R"({"prompt": [1], "n": 99999999999999999999})", "\"n\""},
+      {R"({"prompt": [1], "n": )" + deep + "}", "found a nested list"},
       {R"({"prompt": [1], "top_p": 2})", "top_p"},
       {R"({"prompt": [1], "logit_bias": [5]})", "logit_bias"},
       {R"({"prompt": [1], "window": 0})", "window"},
@@ -216,7 +219,7 @@ TEST_F(BatchTest, ABadLineFailsAlone) {
     EXPECT_THAT(result.err,
                 HasSubstr("bad.jsonl, line " + std::to_string(i + 2) + ": "));
   }
-  EXPECT_THAT(result.err, HasSubstr("no text for 20 of its lines"));
+  EXPECT_THAT(result.err, HasSubstr("no text for 21 of its lines"));
   // Those after it draw what they would have drawn.
   EXPECT_EQ(lines.back()["seed"], bad.size() + 1);
 }

@@ -17,6 +17,7 @@ using test::run_program;
 using test::Terminal;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 class ChatTest : public ::testing::Test {
@@ -98,6 +99,18 @@ TEST_F(ChatTest, ForgetsTheOldestTurnsWhenFull) {
   EXPECT_THAT(result.err,
               HasSubstr("no longer fits into 80 positions: its oldest"));
   EXPECT_THAT(result.err, HasSubstr("up to \"The little girl ran"));
+  EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 8);
+}
+
+// A quarter of the positions is kept free where -n does not say less.
+TEST_F(ChatTest, OldTurnsLeaveRoomForAnAnswerOfAnyLength) {
+  std::string talk;
+  for (int i = 0; i < 8; ++i) talk += "The little girl ran to the park.\n";
+  const ProgramResult result = run_program(
+      arguments({"--n-positions", "80", "--stop", "."}), {.in = talk});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("no longer fits into 80 positions"));
+  EXPECT_THAT(result.err, Not(HasSubstr("the answer ends here")));
   EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 8);
 }
 

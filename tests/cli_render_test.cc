@@ -98,6 +98,11 @@ TEST_F(RenderTest, RefusesInOneLine) {
   const std::string file = write("bad.json", "[5]");
   EXPECT_THAT(render(kTemplate, "", {"--messages", file}).message(),
               HasSubstr("bad.json: conversation: message 0"));
+  EXPECT_THAT(render(kTemplate, kMessages, {"--tools", write("t.json", "[{")})
+                  .message(),
+              HasSubstr("t.json: malformed JSON"));
+  EXPECT_THAT(render(kTemplate, kMessages, {"--variables", "[5]"}).message(),
+              HasSubstr("--variables: a JSON object expected"));
   EXPECT_THAT(
       render("{{ raise_exception('no such role') }}", kMessages).message(),
       HasSubstr("no such role"));

@@ -121,7 +121,7 @@ class ArgumentReader {
   // -ctk and -ctv are two things for llama.cpp and one here.
   void refuse_contradiction(const KnownFlag& flag, const std::string& name,
                             const std::vector<std::string>& values) {
-    if (std::ranges::count(flag.names, name) > 0) return;
+    if (flag.repeatable || std::ranges::count(flag.names, name) > 0) return;
     const auto [before, is_new] =
         foreign_.try_emplace(&flag, Given{name, values});
     if (is_new || before->second.name == name ||

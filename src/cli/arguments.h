@@ -12,6 +12,7 @@ struct KnownFlag {
   std::vector<std::string> names;  // dashes included, the usual one first
   int fewest_values = 0;           // 0: a switch
   int most_values = 0;
+  bool repeatable = false;
 };
 struct KnownCommand {
   std::string name;  // with the program's: "pilotfish generate"

@@ -29,6 +29,7 @@ KnownCommand command() {
            {{"--kv-dtype"}, 1, 1},
            {{"--draft", "-d"}, 1, 1},
            {{"--temperature"}, 1, 1},
+           {{"--stop"}, 1, 1, true},
            {{"--pair"}, 1, 2},
            {{"--json"}, 0, 0}},
           1};
@@ -87,6 +88,8 @@ TEST(Arguments, NamesOfSeveralLettersAreNamesOfTheirOwn) {
               ElementsAre("--kv-dtype", "q8_0", "--kv-dtype", "q8_0"));
   EXPECT_THAT(refusal({"-ctk", "q8_0", "-ctv", "f16"}),
               HasSubstr("-ctk and -ctv are both --kv-dtype"));
+  EXPECT_THAT(plain({"-r", "a", "--reverse-prompt", "b"}),
+              ElementsAre("--stop", "a", "--stop", "b"));
   // Not -n with the value gl, and so on.
   for (const char* name : {"-ngl", "-nkvo", "-dev", "-dt", "-fa"}) {
     EXPECT_THAT(refusal({name, "0"}),

@@ -91,8 +91,7 @@ class Chat {
                 engine_options(session_, positions())),
         conversation_(*session_.tokenizer, template_of(session_, options),
                       {.n_positions = engine_.n_positions(),
-                       .reserve = std::min(session_.request.max_tokens,
-                                           engine_.n_positions() / 4),
+                       .reserve = reserve(),
                        .parse_special = options.parse_special}),
         reader_(interrupt_, STDIN_FILENO),
         system_(options.system) {
@@ -129,6 +128,15 @@ class Chat {
     return wanted != 0
                ? wanted
                : std::min(kPositions, session_.target->config().n_positions);
+  }
+
+  // What a prompt leaves free for its answer: a quarter of the positions, or
+  // all that the answer may have where that is less.
+  std::int64_t reserve() const {
+    const std::int64_t quarter =
+        std::max<std::int64_t>(engine_.n_positions() / 4, 1);
+    const std::int64_t most = session_.request.max_tokens;
+    return most == -1 ? quarter : std::min(most, quarter);
   }
 
   static std::string legend() {

@@ -9,9 +9,16 @@
 namespace pilotfish::cli {
 namespace {
 
-// Shells show a line per flag: the help up to the first remark.
-std::string short_help(const std::string& help) {
-  std::string text = help.substr(0, help.find_first_of(";:("));
+// Shells show a line per flag: the help up to the first remark, without a
+// condition in front, as in "With --chat: a system message".
+std::string short_help(std::string_view help) {
+  for (const std::string_view lead : {"With ", "For ", "JSON: "}) {
+    const size_t colon = help.find(": ");
+    if (!help.starts_with(lead) || colon == std::string_view::npos) continue;
+    help.remove_prefix(colon + 2);
+    break;
+  }
+  std::string text(help.substr(0, help.find_first_of(";:(")));
   while (text.ends_with(' ')) text.pop_back();
   return text;
 }

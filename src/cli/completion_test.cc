@@ -27,6 +27,9 @@ ProgramDescription awkward() {
                                    .value = "A:B",
                                    .help = ".5 is a text (-1: none)",
                                    .heading = "Kinds"},
+                                  {.names = {"--more"},
+                                   .help = "With --text: adds (or not)",
+                                   .heading = "Kinds"},
                                   {.names = {"file"},
                                    .help = "A file",
                                    .heading = "Places"}}}}};
@@ -35,7 +38,7 @@ ProgramDescription awkward() {
 TEST(Completion, BashKnowsWhatAFlagTakes) {
   const std::string script = bash_completion(awkward());
   EXPECT_THAT(script, HasSubstr("'try --version'"));
-  EXPECT_THAT(script, HasSubstr("flags='-k --kind --text'"));
+  EXPECT_THAT(script, HasSubstr("flags='-k --kind --text --more'"));
   EXPECT_THAT(script, HasSubstr("-k|--kind) kind=words words='one two' ;;"));
   EXPECT_THAT(script, HasSubstr("--text) kind=text ;;"));
 }
@@ -48,6 +51,7 @@ TEST(Completion, ZshTextsAreQuoted) {
       HasSubstr(
           R"('(-k --kind)'{-k,--kind}'[The model'\''s kind]:TYPE:(one two)')"));
   EXPECT_THAT(script, HasSubstr(R"(--text'[.5 is a text]:A\:B: ')"));
+  EXPECT_THAT(script, HasSubstr("--more'[adds]'"));
   EXPECT_THAT(script, HasSubstr("'*:file:_files'"));
 }
 

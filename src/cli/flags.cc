@@ -56,21 +56,24 @@ std::vector<std::string> foreign_names(const std::vector<std::string>& names) {
   return found;
 }
 
-KnownFlag known_flag(const CLI::Option& option) {
+KnownFlag known_flag(const CLI::Option& option, const FlagRegistry& registry) {
+  const auto rules = registry.find(&option);
   KnownFlag flag{dashed_names(option), option.get_items_expected_min(),
-                 option.get_items_expected_max()};
+                 option.get_items_expected_max(),
+                 rules != registry.end() && rules->second.repeatable};
   std::ranges::rotate(flag.names,
                       std::ranges::find(flag.names, shown_name(option)));
   return flag;
 }
 
-KnownCommand known_command(const CLI::App& app, const std::string& name) {
+KnownCommand known_command(const CLI::App& app, const std::string& name,
+                           const FlagRegistry& registry) {
   KnownCommand command{name, {}, 0};
   for (const CLI::Option* option : app.get_options()) {
     if (option->get_positional() && option->nonpositional() == false) {
       ++command.positionals;
     } else {
-      command.flags.push_back(known_flag(*option));
+      command.flags.push_back(known_flag(*option, registry));
     }
   }
   return command;
@@ -216,10 +219,11 @@ void refuse_without_effect(const CLI::App& app, const FlagRegistry& registry) {
 
 // The arguments of the program in a form that CLI11 takes.
 std::vector<std::string> arguments_of(
-    const CLI::App& program, const std::vector<std::string>& arguments) {
+    const CLI::App& program, const FlagRegistry& registry,
+    const std::vector<std::string>& arguments) {
   const std::string& name = program.get_name();
   if (arguments.empty() || arguments.front().starts_with('-')) {
-    return plain_arguments(known_command(program, name), arguments);
+    return plain_arguments(known_command(program, name, registry), arguments);
   }
   const std::string& command = arguments.front();
   std::vector<std::string> names;
@@ -227,7 +231,7 @@ std::vector<std::string> arguments_of(
     names.push_back(app->get_name());
     if (names.back() != command) continue;
     std::vector<std::string> plain =
-        plain_arguments(known_command(*app, name + " " + command),
+        plain_arguments(known_command(*app, name + " " + command, registry),
                         std::span(arguments).subspan(1));
     plain.insert(plain.begin(), command);
     return plain;
@@ -489,7 +493,7 @@ bool CommandLine::run(int argc, char** argv) {
   // Commands added after this one would have the footer too.
   app_->footer(app_->get_name() + " COMMAND --help explains a command.");
   std::vector<std::string> arguments =
-      arguments_of(*app_, {argv + std::min(argc, 1), argv + argc});
+      arguments_of(*app_, *registry_, {argv + std::min(argc, 1), argv + argc});
   std::ranges::reverse(arguments);  // as CLI11 takes them
   try {
     app_->parse(std::move(arguments));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -21,7 +22,12 @@ using Json = nlohmann::ordered_json;
 
 [[noreturn]] void refuse(std::string_view key, const Json& value,
                          std::string_view expected) {
-  std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
+  // dump() recurses: what is nested deep would overflow the stack.
+  const bool nested = std::ranges::any_of(
+      value, [](const Json& part) { return part.is_structured(); });
+  std::string text =
+      nested ? (value.is_array() ? "a nested list" : "a nested object")
+             : value.dump(-1, ' ', true, Json::error_handler_t::replace);
   constexpr size_t kLongest = 40;
   if (text.size() > kLongest) text = text.substr(0, kLongest) + "...";
   throw UsageError(

@@ -2,6 +2,9 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
 
 #include "cli/commands.h"
 #include "cli/flags.h"
@@ -40,6 +43,20 @@ ChatOptions chat_options(const RenderFlags& options) {
   return chat;
 }
 
+// The library's message `what`, with the file or flag that it is about;
+// `messages` names the source of the conversation.
+std::string with_source(const RenderFlags& options, const std::string& messages,
+                        std::string_view what) {
+  for (const auto& [lead, source] :
+       {std::pair<std::string_view, std::string_view>(
+            "chat options, tools_json", options.tools_file),
+        {"chat options, variables_json", "--variables"}}) {
+    if (!what.starts_with(lead)) continue;
+    return fmt::format("{}{}", source, what.substr(lead.size()));
+  }
+  return fmt::format("{}: {}", messages, what);
+}
+
 RenderedChat rendered(const RenderFlags& options, const Tokenizer& tokenizer) {
   const std::string source = options.template_file.empty()
                                  ? std::string()
@@ -54,8 +71,8 @@ RenderedChat rendered(const RenderFlags& options, const Tokenizer& tokenizer) {
   } catch (const UsageError&) {
     throw;
   } catch (const Error& error) {
-    throw Error(fmt::format(
-        "{}: {}", from_stdin ? "standard input" : options.messages_file,
+    throw Error(with_source(
+        options, from_stdin ? "standard input" : options.messages_file,
         error.what()));
   }
 }

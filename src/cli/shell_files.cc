@@ -28,9 +28,12 @@ std::string date() {
   if (const char* given = std::getenv("SOURCE_DATE_EPOCH")) {
     time = static_cast<std::time_t>(std::atoll(given));
   }
-  std::array<char, 16> text;
-  std::tm parts;
-  std::strftime(text.data(), text.size(), "%Y-%m-%d", gmtime_r(&time, &parts));
+  std::tm parts = {};
+  if (gmtime_r(&time, &parts) == nullptr) {
+    throw UsageError("SOURCE_DATE_EPOCH: is no time of a calendar year");
+  }
+  std::array<char, 32> text = {};
+  std::strftime(text.data(), text.size(), "%Y-%m-%d", &parts);
   return text.data();
 }
 
