@@ -39,8 +39,8 @@ std::vector<std::string> values_of(const std::string& flag,
                                    const FlagRules& rules);
 
 // A value as what the flag is for: std::string, int, std::int64_t,
-// std::uint64_t or double. Throws UsageError, naming flag and value, for what
-// is not a number of this type through and through, and for one out of range.
+// std::uint64_t or double. Throws UsageError, naming flag and value, unless the
+// whole text is a number of this type and within the range.
 template <typename T>
 T parse_value(const std::string& flag, const std::string& text,
               const FlagRules& rules);

@@ -35,7 +35,7 @@ std::vector<std::string> dashed_names(const CLI::Option& option) {
   return names;
 }
 
-// The first long name, else the short one, else that of a place.
+// The first long name, else the short one, else a positional's name.
 std::string shown_name(const CLI::Option& option) {
   if (!option.get_lnames().empty()) return "--" + option.get_lnames().front();
   if (!option.get_snames().empty()) return "-" + option.get_snames().front();

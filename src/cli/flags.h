@@ -42,8 +42,8 @@ class Flag {
   Flag& stands_for(const Flag& other);
   // Those that need this flag have what they need without it.
   Flag& implied();
-  // As `needs`, for what is no matter of one flag: `met` says whether there is
-  // `what`, once the arguments have been read.
+  // The same for a condition that no single flag decides: `met` says, once the
+  // arguments have been read, whether it holds; messages call it `what`.
   Flag& needs(std::string what, std::function<bool()> met);
   Flag& may_be_empty();
   // A vector's values come in one argument, separated by commas.

@@ -33,7 +33,7 @@ constexpr std::string_view kTalk =
     "pilotfish chat talks turn by turn; generate --chat answers one message";
 constexpr std::string_view kNoAdapters =
     "adapters are not supported; merge it into the model's weights";
-constexpr std::string_view kNoImages = "models here read text alone";
+constexpr std::string_view kNoImages = "models here read text only";
 constexpr std::string_view kBatch =
     "a text does not depend on how its prompt is cut into batches; leave it "
     "out";
@@ -41,12 +41,12 @@ constexpr std::string_view kDrafting =
     "-k K fixes the window, and -k auto, the default, chooses it by what "
     "drafting brings";
 constexpr std::string_view kNgram =
-    "--drafter ngram or --drafter suffix drafts from repeats, -k K at most "
-    "K - 1 tokens";
+    "--drafter ngram or --drafter suffix drafts from repeats; with -k K, at "
+    "most K - 1 tokens";
 constexpr std::string_view kKvTypeOfBoth =
-    "--kv-dtype is of the target's cache and of the draft's";
+    "--kv-dtype applies to the caches of the target and of the draft";
 constexpr std::string_view kThreadsOfBoth =
-    "-t is of the target and of the draft";
+    "-t applies to the target and to the draft";
 constexpr std::string_view kTemplate =
     "chat templates are always Jinja, the model's own or --template FILE; "
     "leave it out";
@@ -107,7 +107,7 @@ constexpr ForeignFlag kForeignFlags[] = {
      "", kNoAccelerator},
     {"-fa,--flash-attn", "",
      "attention is computed in one way, blockwise; leave it out"},
-    {"-tb,--threads-batch", "", "-t is of prompts and of new tokens"},
+    {"-tb,--threads-batch", "", "-t applies to prompts and to new tokens"},
     {"-td,--threads-draft,--spec-draft-threads,-tbd,--threads-batch-draft,"
      "--spec-draft-threads-batch",
      "", kThreadsOfBoth},
@@ -212,7 +212,8 @@ constexpr ForeignFlag kForeignFlags[] = {
     {"-co,--color", "", "--show-draft colours a text; NO_COLOR=1 forbids it"},
     {"-o,--output,--output-file", "",
      "> FILE writes what is printed, --json prints JSON"},
-    {"--warmup,--no-warmup", "", "there is no empty run; leave it out"},
+    {"--warmup,--no-warmup", "",
+     "warming up is not an option here; leave it out"},
     {"--completion-bash", "", "completions are installed with the program"},
 };
 

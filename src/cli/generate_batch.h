@@ -23,7 +23,7 @@ struct BatchText {
   std::exception_ptr thrown = nullptr;  // what the error was, if not the line's
 };
 
-// The texts that the lines ask for, `samples` of a line that cannot say so. The
+// The texts that the lines ask for, `samples` of a line with an error. The
 // text with number i, counted from 0 through all lines, has the seed of the
 // session's request plus i; of a line with a seed of its own, that seed and
 // those after it.

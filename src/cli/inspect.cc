@@ -242,7 +242,8 @@ void add_inspect(CommandLine& line) {
   const auto options = std::make_shared<InspectFlags>();
   const FlagGroup group = command.group();
   const Flag named = add_model_flag(group, options->model);
-  group.add_positional("model", options->model, "The same").excludes(named);
+  group.add_positional("model", options->model, "The model, as with -m")
+      .excludes(named);
   group.add("--n-positions", options->n_positions, "N",
             "Memory for sequences of N tokens (default: the model's own)");
   group.add("--sequences", options->sequences, "N",
@@ -257,7 +258,8 @@ void add_inspect(CommandLine& line) {
   group
       .add_switch("--check", options->check,
                   "Read all weights, and name each tensor with NaN or infinity")
-      .excludes(json);
+      .excludes(json)
+      .excludes(tensors);
   command.on_run([options] { run_inspect(*options); });
 }
 

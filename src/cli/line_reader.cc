@@ -74,6 +74,7 @@ bool LineReader::take_line(std::string& line) {
   if (end == std::string::npos) return false;
   line = read_ahead_.substr(0, end);
   read_ahead_.erase(0, end + 1);
+  if (line.ends_with('\r')) line.pop_back();
   return true;
 }
 

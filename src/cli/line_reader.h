@@ -16,9 +16,9 @@ class LineReader {
  public:
   LineReader(InterruptFlag& interrupt, int file);
 
-  // The next line without its line break; a line that ends with \ goes on in
-  // the next. nullopt at the end of the input, or when Ctrl-C came twice; the
-  // first throws away what was typed.
+  // The next line without its line break ("\n" or "\r\n"); a line that ends
+  // with \ goes on in the next. nullopt at the end of the input, or when Ctrl-C
+  // came twice; the first throws away what was typed.
   std::optional<std::string> read();
 
  private:

@@ -43,6 +43,12 @@ TEST_F(LineReaderTest, ReadsLines) {
   EXPECT_EQ(reader_.read(), std::nullopt);
 }
 
+TEST_F(LineReaderTest, ACarriageReturnBelongsToTheLineBreak) {
+  pipe_.write("one\\\r\ntwo\r\n/quit\r\n");
+  EXPECT_THAT(reader_.read(), Optional(std::string("one\ntwo")));
+  EXPECT_THAT(reader_.read(), Optional(std::string("/quit")));
+}
+
 TEST_F(LineReaderTest, ReadsLinesLongerThanItsBufferAndInPieces) {
   const std::string line(10'000, 'a');
   pipe_.write(line);

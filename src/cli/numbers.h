@@ -10,7 +10,7 @@ namespace pilotfish::cli {
 
 // The number that `text` is, all of it: in decimal, without spaces, with a sign
 // or without. nullopt where it is none, or T cannot hold it. A floating-point
-// number can be an infinity or no number.
+// result can be infinite or NaN.
 template <typename T>
 std::optional<T> parse_number(std::string_view text) {
   if (text.size() > 1 && text[0] == '+' && text[1] != '-') {

@@ -293,11 +293,12 @@ void add_decoding_options(Command& command, DecodingOptions& options) {
       .excludes(window);
 
   const FlagGroup length = command.group("Length and end");
-  length.add(
-      "-n,--max-tokens", options.max_tokens, "N",
-      fmt::format("Tokens to generate (default {}); -1: until the sequence is "
-                  "full",
-                  options.max_tokens));
+  length.add("-n,--max-tokens", options.max_tokens, "N",
+             options.max_tokens == -1
+                 ? "Tokens to generate (default -1: until the sequence is full)"
+                 : fmt::format("Tokens to generate (default {}); -1: until the "
+                               "sequence is full",
+                               options.max_tokens));
   length.add("--stop", options.stop_strings, "TEXT", "End before this text")
       .repeatable()
       .has_escapes();

@@ -10,7 +10,7 @@
 namespace pilotfish::cli {
 
 struct FlagDescription {
-  std::vector<std::string> names;  // with dashes; of a place: one name without
+  std::vector<std::string> names;  // with dashes; a positional's has none
   std::string value = {};          // what help calls its value; of a switch: ""
   std::vector<std::string> choices = {};  // values that completion offers
   std::string help = {};

@@ -295,7 +295,7 @@ void add_score(CommandLine& line) {
   output.add("--top", options->top, "N",
              "Show the N most probable next tokens at each position");
   output.add_switch("--json", options->json,
-                    "One JSON object; with --lines, one a line");
+                    "One JSON object; with --lines, one per line");
   add_compute_options(command, options->compute);
   add_kv_dtype_flag(command.group("Model"), options->kv_dtype);
   command.on_run([options] { run_score(*options); });

@@ -122,7 +122,7 @@ std::string prompts_file(const SweepFlags& options, const Session& session) {
   std::error_code ignored;
   if (std::filesystem::exists(shipped, ignored)) return shipped.string();
   throw UsageError(
-      "--prompts is missing: name a file with a prompt a line (the model "
+      "--prompts is missing: name a file with one prompt per line (the model "
       "brings no prompts.txt)");
 }
 
@@ -215,7 +215,7 @@ void add_sweep(CommandLine& line) {
   options->decoding.max_tokens = 128;
   const FlagGroup group = command.group("Sweep");
   group.add("--prompts", options->prompts_file, "FILE",
-            "A prompt a line (default: the model's prompts.txt)");
+            "One prompt per line (default: the model's prompts.txt)");
   group.add("--most-prompts", options->most_prompts, "N",
             "Take only the first N prompts (default: all)");
   group

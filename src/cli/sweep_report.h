@@ -20,13 +20,13 @@ struct SweepRun {
   std::int64_t max_tokens = 0;
   std::string command = {};  // of the best setting; empty: none is known
 
-  // Prompts that ran with a setting at least.
+  // Prompts that ran with at least one setting.
   std::int64_t prompts() const;
-  // Each is a prompt with a setting.
+  // Runs made; a run is one prompt with one setting.
   std::int64_t runs() const;
   std::int64_t runs_asked() const { return prompts_asked * settings_asked; }
   bool interrupted() const { return runs() < runs_asked(); }
-  // Whether a best setting can be told: all of them ran.
+  // Whether all settings ran, so that one of them can be called the best.
   bool comparable() const;
 };
 

@@ -35,7 +35,7 @@ std::string read_all(std::FILE* file, const std::string& name) {
   return text;
 }
 
-// Once there is something to go by; as if what is left went as fast.
+// What is left, at the speed so far; empty while it is too early to tell.
 std::string time_left(std::chrono::duration<double> spent, double fraction) {
   if (fraction < 0.02 || spent.count() < 3) return "";
   const double left = spent.count() * (1 - fraction) / fraction;

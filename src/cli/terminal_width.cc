@@ -17,7 +17,11 @@ int columns_of(int file) {
   return known ? size.ws_col : kDefault;
 }
 
-int length(std::string_view text) { return static_cast<int>(text.size()); }
+// In characters of UTF-8.
+int length(std::string_view text) {
+  return static_cast<int>(
+      std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
+}
 
 std::string bar(double fraction, int width) {
   const int filled = static_cast<int>(width * fraction);

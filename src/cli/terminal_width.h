@@ -18,7 +18,8 @@ std::string wrapped(std::string_view text, int columns);
 
 // "loading target [==========              ]  42 %, 7 s left" in fewer than
 // `columns` columns. Where there is no room, the bar gets shorter, then the
-// time goes, then the bar, and then the end of the label. `left` may be empty.
+// time goes, then the bar, and then the end of the label, which is ASCII.
+// `left` may be empty.
 std::string progress_line(std::string_view label, double fraction,
                           std::string_view left, int columns);
 

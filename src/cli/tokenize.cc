@@ -115,7 +115,7 @@ void add_tokenize(CommandLine& line) {
       .excludes(pieces);
   group
       .add_switch("--json", options->json,
-                  "One JSON object; with --lines, one a line")
+                  "One JSON object; with --lines, one per line")
       .excludes(pieces);
   command.on_run([options] { run_tokenize(*options); });
 }
