@@ -103,6 +103,8 @@ TEST_F(RenderTest, RefusesInOneLine) {
               HasSubstr("t.json: malformed JSON"));
   EXPECT_THAT(render(kTemplate, kMessages, {"--variables", "[5]"}).message(),
               HasSubstr("--variables: a JSON object expected"));
+  EXPECT_THAT(render("", kMessages).message(),
+              HasSubstr("template.jinja: is empty"));
   EXPECT_THAT(
       render("{{ raise_exception('no such role') }}", kMessages).message(),
       HasSubstr("no such role"));

@@ -97,6 +97,7 @@ void generate_many(const GenerateOptions& options, const Session& session,
   std::int64_t n_positions = 1;
   const std::int64_t most = session.target->config().n_positions;
   for (BatchText& text : texts) {
+    if (!text.error.empty()) continue;
     const auto tokens = static_cast<std::int64_t>(text.request.prompt.size());
     if (text.line && tokens >= most &&
         options.decoding.compute.n_positions == 0) {

@@ -11,6 +11,7 @@
 #include "cli/model_flag.h"
 #include "cli/prompt.h"
 #include "cli/report.h"
+#include "cli/session.h"
 #include "cli/terminal.h"
 #include "pilotfish/chat_template.h"
 #include "pilotfish/error.h"
@@ -58,10 +59,8 @@ std::string with_source(const RenderFlags& options, const std::string& messages,
 }
 
 RenderedChat rendered(const RenderFlags& options, const Tokenizer& tokenizer) {
-  const std::string source = options.template_file.empty()
-                                 ? std::string()
-                                 : read_file(options.template_file);
-  const ChatTemplate chat = chat_template_of(tokenizer, source, options.model);
+  const ChatTemplate chat = chat_template_of(
+      tokenizer, read_template(options.template_file), options.model);
   const bool from_stdin =
       options.messages_file.empty() || options.messages_file == "-";
   const std::string conversation =

@@ -197,7 +197,8 @@ std::string markdown_table(const std::vector<const Check*>& checks) {
 std::string legend(const Certificate& certificate) {
   const Selfcheck& result = certificate.result;
   return fmt::format(
-      "kept: of the drafted tokens. Texts are compared bit for bit over\n\n"
+      "kept: the share of the drafted tokens that were accepted. Texts are "
+      "compared\nbit for bit over\n\n"
       "- {}\n\n"
       "Sampled texts are {} tokens after the tokens {}, most drafted by a "
       "draft made worse\non purpose. \"{}\": the models know these tokens "
@@ -356,7 +357,7 @@ std::string summary(const Selfcheck& result) {
     case SelfcheckVerdict::kInconclusive:
       return fmt::format(
           "inconclusive: {} claims hold, but the texts do not show what is "
-          "wrong with: {}; {}; more --trials show more",
+          "wrong with: {}; {}; more texts (--trials) would show more",
           held, names_of(result, CheckVerdict::kNotCaught), found_text(result));
   }
   return "";

@@ -244,11 +244,18 @@ Generation run_request(Engine& engine, RequestId id,
   return engine.take(id).value();
 }
 
+std::string read_template(const std::string& file) {
+  if (file.empty()) return "";
+  std::string source = read_file(file);
+  if (source.empty()) {
+    throw Error(fmt::format("{}: is empty, expected a Jinja template", file));
+  }
+  return source;
+}
+
 ChatTemplate load_template(const Session& session,
                            const std::string& template_file) {
-  return chat_template_of(session, template_file.empty()
-                                       ? std::string()
-                                       : read_file(template_file));
+  return chat_template_of(session, read_template(template_file));
 }
 
 }  // namespace pilotfish::cli

@@ -58,6 +58,10 @@ EngineOptions engine_options(const Session& session, std::int64_t n_positions,
 Generation run_request(Engine& engine, RequestId id,
                        const std::function<bool()>& interrupted);
 
+// The text of a chat template in a file; empty where `file` is. Throws Error
+// where it cannot be read or holds nothing.
+std::string read_template(const std::string& file);
+
 // The model's chat template, or that of `template_file`. Throws UsageError
 // where there is none.
 ChatTemplate load_template(const Session& session,
