@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/shell_word.h"
+
 namespace pilotfish::cli {
 namespace {
 
@@ -21,15 +23,6 @@ std::string short_help(std::string_view help) {
   std::string text(help.substr(0, help.find_first_of(";:(")));
   while (text.ends_with(' ')) text.pop_back();
   return text;
-}
-
-// In single quotes, where nothing is special but the quote itself.
-std::string shell_quoted(std::string_view text) {
-  std::string result = "'";
-  for (const char c : text) {
-    result += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  }
-  return result + "'";
 }
 
 // With a backslash before each character of `special`.

@@ -18,16 +18,6 @@ namespace {
       fmt::format("{}: found \"{}\", expected {}", flag, text, expected));
 }
 
-std::vector<std::string> split_at_commas(const std::string& text) {
-  std::vector<std::string> parts;
-  for (size_t begin = 0; begin <= text.size();) {
-    const size_t end = std::min(text.find(',', begin), text.size());
-    parts.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
-}
-
 template <typename Integer>
 std::string kind_of_number(const FlagRules& rules) {
   if (rules.range) {
@@ -41,6 +31,16 @@ std::string kind_of_number(const FlagRules& rules) {
 }
 
 }  // namespace
+
+std::vector<std::string> split_at_commas(const std::string& text) {
+  std::vector<std::string> parts;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    parts.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
 
 std::vector<std::string> values_of(const std::string& flag,
                                    std::vector<std::string> arguments,

@@ -38,6 +38,10 @@ std::vector<std::string> values_of(const std::string& flag,
                                    std::vector<std::string> arguments,
                                    const FlagRules& rules);
 
+// The parts of a text between its commas, of which there is at least one; each
+// may be empty.
+std::vector<std::string> split_at_commas(const std::string& text);
+
 // A value as what the flag is for: std::string, int, std::int64_t,
 // std::uint64_t or double. Throws UsageError, naming flag and value, unless the
 // whole text is a number of this type and within the range.

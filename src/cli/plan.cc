@@ -12,6 +12,7 @@
 
 #include "cli/commands.h"
 #include "cli/dtype_flags.h"
+#include "cli/flag_rules.h"
 #include "cli/flags.h"
 #include "cli/model_flag.h"
 #include "cli/numbers.h"
@@ -62,16 +63,6 @@ double parse_figure(std::string_view flag, std::string_view text,
   return *value;
 }
 
-std::vector<std::string_view> split(std::string_view text) {
-  std::vector<std::string_view> parts;
-  for (size_t begin = 0; begin <= text.size();) {
-    const size_t end = std::min(text.find(',', begin), text.size());
-    parts.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
-}
-
 // The target's time, and the draft's where there is one.
 PassSeconds parse_tpot(const std::string& text, bool has_draft) {
   constexpr std::string_view kFlag = "--measured-tpot";
@@ -79,7 +70,7 @@ PassSeconds parse_tpot(const std::string& text, bool has_draft) {
       has_draft ? "the target's and the draft's milliseconds, as in 20.6,3.7"
                 : "the target's milliseconds, as in 20.6";
   std::vector<double> seconds;
-  for (const std::string_view part : split(text)) {
+  for (const std::string& part : split_at_commas(text)) {
     seconds.push_back(parse_figure(kFlag, part, text, expected) / 1e3);
   }
   if (seconds.size() != (has_draft ? 2 : 1)) {
@@ -94,7 +85,7 @@ std::map<std::int64_t, double> parse_verify_cost(const std::string& text) {
       "windows from 2 with their v(k), as in 2=1.05,4=1.1,8=1.3";
   constexpr std::string_view kFlag = "--verify-cost";
   std::map<std::int64_t, double> costs;
-  for (const std::string_view part : split(text)) {
+  for (const std::string& part : split_at_commas(text)) {
     const size_t equals = std::min(part.find('='), part.size());
     const double window =
         parse_figure(kFlag, part.substr(0, equals), text, kExpected);

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <set>
-#include <string_view>
 #include <vector>
 
+#include "cli/shell_word.h"
 #include "pilotfish/drafters.h"
 
 namespace pilotfish::cli {
@@ -85,24 +85,6 @@ std::string temperature_text(const Command& sweep,
 }
 
 }  // namespace
-
-std::string shell_word(const std::string& word) {
-  constexpr std::string_view kPlain =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-      "_@%+=:,./-";
-  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) {
-    return word;
-  }
-  std::string quoted = "'";
-  for (const char c : word) {
-    if (c == '\'') {
-      quoted += "'\\''";
-    } else {
-      quoted += c;
-    }
-  }
-  return quoted + "'";
-}
 
 std::string best_command(const Command& sweep, const Session& session,
                          const SweepComparison* best) {

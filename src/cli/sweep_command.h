@@ -15,9 +15,6 @@ namespace pilotfish::cli {
 std::string best_command(const Command& sweep, const Session& session,
                          const SweepComparison* best);
 
-// A word as a POSIX shell reads it back.
-std::string shell_word(const std::string& word);
-
 }  // namespace pilotfish::cli
 
 #endif  // PILOTFISH_CLI_SWEEP_COMMAND_H_
