@@ -72,7 +72,7 @@ TEST_F(InterruptedSweepTest, SaysSoAndCountsWhatRan) {
   Terminal terminal(sweep({}), 44);
   terminal.wait_for("measuring");
   terminal.interrupt();
-  const std::string shown = terminal.wait_for("their sum.");
+  const std::string shown = terminal.wait_for("sum.");
   EXPECT_EQ(terminal.wait(), kInterrupted);
   EXPECT_THAT(shown, AllOf(HasSubstr("\ninterrupted: "),
                            HasSubstr(" of 200000 runs were made"),

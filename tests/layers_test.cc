@@ -78,6 +78,7 @@ const std::map<std::string, std::string> kPublic = {
     {"pair.h", "engine"},
     {"recommended_sampling.h", "engine"},
     {"engine.h", "engine"},
+    {"service.h", "engine"},
 };
 
 const fs::path kRoot = pilotfish::test::source_dir();

@@ -35,6 +35,13 @@ struct Request {
   // The window k: tokens one iteration may emit, k - 1 of them drafted. 1 is
   // plain decoding, kAutoWindow chooses while decoding; nullopt: the engine's.
   std::optional<std::int64_t> window;
+  // What decides about drafted tokens; null: the engine's.
+  std::shared_ptr<const TokenAcceptor> acceptor;
+  // Those of the engine's drafters that may draft, by name; none: plain
+  // decoding. nullopt: all.
+  std::optional<std::vector<std::string>> drafters;
+  // As the engine's, and no larger; nullopt: the engine's.
+  std::optional<std::int64_t> tree_width;
   bool keep_proposals = false;  // in IterationStats, for traces
   // What the drafter "prediction" drafts: how you think the text goes on. A
   // wrong guess costs time, and changes nothing else.
@@ -42,6 +49,17 @@ struct Request {
   // Keep the target's log-probability of each token, and those of so many of
   // the most probable ones; nullopt: keep none.
   std::optional<std::int64_t> logprobs;
+  // Tokens of the text that were generated before it broke off, here or
+  // elsewhere: positions, random numbers, penalties and stop strings count them
+  // in, and the text goes on behind them. Under greedy decoding or the acceptor
+  // "coupled" it goes on to the same bits. The result has the new ones alone.
+  std::vector<Token> resumed;
+  // Of those that wait, the larger one is admitted first, and of those that
+  // run, the smaller one is put back first where memory is short.
+  int priority = 0;
+  // Texts with different ones share no prefixes: nobody can tell by the time
+  // that a prompt takes what others have asked.
+  std::string cache_salt;
 };
 
 struct GenerationStats {
@@ -49,8 +67,9 @@ struct GenerationStats {
   // Of those, the first ones that the cache still had (reuse_prefixes).
   std::int64_t reused_tokens = 0;
   std::int64_t generated_tokens = 0;
-  double ttft_seconds = 0;    // from submission to the first token
-  double decode_seconds = 0;  // from the first iteration's end to the last's
+  std::int64_t preemptions = 0;  // how often it was put back for want of memory
+  double ttft_seconds = 0;       // from submission to the first token
+  double decode_seconds = 0;     // from the first iteration's end to the last's
   // Generated after the first iteration, over decode_seconds: by the clock, so
   // the time that callbacks take counts. 0 where there was one iteration only.
   double tokens_per_second = 0;
@@ -78,6 +97,7 @@ struct Piece {
   std::string_view text;
   Token token = -1;  // -1: text that was held back, no new token
   Origin origin = Origin::kBonus;
+  const TokenLogprobs* logprobs = nullptr;  // of the token, if asked for
 };
 // Returns false to cancel the request: this token is its last. What it throws
 // fails its own request: `take` throws it. It may submit, cancel (its own
@@ -89,6 +109,9 @@ struct EngineOptions {
   std::int64_t max_sequences = 1;     // decoded together
   std::int64_t window = kAutoWindow;  // the default k
   std::int64_t prefill_chunk = 512;   // prompt rows in one pass
+  // The same where other sequences are decoded in the pass, so that a long
+  // prompt does not hold them up; never fewer than the rows that those bring.
+  std::int64_t mixed_chunk = 12;
   DType kv_dtype = DType::kF16;
   std::shared_ptr<const TokenAcceptor> acceptor = nullptr;  // "block"
   // Names of drafters (drafters.h) in order of preference: for each sequence
@@ -106,6 +129,10 @@ struct EngineOptions {
   // tokens, such as the next turn of a conversation, encodes only the rest. The
   // text is the same to the bit, and the caches take no more memory.
   bool reuse_prefixes = true;
+  // Bytes of keys and values, of target and draft together, instead of
+  // n_positions for each of max_sequences; 0: those. Where it is short, the
+  // request that came last is put back, and goes on later to the same bits.
+  std::int64_t kv_memory = 0;
 };
 
 // What an engine works with, where that is not simply two models: whatever can
@@ -120,6 +147,16 @@ struct EngineParts {
 };
 
 using RequestId = std::int64_t;
+
+// What an engine is doing.
+struct EngineStatus {
+  std::int64_t running = 0;  // requests that are decoded, or their prompts read
+  std::int64_t waiting = 0;
+  // Tokens that the target's cache holds for those that run, and what it keeps
+  // of finished ones.
+  std::int64_t running_tokens = 0;
+  std::int64_t kept_tokens = 0;
+};
 
 // Generates text with a target model and, where there is one, a draft. Any
 // number of requests may be submitted; up to max_sequences are decoded in one
@@ -148,8 +185,12 @@ class Engine {
   // Queues a request. `on_piece` is called during `step`. Throws UsageError for
   // a request that cannot run: an empty prompt or one that does not fit into
   // n_positions, a token out of range, sampling parameters that are out of
-  // range or leave no token to generate.
+  // range or leave no token to generate, a drafter or a tree that the engine
+  // does not have.
   RequestId submit(Request request, OnPiece on_piece = nullptr);
+
+  // Throws what `submit` would throw. Any thread may call it at any time.
+  void check(const Request& request) const;
 
   // Admits waiting requests, then runs one pass for all active ones: an
   // iteration each, or a chunk of a prompt. Returns false when there is nothing
@@ -164,6 +205,8 @@ class Engine {
   // Error that says what its acceptor did, or which model's logits were NaN at
   // which position.
   std::optional<Generation> take(RequestId id);
+  // Those that have come to their end and have not been taken.
+  std::vector<RequestId> ended() const;
   // Ends a request with what it has, text that was held back included; no
   // effect on a finished one. Throws UsageError for an unknown id.
   void cancel(RequestId id);
@@ -175,7 +218,9 @@ class Engine {
   Generation generate(Request request, const OnPiece& on_piece = nullptr);
 
   std::int64_t n_positions() const;
+  std::int64_t max_sequences() const;
   std::int64_t kv_cache_bytes() const;  // target and draft pools together
+  EngineStatus status() const;
   const TokenAcceptor& acceptor() const;
 
  private:

@@ -19,6 +19,17 @@ struct KvCacheOptions {
   std::int64_t max_sequences = 1;
   // f32, f16, bf16, or q8_0, which needs a head size that is a multiple of 32.
   DType dtype = DType::kF16;
+  // Of the pool, each of kBlockSize positions, and enough for one full sequence
+  // at least; 0: enough for max_sequences full ones.
+  std::int64_t blocks = 0;
+};
+
+// How a sequence is to grow.
+struct KvGrowth {
+  SequenceId sequence;
+  std::int64_t rows;
+  // [rows] of rows of the sequence's tree; empty: of its line.
+  std::span<const std::int32_t> parents = {};
 };
 
 // The keys and values of many sequences, in a pool of fixed-size blocks that is
@@ -56,10 +67,13 @@ class KvCache {
   // Positions that `append`, or rows that `append_tree`, can add now.
   std::int64_t room(SequenceId sequence) const;
 
+  // Whether the pool has the blocks for all of these, which are of different
+  // sequences.
+  bool has_blocks(std::span<const KvGrowth> growths) const;
+
   // Adds `rows` positions, not yet written. Throws Error, changing nothing,
-  // when the sequence would pass n_positions or the pool is out of blocks
-  // (which forks alone can bring about: the pool holds max_sequences full
-  // ones). Throws UsageError for a sequence with a tree.
+  // when the sequence would pass n_positions or the pool is out of blocks.
+  // Throws UsageError for a sequence with a tree.
   void append(SequenceId sequence, std::int64_t rows);
   // Forgets the positions from `length` on, and the tree. Returns the length
   // reached, `length`: caches of recurrent states, which go back to their last

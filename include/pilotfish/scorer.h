@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "pilotfish/kv_cache.h"
@@ -25,10 +26,17 @@ class Scorer {
 
   virtual SequenceId create() = 0;  // throws Error when all are in use
   // A sequence for a text that begins with `text`. It may hold some of the
-  // first of these tokens already, never all: `length` says how many.
-  virtual SequenceId create_for(std::span<const Token> /*text*/) {
+  // first of these tokens already, never all: `length` says how many. Texts
+  // with different salts have nothing in common.
+  virtual SequenceId create_for(std::span<const Token> /*text*/,
+                                std::string_view /*salt*/) {
     return create();
   }
+  // A sequence with the first `length` tokens of `parent`, or fewer where a
+  // scorer cannot go back to any length. Shares their memory, and does not
+  // count among those that `create` makes. Requires: can_fork().
+  virtual SequenceId fork(SequenceId parent, std::int64_t length);
+  virtual bool can_fork() const { return false; }
   virtual void release(SequenceId sequence) = 0;
   virtual std::int64_t length(SequenceId sequence) const = 0;
   // As KvCache::truncate. Returns the length reached, which may be less than
@@ -41,6 +49,10 @@ class Scorer {
   // batch with a tree.
   virtual std::int64_t keep(SequenceId sequence,
                             std::span<const std::int32_t> path) = 0;
+
+  // Whether there is memory for a pass in which these sequences grow so. What
+  // is kept for later and not needed is given up for it.
+  virtual bool make_room(std::span<const KvGrowth> /*growths*/) { return true; }
 
   // Does what Model::forward does. The output stays valid until the next call.
   virtual ForwardOutput forward(const Batch& batch) = 0;
@@ -66,11 +78,14 @@ class ModelScorer final : public Scorer {
   std::int64_t vocab_size() const override;
   std::int64_t n_positions() const override;
   SequenceId create() override;
+  SequenceId fork(SequenceId parent, std::int64_t length) override;
+  bool can_fork() const override { return true; }
   void release(SequenceId sequence) override;
   std::int64_t length(SequenceId sequence) const override;
   std::int64_t truncate(SequenceId sequence, std::int64_t length) override;
   std::int64_t keep(SequenceId sequence,
                     std::span<const std::int32_t> path) override;
+  bool make_room(std::span<const KvGrowth> growths) override;
   ForwardOutput forward(const Batch& batch) override;
   ThreadTeam* threads() override;
   std::int64_t cache_bytes() const override { return cache_.bytes(); }

@@ -225,15 +225,21 @@ bool any_takes(std::span<const std::string> drafters, DraftInput input) {
   });
 }
 
+std::vector<std::string> names_of_drafters(const EngineOptions& options,
+                                           bool has_draft) {
+  if (options.drafters.empty() && has_draft) return {"model"};
+  return options.drafters;
+}
+
 DrafterPtr make_drafter(const EngineOptions& options, Scorer& target,
                         Scorer* draft) {
-  std::vector<std::string> names = options.drafters;
-  if (names.empty() && draft != nullptr) names = {"model"};
-  if (names.empty()) return std::make_unique<NoDrafter>();
+  const std::vector<std::string> names =
+      names_of_drafters(options, draft != nullptr);
   require_distinct(names);
   const auto acceptor =
       options.acceptor ? options.acceptor : make_acceptor("block");
   check_tree(options.tree_width, names, *acceptor);
+  if (names.empty()) return std::make_unique<NoDrafter>();
   std::vector<DrafterPtr> drafters;
   for (const std::string& name : names) {
     drafters.push_back(entry_of(name).make({options, target, draft}));

@@ -2,6 +2,8 @@
 #define PILOTFISH_ENGINE_DRAFTERS_H_
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "pilotfish/engine.h"
 #include "pilotfish/scorer.h"
@@ -9,6 +11,10 @@
 
 namespace pilotfish {
 
+// Those that the options ask for; "model" where they name none and there is a
+// draft model.
+std::vector<std::string> names_of_drafters(const EngineOptions& options,
+                                           bool has_draft);
 // The drafters that the options ask for, in one. `draft` may be null; both
 // models must outlive what is returned. Throws UsageError for a drafter that is
 // unknown, lacks what it needs or is listed twice.

@@ -12,7 +12,7 @@ double seconds_between(Job::Clock::time_point from, Job::Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
-SequenceOptions sequence_options(Request request,
+SequenceOptions sequence_options(Request request, std::uint32_t sources,
                                  std::span<const Token> model_ends) {
   SequenceOptions options;
   options.prompt = std::move(request.prompt);
@@ -27,6 +27,11 @@ SequenceOptions sequence_options(Request request,
   options.prediction = std::move(request.prediction);
   options.logprobs = request.logprobs;
   options.keep_proposals = request.keep_proposals;
+  options.acceptor = std::move(request.acceptor);
+  options.sources = sources;
+  options.tree_width = request.tree_width;
+  options.resumed = std::move(request.resumed);
+  options.cache_salt = std::move(request.cache_salt);
   return options;
 }
 
@@ -44,19 +49,41 @@ std::vector<IterationStats> cut(std::span<const IterationStats> iterations,
 
 }  // namespace
 
-Job::Job(RequestId id, Request request, std::span<const Token> model_ends,
-         const Tokenizer* tokenizer, OnPiece on_piece)
+Job::Job(RequestId id, Request request, std::uint32_t sources,
+         std::span<const Token> model_ends, const Tokenizer* tokenizer,
+         OnPiece on_piece)
     : id_(id),
+      priority_(request.priority),
       on_piece_(std::move(on_piece)),
       filter_(std::move(request.stop_strings)),
-      sequence_(sequence_options(std::move(request), model_ends)) {
-  if (tokenizer != nullptr) stream_.emplace(*tokenizer, sequence_.tokens());
+      sequence_(sequence_options(std::move(request), sources, model_ends)) {
+  if (tokenizer != nullptr) {
+    stream_.emplace(
+        *tokenizer,
+        sequence_.tokens().first(static_cast<size_t>(sequence_.prompt_size())));
+  }
+  pass_over_resumed();
+}
+
+// The text of what was generated before has been handed on then, but for what
+// was held back.
+void Job::pass_over_resumed() {
+  while (std::cmp_less(delivered_, sequence_.resumed_size())) {
+    text_of(sequence_.generated()[delivered_++]);
+    if (filter_.found()) {
+      throw UsageError("resumed: has a stop string in it; it was complete");
+    }
+  }
+}
+
+size_t Job::resumed() const {
+  return static_cast<size_t>(sequence_.resumed_size());
 }
 
 void Job::deliver() {
   if (delivered_ == sequence_.generated().size()) return;
   last_ = Clock::now();
-  if (delivered_ == 0) first_ = last_;
+  if (delivered_ == resumed()) first_ = last_;
   try {
     // Both ends below shorten the sequence to what has been delivered.
     while (delivered_ < sequence_.generated().size()) {
@@ -64,12 +91,16 @@ void Job::deliver() {
     }
     if (!sequence_.finished()) return;
     if (const std::string rest = held_back(); !rest.empty()) {
-      hand_on(-1, Origin::kBonus, rest);
+      hand_on({.text = rest});
     }
   } catch (...) {
-    thrown_ = std::current_exception();
-    cancel();
+    fail(std::current_exception());
   }
+}
+
+void Job::fail(std::exception_ptr failure) {
+  thrown_ = std::move(failure);
+  cancel();
 }
 
 std::exception_ptr Job::failure() const {
@@ -86,7 +117,12 @@ void Job::deliver_token(size_t index) {
     sequence_.finish(FinishReason::kStopString,
                      static_cast<std::int64_t>(delivered_));
   }
-  hand_on(token, origin, text);
+  hand_on({.text = text,
+           .token = token,
+           .origin = origin,
+           .logprobs = sequence_.logprobs().empty()
+                           ? nullptr
+                           : &sequence_.logprobs()[index]});
 }
 
 std::string Job::text_of(Token token) {
@@ -101,9 +137,9 @@ std::string Job::held_back() {
   return stream_ ? filter_.pass(stream_->finish()) : std::string();
 }
 
-void Job::hand_on(Token token, Origin origin, const std::string& text) {
-  text_ += text;
-  if (on_piece_ && !on_piece_({text, token, origin})) cancel();
+void Job::hand_on(const Piece& piece) {
+  text_ += piece.text;
+  if (on_piece_ && !on_piece_(piece)) cancel();
 }
 
 void Job::cancel() {
@@ -113,11 +149,14 @@ void Job::cancel() {
 
 Generation Job::result() {
   Generation result;
-  const std::span<const Token> tokens = sequence_.generated();
-  result.tokens.assign(tokens.begin(), tokens.end());
-  result.origins.assign(sequence_.origins().begin(), sequence_.origins().end());
-  result.logprobs.assign(sequence_.logprobs().begin(),
-                         sequence_.logprobs().end());
+  const auto copy_new = [this](const auto& all, auto& copy) {
+    if (all.empty()) return;
+    const auto fresh = all.subspan(resumed());
+    copy.assign(fresh.begin(), fresh.end());
+  };
+  copy_new(sequence_.generated(), result.tokens);
+  copy_new(sequence_.origins(), result.origins);
+  copy_new(sequence_.logprobs(), result.logprobs);
   text_ += held_back();  // of a request that was cancelled
   result.text = std::move(text_);
   result.finish_reason = sequence_.finish_reason();
@@ -128,8 +167,10 @@ Generation Job::result() {
 GenerationStats Job::statistics() const {
   GenerationStats stats;
   stats.prompt_tokens = sequence_.prompt_size();
-  stats.reused_tokens = reused_;
-  stats.generated_tokens = sequence_.generated_size();
+  stats.reused_tokens = reused_.value_or(0);
+  stats.preemptions = preemptions_;
+  stats.generated_tokens =
+      sequence_.generated_size() - sequence_.resumed_size();
   stats.iterations = cut(sequence_.iterations(), stats.generated_tokens);
   stats.summary.add(stats.iterations);
   if (stats.generated_tokens == 0) return stats;

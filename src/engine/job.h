@@ -1,7 +1,9 @@
 #ifndef PILOTFISH_ENGINE_JOB_H_
 #define PILOTFISH_ENGINE_JOB_H_
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <exception>
 #include <optional>
 #include <span>
@@ -21,15 +23,23 @@ class Job {
 
   // `tokenizer` may be null; else it must outlive the job. `model_ends` are the
   // model's own end tokens. Throws UsageError as Sequence does.
-  Job(RequestId id, Request request, std::span<const Token> model_ends,
-      const Tokenizer* tokenizer, OnPiece on_piece);
+  // `sources`: as SequenceOptions.
+  Job(RequestId id, Request request, std::uint32_t sources,
+      std::span<const Token> model_ends, const Tokenizer* tokenizer,
+      OnPiece on_piece);
 
   RequestId id() const { return id_; }
   Sequence& sequence() { return sequence_; }
   const Sequence& sequence() const { return sequence_; }
 
-  // How many of the prompt's first tokens the target's cache had already.
-  void note_reuse(std::int64_t tokens) { reused_ = tokens; }
+  // How many of the prompt's first tokens the target's cache had already when
+  // the job was first admitted.
+  void note_reuse(std::int64_t tokens) {
+    if (!reused_) reused_ = std::min(tokens, sequence_.prompt_size());
+  }
+
+  int priority() const { return priority_; }
+  void note_preemption() { ++preemptions_; }
 
   // Hands on the tokens the latest pass brought, one by one, and ends the
   // sequence at a stop string or where the caller wants no more. What the
@@ -40,6 +50,9 @@ class Job {
   // runs.
   void cancel();
 
+  // Ends the sequence with this failure.
+  void fail(std::exception_ptr failure);
+
   // What the request failed with: what its callback threw, or an Error that
   // says what became of its sequence. Null: nothing.
   std::exception_ptr failure() const;
@@ -48,21 +61,25 @@ class Job {
   Generation result();
 
  private:
+  void pass_over_resumed();
+  size_t resumed() const;
   void deliver_token(size_t index);
   std::string text_of(Token token);
   std::string held_back();
-  void hand_on(Token token, Origin origin, const std::string& text);
+  void hand_on(const Piece& piece);
   GenerationStats statistics() const;
 
   RequestId id_;
+  int priority_;
   OnPiece on_piece_;
   StopFilter filter_;
   Sequence sequence_;
   std::optional<TextStream> stream_;
   std::string text_;
-  std::int64_t reused_ = 0;
-  size_t delivered_ = 0;       // of sequence_.generated()
-  std::exception_ptr thrown_;  // by the callback
+  std::optional<std::int64_t> reused_;
+  std::int64_t preemptions_ = 0;
+  size_t delivered_ = 0;       // of sequence_.generated(), resumed ones too
+  std::exception_ptr thrown_;  // by the callback, or before it began
 
   Clock::time_point submitted_ = Clock::now();
   Clock::time_point first_;  // end of the first iteration

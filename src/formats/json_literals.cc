@@ -8,10 +8,10 @@ namespace {
 constexpr std::string_view kLiterals[] = {"NaN", "Infinity", "-Infinity"};
 
 // One past the end of the string that starts at `begin`.
-size_t string_end(std::string_view json, size_t begin) {
+size_t string_end(std::string_view text, size_t begin) {
   size_t i = begin + 1;
-  while (i < json.size() && json[i] != '"') i += json[i] == '\\' ? 2 : 1;
-  return std::min(i + 1, json.size());
+  while (i < text.size() && text[i] != '"') i += text[i] == '\\' ? 2 : 1;
+  return std::min(i + 1, text.size());
 }
 
 }  // namespace

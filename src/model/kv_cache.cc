@@ -90,7 +90,7 @@ struct KvCache::Impl {
   }
 
   // Throws Error unless all of these can grow; see blocks_needed for the rest.
-  void check_positions(std::span<const KvCacheAccess::Growth> growths) {
+  void check_positions(std::span<const KvGrowth> growths) {
     for (const auto& [id, rows, parents] : growths) {
       const Sequence& sequence = at(id);
       if (rows < 0 || rows > layout.n_positions - sequence.slots()) {
@@ -124,7 +124,7 @@ struct KvCache::Impl {
     }
   }
 
-  std::int64_t blocks_needed(std::span<const KvCacheAccess::Growth> growths) {
+  std::int64_t blocks_needed(std::span<const KvGrowth> growths) {
     std::int64_t needed = 0;
     std::int64_t copied = 0;
     // When all who share a block copy it, the last keeps the original: so count
@@ -144,7 +144,7 @@ struct KvCache::Impl {
     return needed + copied;
   }
 
-  void append(std::span<const KvCacheAccess::Growth> growths) {
+  void append(std::span<const KvGrowth> growths) {
     check_positions(growths);
     const std::int64_t needed = blocks_needed(growths);
     if (needed > static_cast<std::int64_t>(free_blocks.size())) {
@@ -153,10 +153,10 @@ struct KvCache::Impl {
                       "forked sequence",
                       needed, free_blocks.size(), layout.blocks));
     }
-    for (const KvCacheAccess::Growth& growth : growths) grow(growth);
+    for (const KvGrowth& growth : growths) grow(growth);
   }
 
-  void grow(const KvCacheAccess::Growth& growth) {
+  void grow(const KvGrowth& growth) {
     if (growth.rows == 0) return;
     Sequence& sequence = at(growth.sequence);
     if (tail_is_shared(sequence)) copy_block(sequence.blocks.back());
@@ -284,6 +284,11 @@ void KvCache::release(SequenceId id) {
   impl_->free_ids.push_back(id);
 }
 
+bool KvCache::has_blocks(std::span<const KvGrowth> growths) const {
+  return impl_->blocks_needed(growths) <=
+         static_cast<std::int64_t>(impl_->free_blocks.size());
+}
+
 std::int64_t KvCache::length(SequenceId sequence) const {
   return impl_->at(sequence).length;
 }
@@ -302,7 +307,7 @@ std::int64_t KvCache::room(SequenceId id) const {
 }
 
 void KvCache::append(SequenceId sequence, std::int64_t rows) {
-  const KvCacheAccess::Growth growth{sequence, rows};
+  const KvGrowth growth{sequence, rows};
   impl_->append({&growth, 1});
 }
 
@@ -319,8 +324,8 @@ std::int64_t KvCache::truncate(SequenceId id, std::int64_t length) {
 
 void KvCache::append_tree(SequenceId sequence,
                           std::span<const std::int32_t> parents) {
-  const KvCacheAccess::Growth growth{
-      sequence, static_cast<std::int64_t>(parents.size()), parents};
+  const KvGrowth growth{sequence, static_cast<std::int64_t>(parents.size()),
+                        parents};
   impl_->append({&growth, 1});
 }
 
@@ -374,7 +379,7 @@ const KvLayout& KvCacheAccess::layout() const { return impl_.layout; }
 
 KvStorage& KvCacheAccess::storage() const { return *impl_.storage; }
 
-void KvCacheAccess::append(std::span<const Growth> growths) {
+void KvCacheAccess::append(std::span<const KvGrowth> growths) {
   impl_.append(growths);
 }
 

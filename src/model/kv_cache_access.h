@@ -28,15 +28,9 @@ class KvCacheAccess {
   const KvLayout& layout() const;
   KvStorage& storage() const;
 
-  struct Growth {
-    SequenceId sequence;
-    std::int64_t rows;
-    // [rows] of rows of the sequence's tree; empty: of its line.
-    std::span<const std::int32_t> parents = {};
-  };
   // Appends to several different sequences at once, or, throwing Error, to
   // none.
-  void append(std::span<const Growth> growths);
+  void append(std::span<const KvGrowth> growths);
 
   // The blocks of a sequence. Slot i of a sequence lies in row i % kBlockSize
   // of its block i / kBlockSize: the positions first, then the rows of its

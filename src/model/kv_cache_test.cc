@@ -284,7 +284,7 @@ TEST(KvCache, AgreesWithANaiveCacheInRandomOperations) {
       }
     } else {
       // All or none; whether it must succeed is for the blocks to say.
-      std::vector<KvCacheAccess::Growth> growths;
+      std::vector<KvGrowth> growths;
       for (const auto& [id, sequence] : sequences) {
         if (sequence.tree.empty() && below(2) == 0)
           growths.push_back({id, below(20)});
@@ -329,14 +329,14 @@ TEST(KvCache, CountsTheCopiesOfAJointAppendExactly) {
   const SequenceId a = cache.fork(parent, 35);
   const SequenceId b = cache.fork(parent, 38);
   EXPECT_EQ(cache.blocks_in_use(), 2);
-  const std::vector<KvCacheAccess::Growth> all = {{parent, 1}, {a, 1}, {b, 1}};
+  const std::vector<KvGrowth> all = {{parent, 1}, {a, 1}, {b, 1}};
   KvCacheAccess(cache).append(all);
   EXPECT_EQ(cache.blocks_in_use(), 4);  // all of them
   cache.truncate(a, 3);
   EXPECT_EQ(cache.blocks_in_use(), 3);
   // One block free: enough for one writer to the shared first block, not two.
   const SequenceId c = cache.fork(parent, 4);
-  const std::vector<KvCacheAccess::Growth> two = {{a, 1}, {c, 1}};
+  const std::vector<KvGrowth> two = {{a, 1}, {c, 1}};
   EXPECT_THROW(KvCacheAccess(cache).append(two), Error);
   EXPECT_EQ(cache.length(a), 3);
   EXPECT_EQ(cache.blocks_in_use(), 3);

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cassert>
 #include <limits>
 
 #include "model/kv_storage.h"
@@ -72,9 +71,16 @@ KvLayout make_kv_layout(const ModelConfig& config,
                   .blocks = 0,
                   .layers = kv_layer_shapes(config)};
   check_heads(layout.layers, layout.dtype);
-  layout.blocks = (layout.n_positions + KvCache::kBlockSize - 1) /
-                  KvCache::kBlockSize * layout.max_sequences;
-  assert(layout.blocks > 0);
+  const std::int64_t full =
+      (layout.n_positions + KvCache::kBlockSize - 1) / KvCache::kBlockSize;
+  layout.blocks =
+      options.blocks != 0 ? options.blocks : full * layout.max_sequences;
+  if (layout.blocks < full) {
+    throw UsageError(fmt::format(
+        "KV cache of {} blocks: one sequence with {} positions needs {}; raise "
+        "the memory for it, or lower n_positions",
+        layout.blocks, layout.n_positions, full));
+  }
   if (layout.blocks > std::numeric_limits<KvBlock>::max() ||
       layout.block_bytes() >
           std::numeric_limits<std::int64_t>::max() / layout.blocks) {

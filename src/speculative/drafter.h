@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,6 +29,9 @@ struct DraftRequest {
   DraftNoise noise = DraftNoise::kOwn;  // to sample with
   // The most tokens of a tree, of which none is deeper than `length`.
   std::int64_t tree_size = 0;
+  // The most tokens of a tree that may compete for a place; 1: a chain is
+  // wanted.
+  std::int64_t tree_width = std::numeric_limits<std::int64_t>::max();
   // Asked before each further token, by drafters that sample; null: up to
   // `length`.
   DraftGuide* guide = nullptr;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "pilotfish/scorer.h"
@@ -23,9 +24,14 @@ class ForwardingScorer : public Scorer {
   std::int64_t vocab_size() const override { return inner_->vocab_size(); }
   std::int64_t n_positions() const override { return inner_->n_positions(); }
   SequenceId create() override { return inner_->create(); }
-  SequenceId create_for(std::span<const Token> text) override {
-    return inner_->create_for(text);
+  SequenceId create_for(std::span<const Token> text,
+                        std::string_view salt) override {
+    return inner_->create_for(text, salt);
   }
+  SequenceId fork(SequenceId parent, std::int64_t length) override {
+    return inner_->fork(parent, length);
+  }
+  bool can_fork() const override { return inner_->can_fork(); }
   void release(SequenceId sequence) override { inner_->release(sequence); }
   std::int64_t length(SequenceId sequence) const override {
     return inner_->length(sequence);
@@ -36,6 +42,9 @@ class ForwardingScorer : public Scorer {
   std::int64_t keep(SequenceId sequence,
                     std::span<const std::int32_t> path) override {
     return inner_->keep(sequence, path);
+  }
+  bool make_room(std::span<const KvGrowth> growths) override {
+    return inner_->make_room(growths);
   }
   ForwardOutput forward(const Batch& batch) override {
     return inner_->forward(batch);

@@ -3,7 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "pilotfish/error.h"
+
 namespace pilotfish {
+
+SequenceId Scorer::fork(SequenceId /*parent*/, std::int64_t /*length*/) {
+  throw UsageError("this scorer's sequences cannot be forked");
+}
 
 ModelScorer::ModelScorer(std::shared_ptr<Model> model,
                          const KvCacheOptions& options)
@@ -16,6 +22,11 @@ std::int64_t ModelScorer::vocab_size() const {
 std::int64_t ModelScorer::n_positions() const { return cache_.n_positions(); }
 
 SequenceId ModelScorer::create() { return cache_.create(); }
+
+SequenceId ModelScorer::fork(SequenceId parent, std::int64_t length) {
+  take_back_ahead();
+  return cache_.fork(parent, length);
+}
 
 void ModelScorer::release(SequenceId sequence) {
   take_back_ahead();
@@ -37,6 +48,11 @@ std::int64_t ModelScorer::keep(SequenceId sequence,
   take_back_ahead();
   cache_.keep(sequence, path);
   return cache_.length(sequence);
+}
+
+bool ModelScorer::make_room(std::span<const KvGrowth> growths) {
+  take_back_ahead();
+  return cache_.has_blocks(growths);
 }
 
 ForwardOutput ModelScorer::forward(const Batch& batch) {

@@ -15,6 +15,23 @@
 namespace pilotfish {
 namespace {
 
+// What broke off can go on only if it had not come to its end.
+void check_resumed(const SequenceOptions& options) {
+  if (std::ssize(options.resumed) >= options.max_tokens) {
+    throw UsageError(
+        fmt::format("resumed: has {} tokens, and max_tokens is {}; it was "
+                    "complete",
+                    options.resumed.size(), options.max_tokens));
+  }
+  const auto end =
+      std::ranges::find_first_of(options.resumed, options.stop_tokens);
+  if (end != options.resumed.end()) {
+    throw UsageError(fmt::format(
+        "resumed: token {} at place {} ends the text; it was complete", *end,
+        end - options.resumed.begin()));
+  }
+}
+
 SequenceOptions checked(SequenceOptions options) {
   if (options.prompt.empty()) {
     throw UsageError("prompt: it is empty; at least one token is needed");
@@ -38,6 +55,7 @@ SequenceOptions checked(SequenceOptions options) {
                                  *options.logprobs));
   }
   validate(options.sampling);
+  check_resumed(options);
   return options;
 }
 
@@ -51,7 +69,11 @@ SequenceKey new_sequence_key(std::uint32_t slot) {
 Sequence::Sequence(SequenceOptions options)
     : options_(checked(std::move(options))),
       random_(options_.sampling.seed),
-      history_(std::move(options_.prompt), options_.sampling) {}
+      history_(std::move(options_.prompt), options_.sampling),
+      origins_(options_.resumed.size(), Origin::kBonus) {
+  for (const Token token : options_.resumed) history_.push(token);
+  if (options_.logprobs) logprobs_.resize(options_.resumed.size());
+}
 
 bool Sequence::is_stop(Token token) const {
   return std::ranges::find(options_.stop_tokens, token) !=

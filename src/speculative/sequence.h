@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pilotfish/acceptor.h"
@@ -30,19 +32,30 @@ struct SequenceOptions {
   std::vector<Token> prediction;  // how the user thinks it goes on
   // Whether log-probabilities are kept, and of how many candidates per token.
   std::optional<std::int64_t> logprobs;
+  // Tokens generated already, elsewhere or before: the text goes on behind them
+  // as if they had been generated here.
+  std::vector<Token> resumed;
+  std::shared_ptr<const TokenAcceptor> acceptor;  // null: the decoder's
+  // Bit i: the decoder's i-th source of drafts may draft.
+  std::uint32_t sources = ~std::uint32_t{0};
+  // The most tokens that may compete for a place; nullopt: the drafter's.
+  std::optional<std::int64_t> tree_width;
+  std::string cache_salt;  // texts with another one share no cache with it
 };
 
 // One text in the making: its tokens, how they are sampled, when it ends, and
 // what its iterations were like.
 class Sequence {
  public:
-  // Throws UsageError for an empty prompt, and for max_tokens, a window or
-  // sampling parameters out of range.
+  // Throws UsageError for an empty prompt, for max_tokens, a window or sampling
+  // parameters out of range, and for a text to resume that has ended already.
   explicit Sequence(SequenceOptions options);
   Sequence(const Sequence&) = delete;
   Sequence& operator=(const Sequence&) = delete;
 
   std::span<const Token> tokens() const { return history_.tokens(); }
+  // Those that were resumed included, whose origin is kBonus and which have no
+  // log-probabilities.
   std::span<const Token> generated() const {
     return tokens().subspan(static_cast<size_t>(prompt_size()));
   }
@@ -52,6 +65,7 @@ class Sequence {
   std::int64_t size() const { return history_.size(); }
   std::int64_t prompt_size() const { return history_.prompt_size(); }
   std::int64_t generated_size() const { return history_.generated_size(); }
+  std::int64_t resumed_size() const { return std::ssize(options_.resumed); }
   std::int64_t tokens_left() const {
     return options_.max_tokens - generated_size();
   }
@@ -61,6 +75,13 @@ class Sequence {
   std::span<const Token> stop_tokens() const { return options_.stop_tokens; }
   bool is_stop(Token token) const;
   std::optional<std::int64_t> window() const { return options_.window; }
+  // Null: the decoder's.
+  const TokenAcceptor* acceptor() const { return options_.acceptor.get(); }
+  bool may_draft_from(std::size_t source) const {
+    return source >= 32 || (options_.sources >> source & 1) != 0;
+  }
+  std::optional<std::int64_t> tree_width() const { return options_.tree_width; }
+  std::string_view cache_salt() const { return options_.cache_salt; }
   bool keeps_proposals() const { return options_.keep_proposals; }
   std::span<const Token> prediction() const { return options_.prediction; }
   std::optional<std::int64_t> logprobs_wanted() const {

@@ -130,7 +130,7 @@ class CpuForward final : public ForwardPass {
   Attention attention_;
   AlignedBuffer<float> logits_;  // [logits rows, vocab_size]
   AlignedBuffer<float> hidden_;  // [layers asked for, hidden rows, hidden_size]
-  std::vector<KvCacheAccess::Growth> growths_;
+  std::vector<KvGrowth> growths_;
   std::vector<SequenceId> ids_;
 };
 

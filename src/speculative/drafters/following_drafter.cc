@@ -16,8 +16,9 @@ constexpr std::int64_t kFirstPassRows = 2;
 FollowingDrafter::CachedSequence::CachedSequence(Scorer& draft,
                                                  const Sequence& sequence)
     : draft_(draft),
-      id_(draft.is_view() ? sequence.target_id
-                          : draft.create_for(sequence.tokens())) {}
+      id_(draft.is_view()
+              ? sequence.target_id
+              : draft.create_for(sequence.tokens(), sequence.cache_salt())) {}
 
 FollowingDrafter::CachedSequence::~CachedSequence() {
   if (!draft_.is_view()) draft_.release(id_);
@@ -49,6 +50,24 @@ FollowingDrafter::Follower& FollowingDrafter::follow(
       id, std::min(draft_.length(id), sequence.size() - 1 - follower.skipped));
   if (request.context > 0) shorten(sequence, request.context, follower);
   return follower;
+}
+
+void FollowingDrafter::follow_all(std::span<const DraftRequest> requests) {
+  growths_.clear();
+  has_room_.clear();
+  for (const DraftRequest& request : requests) {
+    const Follower& follower = follow(request);
+    const SequenceId id = follower.cached.id();
+    const std::int64_t missing = request.sequence->size() - next(follower);
+    const std::int64_t rows =
+        request.length == 0
+            ? std::min(missing, prefill_chunk_)
+            : missing + std::max(request.length, request.tree_size);
+    growths_.push_back(
+        {id, std::min(rows, draft_.n_positions() - draft_.length(id))});
+    has_room_.push_back(draft_.make_room(growths_));
+    if (!has_room_.back()) growths_.pop_back();
+  }
 }
 
 // Starts afresh where there is far more to encode than the context asked for.

@@ -1,6 +1,7 @@
 #ifndef PILOTFISH_SPECULATIVE_DRAFTERS_FOLLOWING_DRAFTER_H_
 #define PILOTFISH_SPECULATIVE_DRAFTERS_FOLLOWING_DRAFTER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -73,6 +74,10 @@ class FollowingDrafter : public Drafter {
   // Brings the follower of a request's sequence up to date: starts afresh where
   // the request allows a shorter context.
   Follower& follow(const DraftRequest& request);
+  // Brings the followers of all requests up to date, and finds out which of
+  // them the draft's cache has memory for. The others get no draft this time.
+  void follow_all(std::span<const DraftRequest> requests);
+  bool has_room(std::size_t request) const { return has_room_[request]; }
   // nullptr for a sequence never seen.
   Follower* find(const Sequence& sequence) {
     return followers_.find(sequence.key);
@@ -102,7 +107,9 @@ class FollowingDrafter : public Drafter {
   std::int64_t prefill_chunk_;
   std::int64_t shared_vocab_size_;
   PerSequence<Follower> followers_;
-  std::vector<Token> tokens_;  // scratch
+  std::vector<Token> tokens_;      // scratch
+  std::vector<KvGrowth> growths_;  // of the requests with memory
+  std::vector<bool> has_room_;     // [requests]
 };
 
 }  // namespace pilotfish

@@ -10,11 +10,12 @@ std::vector<Draft> ModelDrafter::propose(
   std::vector<Draft> drafts = pool_.take(requests.size());
   const Emptied emptied(runners_);  // which takes back what is drafted
   runners_.reserve(requests.size());
+  follow_all(requests);
   for (size_t i = 0; i < requests.size(); ++i) {
     const Sequence& sequence = *requests[i].sequence;
-    Follower& follower = follow(requests[i]);
+    Follower& follower = *find(sequence);
     const std::int64_t reachable = reach(sequence, follower);
-    if (reachable == 0) continue;
+    if (reachable == 0 || !has_room(i)) continue;
     if (requests[i].length == 0) {
       encode_ahead(sequence, follower);
       continue;

@@ -29,6 +29,7 @@ std::vector<Draft> PreferenceDrafter::propose(
     places.clear();
     for (size_t i = 0; i < requests.size(); ++i) {
       if (drafts[i].size() > 0) continue;
+      if (!requests[i].sequence->may_draft_from(source)) continue;
       DraftRequest request = requests[i];
       if (request.guide != nullptr) {
         request.length = std::min(request.length, request.guide->ask(source));

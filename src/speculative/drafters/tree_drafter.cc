@@ -35,12 +35,13 @@ std::vector<Draft> TreeDrafter::propose(
   std::vector<Draft> drafts(requests.size());
   std::vector<Runner> runners;
   runners.reserve(requests.size());
+  follow_all(requests);
   for (size_t i = 0; i < requests.size(); ++i) {
     const DraftRequest& request = requests[i];
-    Follower& follower = follow(request);
+    Follower& follower = *find(*request.sequence);
     follower.proposed = {};
     const std::int64_t reachable = reach(*request.sequence, follower);
-    if (reachable == 0) continue;
+    if (reachable == 0 || !has_room(i)) continue;
     if (request.length == 0) {
       encode_ahead(*request.sequence, follower);
       continue;
@@ -48,7 +49,7 @@ std::vector<Draft> TreeDrafter::propose(
     encode(*request.sequence, follower, request.sequence->size());
     const TreeLimits limits = {.tokens = std::min(request.tree_size, reachable),
                                .depth = std::min(request.length, reachable),
-                               .width = width_,
+                               .width = std::min(width_, request.tree_width),
                                .trust = follower.trust};
     runners.push_back({&follower, TreeDraft(request, limits, drafts[i])});
   }
@@ -62,6 +63,9 @@ std::vector<Draft> TreeDrafter::propose(
     follower.places = runner.draft.places();
   }
   runners.clear();  // the histories are as they were
+  for (size_t i = 0; i < requests.size(); ++i) {
+    if (requests[i].tree_width == 1) drafts[i].parents.clear();
+  }
   for (const DraftRequest& request : requests) {
     find(*request.sequence)->proposed_at = request.sequence->size();
   }

@@ -54,6 +54,10 @@ SpeculativeDecoder::SpeculativeDecoder(
     throw UsageError(fmt::format("prefill_chunk: {} is out of range; 1 or more",
                                  options.prefill_chunk));
   }
+  if (options.mixed_chunk < 1) {
+    throw UsageError(fmt::format("mixed_chunk: {} is out of range; 1 or more",
+                                 options.mixed_chunk));
+  }
   if (options_.policy == nullptr) {
     options_.policy = std::make_shared<AdaptiveWindow>(drafter.sources());
   }
@@ -62,7 +66,8 @@ SpeculativeDecoder::SpeculativeDecoder(
 void SpeculativeDecoder::admit(Sequence& sequence) {
   assert(sequence.target_id < 0);
   check_fits(sequence, target_.vocab_size(), target_.n_positions());
-  sequence.target_id = target_.create_for(sequence.tokens());
+  sequence.target_id =
+      target_.create_for(sequence.tokens(), sequence.cache_salt());
   const auto free = std::ranges::find(slots_, false);
   const auto slot = static_cast<std::uint32_t>(free - slots_.begin());
   if (free == slots_.end()) slots_.push_back(false);
@@ -78,6 +83,17 @@ void SpeculativeDecoder::retire(Sequence& sequence) {
   slots_[sequence.key.slot] = false;
   sequence.key = {};
   sequence.target_id = -1;
+}
+
+KvGrowth SpeculativeDecoder::most_growth(const Sequence& sequence) const {
+  const SequenceId id = sequence.target_id;
+  const std::int64_t cached = target_.length(id);
+  const std::int64_t window = window_of(sequence);
+  const std::int64_t drafted =
+      (window == kAutoWindow ? AdaptiveWindow::kLargest : window) - 1;
+  const std::int64_t missing = std::clamp<std::int64_t>(
+      sequence.size() - cached, 1, options_.prefill_chunk);
+  return {id, std::min(missing + drafted, target_.n_positions() - cached)};
 }
 
 void SpeculativeDecoder::step(std::span<Sequence* const> sequences) {
@@ -113,7 +129,6 @@ void SpeculativeDecoder::step(std::span<Sequence* const> sequences) {
 void SpeculativeDecoder::plan(std::span<Sequence* const> sequences) {
   recycle_drafts();
   parts_.clear();
-  std::int64_t prefill_left = options_.prefill_chunk;
   for (Sequence* sequence : sequences) {
     assert(!sequence->finished() && sequence->target_id >= 0);
     // Rows beyond are left of an iteration that threw. Where the target goes
@@ -121,13 +136,21 @@ void SpeculativeDecoder::plan(std::span<Sequence* const> sequences) {
     const SequenceId id = sequence->target_id;
     const std::int64_t cached = target_.truncate(
         id, std::min(target_.length(id), sequence->size() - 1));
-    const std::int64_t missing = sequence->size() - cached;
-    std::int64_t rows = 1;
-    if (missing > 1) {
-      rows = std::min(missing, prefill_left);
-      prefill_left -= rows;
-    }
-    parts_.push_back({.sequence = sequence, .cached = cached, .rows = rows});
+    parts_.push_back({.sequence = sequence,
+                      .cached = cached,
+                      .rows = sequence->size() - cached});
+  }
+  // Prompts share what rows there are, in order.
+  const std::int64_t decoded =
+      std::ranges::count(parts_, std::int64_t{1}, &Part::rows);
+  std::int64_t left = decoded == 0
+                          ? options_.prefill_chunk
+                          : std::min(options_.prefill_chunk,
+                                     std::max(options_.mixed_chunk, decoded));
+  for (Part& part : parts_) {
+    if (part.rows == 1) continue;
+    part.rows = std::min(part.rows, left);
+    left -= part.rows;
   }
 }
 
@@ -157,14 +180,17 @@ TokenHistory& SpeculativeDecoder::history_of(const Sequence& sequence) {
 std::optional<DraftRequest> SpeculativeDecoder::request_for(
     Part& part, std::int64_t batch) {
   const Sequence& sequence = *part.sequence;
+  const TokenAcceptor& acceptor = judge_.acceptor_of(sequence);
   const std::int64_t window = window_of(sequence);
   const std::int64_t room = target_.n_positions() - sequence.size();
   std::int64_t most = room - 1;
   if (window != kAutoWindow) most = std::min(most, window - 1);
   DraftRequest request = {.sequence = &sequence,
                           .length = std::min(most, sequence.tokens_left() - 1),
-                          .noise = judge_.acceptor().draft_noise(),
+                          .noise = acceptor.draft_noise(),
                           .tree_size = most};
+  if (sequence.tree_width()) request.tree_width = *sequence.tree_width();
+  if (!acceptor.takes_trees()) request.tree_width = 1;
   if (request.length == 0) return std::nullopt;
   // A prompt, or a text that goes on in an empty cache, is encoded first,
   // whatever chunks it comes in.
@@ -201,7 +227,7 @@ void SpeculativeDecoder::draft() {
     assert(drafts_[i].is_tree()
                ? tree_depth(drafts_[i]) <= requests_[i].length &&
                      std::ssize(drafts_[i].tokens) <= requests_[i].tree_size &&
-                     judge_.acceptor().takes_trees()
+                     requests_[i].tree_width > 1
                : std::ssize(drafts_[i].tokens) <= requests_[i].length);
     requested_by_[i]->draft = std::move(drafts_[i]);
   }

@@ -21,6 +21,8 @@ struct DecoderOptions {
   std::int64_t window = 5;           // k of sequences that do not say, or
                                      // kAutoWindow
   std::int64_t prefill_chunk = 512;  // prompt rows in one pass, all sequences
+  // The same in a pass in which others are decoded, or as many as those bring.
+  std::int64_t mixed_chunk = 12;
   // Of windows that are left open; null: AdaptiveWindow.
   std::shared_ptr<WindowPolicy> policy = nullptr;
 };
@@ -43,6 +45,10 @@ class SpeculativeDecoder {
   void admit(Sequence& sequence);
   // Takes both back, with what the drafter holds of it. No-op if not admitted.
   void retire(Sequence& sequence);
+
+  // The most rows that the next step gives the sequence in the target's cache.
+  // Requires: it is admitted.
+  KvGrowth most_growth(const Sequence& sequence) const;
 
   // One iteration for each of the sequences: up to k tokens each, or some rows
   // of a prompt. Requires: all admitted, none finished, none twice.

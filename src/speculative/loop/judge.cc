@@ -118,7 +118,7 @@ void Judge::judge_one(Case& it, const Logits& logits, Scratch& scratch) const {
     it.failure = fmt::format(
         "acceptor {}: it threw something that is not a std::exception; a "
         "verdict is expected",
-        acceptor_->name());
+        acceptor_of(*it.sequence).name());
   }
 }
 
@@ -153,12 +153,12 @@ void Judge::process(const Case& it, const Logits& logits,
 Verdict Judge::verdict(const Case& it, const Scratch& scratch) const {
   const auto position = static_cast<std::uint64_t>(it.sequence->size());
   try {
-    return acceptor_->accept(
-        {*it.draft, scratch.rows, it.sequence->random(), position});
+    return acceptor_of(*it.sequence)
+        .accept({*it.draft, scratch.rows, it.sequence->random(), position});
   } catch (const std::exception& error) {
     throw Error(
         fmt::format("acceptor {}: it threw \"{}\"; a verdict is expected",
-                    acceptor_->name(), error.what()));
+                    acceptor_of(*it.sequence).name(), error.what()));
   }
 }
 
@@ -169,15 +169,15 @@ void Judge::check(const Case& it) const {
     throw Error(fmt::format(
         "acceptor {}: its verdict on {} drafted tokens has {} tokens, {} of "
         "them accepted; the accepted ones and exactly one more are expected",
-        acceptor_->name(), it.draft->size(), verdict.tokens.size(),
-        verdict.accepted));
+        acceptor_of(*it.sequence).name(), it.draft->size(),
+        verdict.tokens.size(), verdict.accepted));
   }
   const Token last = verdict.tokens.back();
   if (last < 0 || last >= vocab_size_) {
     throw Error(fmt::format(
         "acceptor {}: its verdict ends in token {}, outside the model's "
         "vocabulary of {}",
-        acceptor_->name(), last, vocab_size_));
+        acceptor_of(*it.sequence).name(), last, vocab_size_));
   }
 }
 
@@ -194,7 +194,7 @@ void Judge::follow_path(Case& it) const {
       throw Error(fmt::format(
           "acceptor {}: its verdict gives token {} as accepted at place {}, "
           "where {} was drafted",
-          acceptor_->name(), token, i,
+          acceptor_of(*it.sequence).name(), token, i,
           first < 0
               ? std::string("none")
               : std::to_string(draft.tokens[static_cast<size_t>(first)])));

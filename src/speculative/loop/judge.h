@@ -51,6 +51,9 @@ class Judge {
         ThreadTeam* threads);
 
   const TokenAcceptor& acceptor() const { return *acceptor_; }
+  const TokenAcceptor& acceptor_of(const Sequence& sequence) const {
+    return sequence.acceptor() != nullptr ? *sequence.acceptor() : *acceptor_;
+  }
 
   // Judges each case. One whose acceptor throws or breaks its contract has a
   // failure afterwards, and the others are none the wiser.

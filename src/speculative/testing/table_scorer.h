@@ -88,22 +88,38 @@ struct ToyHidden {
 // A LogitTable that is used like a model with its cache, and as strict.
 class TableScorer final : public Scorer {
  public:
+  // `pool`: the most positions of all sequences together; 0: any number.
   explicit TableScorer(LogitTable table, std::int64_t n_positions = 64,
-                       size_t max_sequences = 64)
+                       size_t max_sequences = 64, std::int64_t pool = 0)
       : table_(std::move(table)),
         n_positions_(n_positions),
-        max_sequences_(max_sequences) {}
+        max_sequences_(max_sequences),
+        pool_(pool) {}
 
   std::int64_t vocab_size() const override { return table_.vocab_size(); }
   std::int64_t n_positions() const override { return n_positions_; }
 
   SequenceId create() override {
-    if (sequences_.size() >= max_sequences_) throw Error("table: full");
+    if (created_ >= max_sequences_) throw Error("table: full");
+    ++created_;
     sequences_[next_];
     return next_++;
   }
+  bool can_fork() const override { return true; }
+  SequenceId fork(SequenceId parent, std::int64_t length) override {
+    Cached child = sequences_.at(parent);
+    if (length > std::ssize(child.prefix)) throw std::logic_error("fork");
+    child.prefix.resize(static_cast<size_t>(length));
+    child.tree.clear();
+    child.forked = true;
+    sequences_[next_] = std::move(child);
+    return next_++;
+  }
   void release(SequenceId sequence) override {
-    if (sequences_.erase(sequence) == 0) throw std::logic_error("release");
+    const auto found = sequences_.find(sequence);
+    if (found == sequences_.end()) throw std::logic_error("release");
+    if (!found->second.forked) --created_;
+    sequences_.erase(found);
   }
   std::int64_t length(SequenceId sequence) const override {
     return std::ssize(sequences_.at(sequence).prefix);
@@ -130,7 +146,19 @@ class TableScorer final : public Scorer {
     return length(sequence);
   }
 
+  bool make_room(std::span<const KvGrowth> growths) override {
+    std::int64_t slots = 0;
+    for (const auto& [id, cached] : sequences_) slots += cached.slots();
+    for (const KvGrowth& growth : growths) slots += growth.rows;
+    return pool_ == 0 || slots <= pool_;
+  }
+
   ForwardOutput forward(const Batch& batch) override {
+    std::vector<KvGrowth> growths;
+    for (const Batch::Entry& entry : batch.entries()) {
+      growths.push_back({entry.sequence, entry.rows});
+    }
+    if (!make_room(growths)) throw Error("table: no room");
     ++passes;
     rows += batch.rows();
     most_rows = std::max(most_rows, batch.rows());
@@ -192,6 +220,7 @@ class TableScorer final : public Scorer {
   struct Cached {
     std::vector<Token> prefix;
     std::vector<Node> tree;
+    bool forked = false;
 
     std::int64_t slots() const { return std::ssize(prefix) + std::ssize(tree); }
     // The prefix and the path through the tree to its latest row.
@@ -219,6 +248,8 @@ class TableScorer final : public Scorer {
   LogitTable table_;
   std::int64_t n_positions_;
   size_t max_sequences_;
+  size_t created_ = 0;  // in use, and no forks
+  std::int64_t pool_;
   SequenceId next_ = 0;
   std::map<SequenceId, Cached> sequences_;
   std::vector<float> out_;
