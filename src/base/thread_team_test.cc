@@ -125,7 +125,7 @@ TEST(ThreadTeam, AWorkerLeavesTheCallersProcessor) {
     });
   }
   EXPECT_EQ(restricted, 0);
-  EXPECT_LT(together, 45);  // others may keep it from going
+  EXPECT_LT(together, 50);  // others may keep it from going, not always
 }
 
 // Runs in a process of its own, as a user who may have `most` threads in all,

@@ -59,10 +59,12 @@ LineReader::Ending LineReader::read_unedited(const char* sign,
   while (!take_line(line)) {
     if (!interrupt_.wait_to_read(file_)) {
       read_ahead_.clear();
+      searched_ = 0;
       return Ending::kInterrupt;
     }
     if (!read_more()) {
       line = std::exchange(read_ahead_, {});
+      searched_ = 0;
       return Ending::kEndOfInput;
     }
   }
@@ -70,7 +72,8 @@ LineReader::Ending LineReader::read_unedited(const char* sign,
 }
 
 bool LineReader::take_line(std::string& line) {
-  const size_t end = read_ahead_.find('\n');
+  const size_t end = read_ahead_.find('\n', searched_);
+  searched_ = end == std::string::npos ? read_ahead_.size() : 0;
   if (end == std::string::npos) return false;
   line = read_ahead_.substr(0, end);
   read_ahead_.erase(0, end + 1);

@@ -34,6 +34,7 @@ class LineReader {
   bool is_terminal_;
   std::optional<LineEditor> editor_;
   std::string read_ahead_;  // not taken yet, where there is no editor
+  size_t searched_ = 0;     // of it, without a line break
 };
 
 }  // namespace pilotfish::cli

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <numbers>
 
@@ -425,6 +426,12 @@ TEST_F(ConvertFiles, RefusesValuesBeyondF16AndLeavesNothing) {
                                                "bf16 or f32",
                                                dtype_name(dtype)))));
   }
+  test::write_random_model(
+      at("hf"), {.tied_embeddings = true,
+                 .logit_scale = std::numeric_limits<float>::quiet_NaN()});
+  EXPECT_THAT(
+      error_of([&] { convert(at("hf"), at("m.gguf"), {DType::kQ8_0}); }),
+      Optional(HasSubstr("found NaN, which q8_0 cannot hold")));
   EXPECT_EQ(files_in(folder_.path()), 1U);
 }
 

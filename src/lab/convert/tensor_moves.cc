@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <optional>
 #include <set>
 
@@ -164,6 +165,12 @@ class RowMover {
 
   void check_range() const {
     if (const auto lost = first_lost(move_.target.dtype, floats_)) {
+      if (std::isnan(*lost)) {
+        throw Error(fmt::format(
+            "{}: tensor {}: found NaN, which {} cannot hold: the model is "
+            "damaged",
+            file_, source_.name, dtype_name(move_.target.dtype)));
+      }
       throw Error(fmt::format(
           "{}: tensor {}: {} is beyond the range of {}; use bf16 or f32", file_,
           source_.name, *lost, dtype_name(move_.target.dtype)));

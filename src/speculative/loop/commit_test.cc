@@ -201,7 +201,9 @@ CommitOutcome run(const Toy& toy, Drafter& drafter,
   SpeculativeDecoder decoder(
       setting.snapshots ? static_cast<Scorer&>(snapshots) : table, drafter,
       make_acceptor("block"),
-      {.prefill_chunk = setting.chunk, .policy = setting.policy});
+      {.prefill_chunk = setting.chunk,
+       .mixed_chunk = setting.chunk,
+       .policy = setting.policy});
   std::vector<std::unique_ptr<Sequence>> sequences;
   std::vector<Sequence*> active;
   for (std::uint64_t i = 0; i < 5; ++i) {
