@@ -109,7 +109,8 @@ struct Engine::Impl {
                 {.window = engine.window,
                  .prefill_chunk = engine.prefill_chunk,
                  .mixed_chunk = engine.mixed_chunk}),
-        scheduler(decoder, *target, checked_max_sequences(engine)) {}
+        scheduler(decoder, *target, checked_max_sequences(engine),
+                  target != parts.target) {}
 
   std::unique_ptr<Job> make_job(RequestId id, Request request,
                                 OnPiece on_piece) const;

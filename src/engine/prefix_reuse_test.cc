@@ -371,6 +371,35 @@ TEST_F(TableReuse, ATurnEncodesOnlyWhatIsNew) {
   }
 }
 
+// Where many ask the same at once, it is encoded once.
+TEST_F(TableReuse, AnswersToOnePromptShareIt) {
+  constexpr std::int64_t kAnswers = 4;
+  for (const bool reuse : {true, false}) {
+    const auto target =
+        std::make_shared<TableScorer>(LogitTable(16, 11, 1), 128);
+    Engine engine(EngineParts{.target = target},
+                  {.max_sequences = kAnswers, .reuse_prefixes = reuse});
+    std::vector<RequestId> ids;
+    std::vector<Request> requests;
+    for (std::uint64_t seed = 0; seed < kAnswers; ++seed) {
+      Request one = request(std::vector<Token>(100, 3));
+      one.sampling.temperature = 1;
+      one.sampling.seed = seed;
+      requests.push_back(one);
+      ids.push_back(engine.submit(one));
+    }
+    while (engine.step()) {
+    }
+    EXPECT_EQ(target->rows < 150, reuse);
+    Engine alone(EngineParts{.target = target}, {.reuse_prefixes = false});
+    for (size_t i = 0; i < ids.size(); ++i) {
+      const Generation result = engine.take(ids[i]).value();
+      EXPECT_EQ(result.stats.reused_tokens, reuse && i > 0 ? 99 : 0);
+      EXPECT_EQ(result.tokens, alone.generate(requests[i]).tokens);
+    }
+  }
+}
+
 // The tables throw for one position more than they have room for.
 TEST_F(TableReuse, TakesNoMoreMemoryThanThereIs) {
   const auto small = [] {

@@ -22,8 +22,11 @@ void move_if(Scheduler::Jobs& from, Scheduler::Jobs& to,
 }  // namespace
 
 Scheduler::Scheduler(SpeculativeDecoder& decoder, Scorer& target,
-                     std::int64_t max_sequences)
-    : decoder_(decoder), target_(target), max_sequences_(max_sequences) {}
+                     std::int64_t max_sequences, bool shares_prefixes)
+    : decoder_(decoder),
+      target_(target),
+      max_sequences_(max_sequences),
+      shares_prefixes_(shares_prefixes) {}
 
 Scheduler::~Scheduler() { take_active(); }
 
@@ -91,6 +94,7 @@ bool Scheduler::admit_next() {
   if (short_of_memory_ && !active_.empty()) return false;
   short_of_memory_ = false;
   Job& job = *waiting_.front();
+  if (would_repeat(job)) return false;
   try {
     decoder_.admit(job.sequence());
   } catch (...) {
@@ -108,6 +112,22 @@ bool Scheduler::admit_next() {
   }
   job.note_reuse(target_.length(job.sequence().target_id));
   return true;
+}
+
+// Whether much of the text is just being encoded for another one: where many
+// ask the same at once, the others wait until they can share it.
+bool Scheduler::would_repeat(const Job& next) const {
+  constexpr std::int64_t kMuch = 2 * KvCache::kBlockSize;
+  if (!shares_prefixes_) return false;
+  const std::span<const Token> text = next.sequence().tokens();
+  return std::ranges::any_of(active_, [&](const auto& job) {
+    const Sequence& other = job->sequence();
+    if (other.cache_salt() != next.sequence().cache_salt()) return false;
+    const std::int64_t common =
+        std::ranges::mismatch(text, other.tokens()).in1 - text.begin();
+    const std::int64_t encoded = target_.length(other.target_id);
+    return std::min(common, other.size() - 1) - encoded >= kMuch;
+  });
 }
 
 Scheduler::Jobs Scheduler::take_finished() {

@@ -21,9 +21,10 @@ class Scheduler {
  public:
   using Jobs = std::vector<std::unique_ptr<Job>>;
 
-  // Both must outlive this. Requires: max_sequences >= 1.
+  // Both must outlive this. `shares_prefixes`: a new sequence of the target
+  // begins with what others have encoded. Requires: max_sequences >= 1.
   Scheduler(SpeculativeDecoder& decoder, Scorer& target,
-            std::int64_t max_sequences);
+            std::int64_t max_sequences, bool shares_prefixes);
   // Gives back the places of those that are decoded.
   ~Scheduler();
   Scheduler(const Scheduler&) = delete;
@@ -52,10 +53,12 @@ class Scheduler {
   bool has_memory(const Job* newest);
   void put_back();
   bool admit_next();
+  bool would_repeat(const Job& next) const;
 
   SpeculativeDecoder& decoder_;
   Scorer& target_;
   std::int64_t max_sequences_;
+  bool shares_prefixes_;
   Jobs active_;
   Jobs waiting_;
   // Memory did not last for the first that waits, and nothing has finished
