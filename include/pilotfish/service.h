@@ -43,6 +43,8 @@ struct TextPiece {
   Token token = -1;  // -1: text that was held back, no new token
   Origin origin = Origin::kBonus;
   std::optional<TokenLogprobs> logprobs = std::nullopt;  // if asked for
+  // With the first token of each iteration.
+  std::optional<IterationStats> iteration = std::nullopt;
 };
 
 enum class TicketEnd {

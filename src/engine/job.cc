@@ -86,8 +86,11 @@ void Job::deliver() {
   if (delivered_ == resumed()) first_ = last_;
   try {
     // Both ends below shorten the sequence to what has been delivered.
+    const size_t first = delivered_;
     while (delivered_ < sequence_.generated().size()) {
-      deliver_token(delivered_++);
+      const size_t index = delivered_++;
+      deliver_token(index,
+                    index == first ? &sequence_.iterations().back() : nullptr);
     }
     if (!sequence_.finished()) return;
     if (const std::string rest = held_back(); !rest.empty()) {
@@ -109,7 +112,7 @@ std::exception_ptr Job::failure() const {
   return std::make_exception_ptr(Error(*sequence_.failure()));
 }
 
-void Job::deliver_token(size_t index) {
+void Job::deliver_token(size_t index, const IterationStats* iteration) {
   const Token token = sequence_.generated()[index];
   const Origin origin = sequence_.origins()[index];
   const std::string text = text_of(token);
@@ -122,7 +125,8 @@ void Job::deliver_token(size_t index) {
            .origin = origin,
            .logprobs = sequence_.logprobs().empty()
                            ? nullptr
-                           : &sequence_.logprobs()[index]});
+                           : &sequence_.logprobs()[index],
+           .iteration = iteration});
 }
 
 std::string Job::text_of(Token token) {

@@ -61,13 +61,20 @@ Generation alone(const Request& request) {
   return engine.generate(request);
 }
 
-// All of a ticket's text, piece by piece.
+// All of a ticket's text, piece by piece. Each iteration comes with the first
+// of its tokens.
 std::string read_all(Ticket& ticket) {
   std::string text;
+  std::int64_t left = 0;  // tokens of the iteration
   while (true) {
     const auto pieces = ticket.wait();
     if (pieces.empty()) return text;
-    for (const TextPiece& piece : pieces) text += piece.text;
+    for (const TextPiece& piece : pieces) {
+      text += piece.text;
+      EXPECT_EQ(piece.iteration.has_value(), piece.token >= 0 && left == 0);
+      if (piece.iteration) left = piece.iteration->emitted;
+      if (piece.token >= 0) --left;
+    }
   }
 }
 

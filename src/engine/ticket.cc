@@ -14,6 +14,7 @@ bool Ticket::State::add(const Piece& piece) {
                                        .token = piece.token,
                                        .origin = piece.origin});
     if (piece.logprobs != nullptr) copy.logprobs = *piece.logprobs;
+    if (piece.iteration != nullptr) copy.iteration = *piece.iteration;
     if (pieces_.size() > 1) return true;  // whoever takes them knows
   }
   notify();
