@@ -1,7 +1,6 @@
 #include "cli/conversation_tokens.h"
 
 #include <algorithm>
-#include <ranges>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -27,7 +26,8 @@ std::vector<Token> tokens_of_text(const Generation& answer) {
 
 std::vector<Token> ConversationTokens::encode(const RenderedChat& chat) const {
   const std::vector<Token> whole = encode_to(chat, chat.text.size());
-  for (const Cut& cut : cuts_ | std::views::reverse) {
+  for (auto it = cuts_.rbegin(); it != cuts_.rend(); ++it) {
+    const Cut& cut = *it;
     if (!agrees(cut, chat)) continue;
     // Only where the tokenizer itself would cut, so that no token lies across.
     const std::vector<Token> before = encode_to(chat, cut.text);

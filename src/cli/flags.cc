@@ -61,8 +61,9 @@ KnownFlag known_flag(const CLI::Option& option, const FlagRegistry& registry) {
   KnownFlag flag{dashed_names(option), option.get_items_expected_min(),
                  option.get_items_expected_max(),
                  rules != registry.end() && rules->second.repeatable};
-  std::ranges::rotate(flag.names,
-                      std::ranges::find(flag.names, shown_name(option)));
+  std::rotate(flag.names.begin(),
+              std::ranges::find(flag.names, shown_name(option)),
+              flag.names.end());
   return flag;
 }
 
