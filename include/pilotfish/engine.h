@@ -98,8 +98,7 @@ struct Piece {
   Token token = -1;  // -1: text that was held back, no new token
   Origin origin = Origin::kBonus;
   const TokenLogprobs* logprobs = nullptr;  // of the token, if asked for
-  // What the iteration that brought the token was like, with the first of its
-  // tokens; nullptr: one of the others. Both are valid during the call.
+  // Of a request that keeps proposals, with the last token of an iteration.
   const IterationStats* iteration = nullptr;
 };
 // Returns false to cancel the request: this token is its last. What it throws

@@ -43,8 +43,7 @@ struct TextPiece {
   Token token = -1;  // -1: text that was held back, no new token
   Origin origin = Origin::kBonus;
   std::optional<TokenLogprobs> logprobs = std::nullopt;  // if asked for
-  // With the first token of each iteration.
-  std::optional<IterationStats> iteration = std::nullopt;
+  std::optional<IterationStats> iteration = std::nullopt;  // as Piece's
 };
 
 enum class TicketEnd {

@@ -86,11 +86,8 @@ void Job::deliver() {
   if (delivered_ == resumed()) first_ = last_;
   try {
     // Both ends below shorten the sequence to what has been delivered.
-    const size_t first = delivered_;
     while (delivered_ < sequence_.generated().size()) {
-      const size_t index = delivered_++;
-      deliver_token(index,
-                    index == first ? &sequence_.iterations().back() : nullptr);
+      deliver_token(delivered_++);
     }
     if (!sequence_.finished()) return;
     if (const std::string rest = held_back(); !rest.empty()) {
@@ -112,7 +109,7 @@ std::exception_ptr Job::failure() const {
   return std::make_exception_ptr(Error(*sequence_.failure()));
 }
 
-void Job::deliver_token(size_t index, const IterationStats* iteration) {
+void Job::deliver_token(size_t index) {
   const Token token = sequence_.generated()[index];
   const Origin origin = sequence_.origins()[index];
   const std::string text = text_of(token);
@@ -120,13 +117,16 @@ void Job::deliver_token(size_t index, const IterationStats* iteration) {
     sequence_.finish(FinishReason::kStopString,
                      static_cast<std::int64_t>(delivered_));
   }
+  const bool is_last = delivered_ == sequence_.generated().size();
   hand_on({.text = text,
            .token = token,
            .origin = origin,
            .logprobs = sequence_.logprobs().empty()
                            ? nullptr
                            : &sequence_.logprobs()[index],
-           .iteration = iteration});
+           .iteration = sequence_.keeps_proposals() && is_last
+                            ? &sequence_.iterations().back()
+                            : nullptr});
 }
 
 std::string Job::text_of(Token token) {

@@ -63,7 +63,7 @@ class Job {
  private:
   void pass_over_resumed();
   size_t resumed() const;
-  void deliver_token(size_t index, const IterationStats* iteration);
+  void deliver_token(size_t index);
   std::string text_of(Token token);
   std::string held_back();
   void hand_on(const Piece& piece);

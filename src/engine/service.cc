@@ -129,7 +129,6 @@ void Service::Worker::run() {
     end_early();
     step();
     collect();
-    publish();
   }
 }
 
@@ -210,6 +209,7 @@ void Service::Worker::collect() {
     }
     ++ended;
   }
+  publish();  // before whoever waits for the end looks
   note_ended(ended);
 }
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "engine/testing/toy_tokenizer.h"
+#include "speculative/testing/gated_scorer.h"
 #include "speculative/testing/table_scorer.h"
 #include "speculative/testing/wrapped_scorers.h"
 
@@ -23,6 +24,7 @@ namespace pilotfish {
 namespace {
 
 using namespace std::chrono_literals;
+using test::GatedScorer;
 using test::LogitTable;
 using test::TableScorer;
 
@@ -61,20 +63,13 @@ Generation alone(const Request& request) {
   return engine.generate(request);
 }
 
-// All of a ticket's text, piece by piece. Each iteration comes with the first
-// of its tokens.
+// All of a ticket's text, piece by piece.
 std::string read_all(Ticket& ticket) {
   std::string text;
-  std::int64_t left = 0;  // tokens of the iteration
   while (true) {
     const auto pieces = ticket.wait();
     if (pieces.empty()) return text;
-    for (const TextPiece& piece : pieces) {
-      text += piece.text;
-      EXPECT_EQ(piece.iteration.has_value(), piece.token >= 0 && left == 0);
-      if (piece.iteration) left = piece.iteration->emitted;
-      if (piece.token >= 0) --left;
-    }
+    for (const TextPiece& piece : pieces) text += piece.text;
   }
 }
 
@@ -116,6 +111,32 @@ TEST(ServiceTest, ATextIsTheSameWhateverElseIsGoingOn) {
   }
 }
 
+TEST(ServiceTest, TheLastTokenOfAnIterationBringsIt) {
+  Service service(engine_with(served_parts()));
+  for (const bool keeps : {true, false}) {
+    Request request = served_request(3);
+    request.keep_proposals = keeps;
+    Ticket ticket = service.submit(request);
+    std::vector<IterationStats> iterations;
+    std::int64_t emitted = 0;
+    for (auto pieces = ticket.wait(); !pieces.empty(); pieces = ticket.wait()) {
+      for (const TextPiece& piece : pieces) {
+        emitted += piece.token >= 0;
+        if (!piece.iteration) continue;
+        EXPECT_EQ(piece.iteration->emitted, emitted);
+        emitted = 0;
+        iterations.push_back(*piece.iteration);
+      }
+    }
+    const GenerationStats stats = ticket.result().stats;
+    ASSERT_EQ(iterations.size(), keeps ? stats.iterations.size() : 0);
+    for (size_t i = 0; i < iterations.size(); ++i) {
+      EXPECT_EQ(iterations[i].drafted, stats.iterations[i].drafted);
+      EXPECT_EQ(std::ssize(iterations[i].proposals), iterations[i].drafted);
+    }
+  }
+}
+
 TEST(ServiceTest, RefusesWhatCannotRunAtOnce) {
   Service service(engine_with(served_parts()));
   Request request = served_request(1);
@@ -125,42 +146,6 @@ TEST(ServiceTest, RefusesWhatCannotRunAtOnce) {
   request.prompt.clear();
   EXPECT_THROW(service.submit(request), UsageError);
 }
-
-// A target whose passes wait until they are let through.
-class GatedScorer final : public ForwardingScorer {
- public:
-  using ForwardingScorer::ForwardingScorer;
-
-  ForwardOutput forward(const Batch& batch) override {
-    std::unique_lock lock(mutex_);
-    ++arrived_;
-    changed_.notify_all();
-    changed_.wait(lock, [this] { return open_ || arrived_ <= passes_; });
-    return inner_->forward(batch);
-  }
-  void let_through(int passes) {
-    const std::lock_guard lock(mutex_);
-    passes_ += passes;
-    changed_.notify_all();
-  }
-  void open() {
-    const std::lock_guard lock(mutex_);
-    open_ = true;
-    changed_.notify_all();
-  }
-  // Until the n-th pass, counted from 1, has come to the gate.
-  void wait_for(int n) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return arrived_ >= n; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int arrived_ = 0;
-  int passes_ = 0;
-  bool open_ = false;
-};
 
 struct Gated {
   std::shared_ptr<GatedScorer> gate = std::make_shared<GatedScorer>(
