@@ -42,7 +42,7 @@ struct TextPiece {
   std::string text;
   Token token = -1;  // -1: text that was held back, no new token
   Origin origin = Origin::kBonus;
-  std::optional<TokenLogprobs> logprobs = std::nullopt;  // if asked for
+  std::optional<TokenLogprobs> logprobs = std::nullopt;    // if asked for
   std::optional<IterationStats> iteration = std::nullopt;  // as Piece's
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 #include <utility>
 
 namespace pilotfish {
@@ -67,16 +68,16 @@ SequenceId PrefixCache::create_for(std::span<const Token> text,
 SequenceId PrefixCache::begin_with(const Source& source,
                                    std::span<const Token> text) {
   if (source.in_use >= 0) return fork(source.in_use, source.length);
-  Contents contents = source.kept->contents;
-  if (begins_with(text, contents.tokens)) {
+  if (begins_with(text, source.kept->contents.tokens)) {
     const SequenceId id = source.kept->id;
-    kept_.erase(source.kept);
+    Contents contents = take_out(source.kept);
     shorten(contents, inner_->truncate(id, source.length));
     in_use_[id] = std::move(contents);
     return id;
   }
   kept_.splice(kept_.end(), kept_, source.kept);
   const SequenceId id = inner_->fork(source.kept->id, source.length);
+  Contents contents = source.kept->contents;
   shorten(contents, inner_->length(id));
   in_use_[id] = std::move(contents);
   return id;
@@ -110,20 +111,15 @@ void PrefixCache::keep_released(SequenceId id, Contents contents) {
       kept_.splice(kept_.end(), kept_, it);
       return;
     }
-    if (same_salt && begins_with(contents.tokens, other.tokens)) {
-      inner_->release(it->id);
-      it = kept_.erase(it);
-    } else {
-      ++it;
-    }
+    const auto next = std::next(it);
+    if (same_salt && begins_with(contents.tokens, other.tokens)) give_up(it);
+    it = next;
   }
-  if (kept_.size() == kMostKept) {
-    inner_->release(kept_.front().id);
-    kept_.pop_front();
-  }
+  if (kept_.size() == kMostKept) give_up(kept_.begin());
   const auto length = std::ssize(contents.tokens);
   const SequenceId kept = inner_->fork(id, length);
   shorten(contents, inner_->length(kept));
+  kept_tokens_ += std::ssize(contents.tokens);
   kept_.push_back({kept, std::move(contents)});
 }
 
@@ -161,19 +157,28 @@ bool PrefixCache::make_room(std::span<const KvGrowth> growths) {
   return true;
 }
 
+PrefixCache::Contents PrefixCache::take_out(KeptList::iterator kept) {
+  Contents contents = std::move(kept->contents);
+  kept_tokens_ -= std::ssize(contents.tokens);
+  kept_.erase(kept);
+  return contents;
+}
+
+void PrefixCache::give_up(KeptList::iterator kept) {
+  inner_->release(kept->id);
+  take_out(kept);
+}
+
 // The end of what was used least recently, down to where a block begins.
 void PrefixCache::give_up_some() {
   Kept& oldest = kept_.front();
   const std::int64_t length = std::ssize(oldest.contents.tokens);
   const std::int64_t rest =
       (length - 1) / KvCache::kBlockSize * KvCache::kBlockSize;
-  if (rest > 0) {
-    shorten(oldest.contents, inner_->truncate(oldest.id, rest));
-  }
-  if (rest <= 0 || oldest.contents.tokens.empty()) {
-    inner_->release(oldest.id);
-    kept_.pop_front();
-  }
+  if (rest == 0) return give_up(kept_.begin());
+  shorten(oldest.contents, inner_->truncate(oldest.id, rest));
+  kept_tokens_ += std::ssize(oldest.contents.tokens) - length;
+  if (oldest.contents.tokens.empty()) give_up(kept_.begin());
 }
 
 ForwardOutput PrefixCache::forward(const Batch& batch) {
@@ -203,12 +208,6 @@ void PrefixCache::record(const Batch& batch) {
     std::vector<Token>& grown = entry.is_tree ? contents.tree : contents.tokens;
     grown.insert(grown.end(), rows.begin(), rows.end());
   }
-}
-
-std::int64_t PrefixCache::kept_tokens() const {
-  std::int64_t tokens = 0;
-  for (const Kept& kept : kept_) tokens += std::ssize(kept.contents.tokens);
-  return tokens;
 }
 
 }  // namespace pilotfish

@@ -53,7 +53,7 @@ class PrefixCache final : public ForwardingScorer {
   ForwardOutput forward(const Batch& batch) override;
 
   // Of released sequences that are kept.
-  std::int64_t kept_tokens() const;
+  std::int64_t kept_tokens() const { return kept_tokens_; }
 
  private:
   // What the inner scorer holds of a sequence.
@@ -82,10 +82,13 @@ class PrefixCache final : public ForwardingScorer {
   SequenceId begin_with(const Source& source, std::span<const Token> text);
   void keep_released(SequenceId id, Contents contents);
   void shorten(Contents& contents, std::int64_t length);
+  Contents take_out(KeptList::iterator kept);
+  void give_up(KeptList::iterator kept);
   void give_up_some();
   void record(const Batch& batch);
 
   std::map<SequenceId, Contents> in_use_;
+  std::int64_t kept_tokens_ = 0;
   KeptList kept_;                  // the least recently used first
   std::vector<KvGrowth> growths_;  // scratch
 };

@@ -238,6 +238,10 @@ TEST(PrefixCache, WhatASequenceHoldsIsAlwaysAPrefixOfItsText) {
   const auto inner = table(3, 160);
   PrefixCache scorer(inner);
   do_anything(scorer, *inner, 1);
+  EXPECT_GT(scorer.kept_tokens(), 0);
+  const KvGrowth everything = {0, 1000};
+  EXPECT_FALSE(scorer.make_room({&everything, 1}));
+  EXPECT_EQ(scorer.kept_tokens(), 0);  // counted right all the while
 }
 
 TEST(PrefixCache, AlsoWhereItGoesBackFurtherThanAskedFor) {

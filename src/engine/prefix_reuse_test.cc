@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/testing/random_model_on_one_thread.h"
 #include "pilotfish/drafters.h"
 #include "pilotfish/engine.h"
 #include "pilotfish/error.h"
@@ -58,10 +59,8 @@ class PrefixReuse : public ::testing::Test {
  private:
   static std::shared_ptr<Model>* load(const char* name,
                                       const test::RandomModelOptions& model) {
-    LoadOptions load;
-    load.threads = make_threads(1);
-    test::write_random_model(folder_->path() / name, model);
-    return new std::shared_ptr(Model::load(folder_->path() / name, load));
+    return new std::shared_ptr(
+        testing::load_random_model(folder_->path() / name, model));
   }
 
   static inline test::TemporaryFolder* folder_;

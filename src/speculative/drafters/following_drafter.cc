@@ -54,7 +54,6 @@ FollowingDrafter::Follower& FollowingDrafter::follow(
 
 void FollowingDrafter::follow_all(std::span<const DraftRequest> requests) {
   growths_.clear();
-  has_room_.clear();
   for (const DraftRequest& request : requests) {
     const Follower& follower = follow(request);
     const SequenceId id = follower.cached.id();
@@ -65,8 +64,14 @@ void FollowingDrafter::follow_all(std::span<const DraftRequest> requests) {
             : missing + std::max(request.length, request.tree_size);
     growths_.push_back(
         {id, std::min(rows, draft_.n_positions() - draft_.length(id))});
-    has_room_.push_back(draft_.make_room(growths_));
-    if (!has_room_.back()) growths_.pop_back();
+  }
+  has_room_.assign(requests.size(), true);
+  if (draft_.make_room(growths_)) return;
+  std::vector<KvGrowth> granted;
+  for (size_t i = 0; i < growths_.size(); ++i) {
+    granted.push_back(growths_[i]);
+    has_room_[i] = draft_.make_room(granted);
+    if (!has_room_[i]) granted.pop_back();
   }
 }
 

@@ -108,7 +108,7 @@ class FollowingDrafter : public Drafter {
   std::int64_t shared_vocab_size_;
   PerSequence<Follower> followers_;
   std::vector<Token> tokens_;      // scratch
-  std::vector<KvGrowth> growths_;  // of the requests with memory
+  std::vector<KvGrowth> growths_;  // scratch: of the requests
   std::vector<bool> has_room_;     // [requests]
 };
 
