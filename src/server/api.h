@@ -1,0 +1,16 @@
+#ifndef PILOTFISH_SERVER_API_H_
+#define PILOTFISH_SERVER_API_H_
+
+#include "server/context.h"
+#include "server/exchange.h"
+
+namespace pilotfish::server {
+
+// The routes of docs/serving.md, but for GET /metrics and the page. Used from
+// the loop's thread alone. `context` must outlive the handler and all exchanges
+// that it got; whoever destroys the handler cancels what is not at its end.
+Handler make_api(ServerContext& context);
+
+}  // namespace pilotfish::server
+
+#endif  // PILOTFISH_SERVER_API_H_
