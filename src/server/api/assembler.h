@@ -1,0 +1,116 @@
+#ifndef PILOTFISH_SERVER_API_ASSEMBLER_H_
+#define PILOTFISH_SERVER_API_ASSEMBLER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pilotfish/engine.h"
+#include "pilotfish/service.h"
+#include "pilotfish/tokenizer.h"
+#include "server/api/reasoning.h"
+
+namespace pilotfish::server {
+
+// A token of a text, with its log-probabilities.
+struct ScoredToken {
+  Token token = -1;
+  TokenLogprobs logprobs;
+  std::int64_t offset = 0;  // of its first character in the text
+};
+
+// A token as it was generated.
+struct SaidToken {
+  Token token = -1;
+  std::string text;  // that became certain with it
+  Origin origin = Origin::kBonus;
+  // How probable it was to the target and to the draft, where it was drafted.
+  std::optional<double> target_probability = std::nullopt;
+  std::optional<double> draft_probability = std::nullopt;
+};
+
+// An iteration that brought tokens.
+struct SaidPass {
+  std::int64_t drafted = 0;
+  std::int64_t places = 0;
+  std::int64_t accepted = 0;
+  std::int64_t emitted = 0;
+  double draft_seconds = 0;
+  double verify_seconds = 0;
+};
+
+// What has come of a text since the last time.
+struct Delta {
+  std::string reasoning;
+  std::string content;
+  std::vector<ScoredToken> scored;  // where log-probabilities are asked for
+  std::vector<SaidToken> said;      // where tokens are asked for
+  std::vector<SaidPass> passes;     // that brought them
+
+  bool empty() const {
+    return reasoning.empty() && content.empty() && scored.empty() &&
+           said.empty();
+  }
+};
+
+// Makes the pieces of a text, however they come, into what clients are told.
+// Log-probabilities go with their text: what a stop string has cut off has
+// none, and neither has the token that ended the text.
+class Assembler {
+ public:
+  struct Options {
+    bool splits_reasoning = false;
+    bool opens_reasoning = false;  // see ReasoningSplitter
+    bool wants_tokens = false;
+  };
+
+  // `tokenizer` must outlive it.
+  Assembler(const Tokenizer& tokenizer, const Request& request,
+            const Options& options);
+
+  void add(const TextPiece& piece);
+  // Brings what the pieces have not, all of it where there were none.
+  void finish(const Generation& generation);
+
+  // What has become certain. Tokens come a pass at a time.
+  Delta take();
+
+  // Tokens up to the end of what was thought.
+  std::int64_t reasoning_tokens(const Generation& generation) const;
+
+ private:
+  void add_text(std::string_view text);
+  void add_scored(Token token, const TokenLogprobs& logprobs);
+  void release_scored(std::size_t kept);
+  void release_said(const IterationStats& iteration);
+
+  const Tokenizer& tokenizer_;
+  const Options options_;
+  const std::vector<Token> context_;  // the prompt, and what was resumed
+  ReasoningSplitter splitter_;
+  std::size_t told_ = 0;    // bytes of what was resumed
+  std::size_t length_ = 0;  // bytes of the text so far
+  std::int64_t tokens_ = 0;
+  Delta ready_;
+
+  // A token whose text has not come yet, or not all of it.
+  struct Waiting {
+    ScoredToken scored;
+    std::size_t begin;  // of its text, in bytes
+    std::size_t end;
+  };
+  std::optional<TextStream> stream_;  // of tokens, whatever stop strings hold
+  std::deque<Waiting> waiting_;
+  std::size_t stream_length_ = 0;
+  std::int64_t stream_characters_ = 0;
+
+  std::vector<SaidToken> pass_;  // its tokens until it is complete
+};
+
+}  // namespace pilotfish::server
+
+#endif  // PILOTFISH_SERVER_API_ASSEMBLER_H_
