@@ -106,7 +106,7 @@ void Serving::answer(const std::shared_ptr<Exchange>& exchange) {
   const HttpRequest& request = exchange->request();
   if (request.path != "/metrics") return api_(exchange);
   if (request.method != "GET") {
-    HttpResponse response = error_response(405, "/metrics is for GET");
+    HttpResponse response = http_error(405, "/metrics is for GET");
     response.headers["Allow"] = "GET, HEAD";
     return exchange->respond(std::move(response));
   }
@@ -188,7 +188,7 @@ Handler make_health(const ServerContext& context) {
   return [&context](const std::shared_ptr<Exchange>& exchange) {
     const HttpRequest& request = exchange->request();
     if (request.path != "/health") {
-      return exchange->respond(error_response(
+      return exchange->respond(http_error(
           404, fmt::format("there is no route {}", request.path), "not_found"));
     }
     const ServerState state = context.state;

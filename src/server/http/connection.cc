@@ -65,7 +65,7 @@ void Connection::start() {
 void Connection::start_refused() {
   place_ = set_.open.insert(set_.open.end(), shared_from_this());
   read();
-  HttpResponse response = error_response(
+  HttpResponse response = http_error(
       503, "the server has as many connections as it may; try again later");
   response.headers["Retry-After"] = "1";
   refuse(std::move(response));
@@ -144,7 +144,7 @@ void Connection::consume() {
       const auto& [status, message] = reader_->refusal();
       body_unread_ = true;
       request_ = reader_->request();
-      refuse(error_response(status, message));
+      refuse(http_error(status, message));
     }
   }
   consuming_ = false;
@@ -272,7 +272,7 @@ void Connection::send_last() {
 void Connection::fail(const std::string& why) {
   if (phase_ != Phase::kAnswering || answered_) return;
   if (head_sent_) return end(ExchangeEnd::kBroken);
-  send_all(error_response(500, why));
+  send_all(http_error(500, why));
 }
 
 void Connection::queue(std::string_view bytes) {
@@ -395,7 +395,7 @@ void Connection::arm_timer() {
 void Connection::on_deadline() {
   if (phase_ == Phase::kReading) {
     body_unread_ = true;
-    return refuse(error_response(
+    return refuse(http_error(
         408, fmt::format("the request did not come within {} ms",
                          set_.limits.to_send.count())));
   }

@@ -19,13 +19,15 @@ bool reads(const HttpRequest& request) {
 
 bool needs_no_key(const HttpRequest& request) {
   return reads(request) &&
-         (request.path == "/health" || request.path == "/" ||
+         (request.path == "/health" || request.path == "/v1/health" ||
+          request.path == "/" ||
           request.path == "/favicon.ico");
 }
 
 bool passes_while_draining(const HttpRequest& request) {
   return reads(request) &&
-         (request.path == "/health" || request.path == "/metrics");
+         (request.path == "/health" || request.path == "/v1/health" ||
+          request.path == "/metrics");
 }
 
 }  // namespace
@@ -38,7 +40,7 @@ std::optional<HttpResponse> Gate::admit(const HttpRequest& request) const {
   }
   if (options_.keys && !needs_no_key(request) &&
       !options_.keys->accept(request.headers)) {
-    HttpResponse response = error_response(
+    HttpResponse response = http_error(
         401,
         "a valid API key is needed, as \"Authorization: Bearer KEY\" or "
         "\"x-api-key: KEY\"",
@@ -48,7 +50,7 @@ std::optional<HttpResponse> Gate::admit(const HttpRequest& request) const {
   }
   if (options_.draining && options_.draining() &&
       !passes_while_draining(request)) {
-    HttpResponse response = error_response(
+    HttpResponse response = http_error(
         503, "the server is shutting down and takes no new requests",
         "draining");
     response.headers["Retry-After"] = "1";

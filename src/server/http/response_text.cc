@@ -108,7 +108,7 @@ std::string chunk_text(std::string_view bytes) {
   return fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes);
 }
 
-HttpResponse error_response(int status, std::string_view message,
+HttpResponse http_error(int status, std::string_view message,
                             std::string_view code) {
   const nlohmann::ordered_json json = {
       {"error",

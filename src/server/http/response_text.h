@@ -26,7 +26,7 @@ std::string chunk_text(std::string_view bytes);
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
 // An error in OpenAI's shape. `code` may be empty.
-HttpResponse error_response(int status, std::string_view message,
+HttpResponse http_error(int status, std::string_view message,
                             std::string_view code = {});
 
 }  // namespace pilotfish::server
