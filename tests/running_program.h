@@ -38,6 +38,7 @@ class RunningProgram {
   RunningProgram& operator=(const RunningProgram&) = delete;
 
   std::filesystem::path out() const { return folder_.path() / "out"; }
+  std::filesystem::path err() const { return folder_.path() / "err"; }
 
   // False where the program ended, or a minute went by, before it was true.
   bool wait_until(const std::function<bool()>& condition) {
@@ -61,6 +62,8 @@ class RunningProgram {
     return {exit_code(status_), read_file(out()),
             read_file(folder_.path() / "err")};
   }
+
+  void signal(int number) const { ::kill(child_, number); }
 
   ProgramResult kill(int signal) {
     if (!ended_) ::kill(child_, signal);

@@ -9,6 +9,7 @@ class CommandLine;
 // throw UsageError and Error like the library.
 void add_generate(CommandLine& line);
 void add_chat(CommandLine& line);
+void add_serve(CommandLine& line);
 void add_score(CommandLine& line);
 void add_tokenize(CommandLine& line);
 void add_render(CommandLine& line);

@@ -196,7 +196,25 @@ constexpr ForeignFlag kForeignFlags[] = {
     {"--in-prefix,--in-suffix,--in-prefix-bos", "", kTemplate},
     {"-mli,--multiline-input", "",
      "a line that ends with \\ goes on in the next"},
-    {"--server-base,--host,--port", "", "there is no server here"},
+    {"--server-base", "",
+     "chat talks to models of its own; pilotfish serve is a server"},
+
+    // The server.
+    {"--ssl-cert-file", "--tls-cert"},
+    {"--ssl-key-file", "--tls-key"},
+    {"--no-cache-prompt", "--no-prefix-cache"},
+    {"-to,--timeout", "--max-read-seconds"},
+    {"--api-key", "",
+     "--api-key-file FILE reads keys from a file, as everybody on the machine "
+     "can read arguments"},
+    {"--threads-http", "", "one thread is enough for HTTP; leave it out"},
+    {"--metrics,--slots,--no-slots,--props", "",
+     "GET /metrics, /slots and /props are always there; leave it out"},
+    {"-cb,--cont-batching,-nocb,--no-cont-batching", "",
+     "texts always join and leave the batch one by one; leave it out"},
+    {"--cache-prompt,--cache-reuse", "",
+     "what prompts have in common is always reused, unless --no-prefix-cache "
+     "forbids it; leave it out"},
 
     // What is printed.
     {"-v,--verbose,--log-verbose,-lv,--verbosity,--log-verbosity,--log-disable,"

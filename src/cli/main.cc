@@ -29,6 +29,7 @@ int run(int argc, char** argv) {
                    PILOTFISH_VERSION);
   add_generate(line);
   add_chat(line);
+  add_serve(line);
   add_score(line);
   add_tokenize(line);
   add_render(line);

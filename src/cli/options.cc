@@ -154,6 +154,17 @@ std::vector<std::string> labelled_acceptors() {
   return names;
 }
 
+// What ends a text before its length does.
+void add_end_flags(const FlagGroup& group, DecodingOptions& options) {
+  group.add("--stop", options.stop_strings, "TEXT", "End before this text")
+      .repeatable()
+      .has_escapes();
+  group.add("--stop-id", options.stop_ids, "ID", "End with this token")
+      .repeatable();
+  group.add_switch("--ignore-eos", options.ignore_eos,
+                   "The model's own end tokens do not end the text");
+}
+
 }  // namespace
 
 void add_compute_options(Command& command, ComputeOptions& options) {
@@ -257,9 +268,11 @@ void add_decoding_options(Command& command, DecodingOptions& options) {
       "tree, wide where the draft model is unsure (default 1: a chain)");
   speculation.add("--drafter", options.drafter, "NAMES", drafters_help())
       .offers(offered_drafters());
-  speculation.add(
-      "--prediction", options.prediction, "FILE",
-      "How you expect the text to continue, for --drafter prediction");
+  if (!options.serves) {
+    speculation.add(
+        "--prediction", options.prediction, "FILE",
+        "How you expect the text to continue, for --drafter prediction");
+  }
   speculation.add("--corpus", options.corpus, "FILE",
                   "Text to look for repeats in, for --drafter suffix");
   const Flag acceptor = need_drafts(
@@ -299,13 +312,7 @@ void add_decoding_options(Command& command, DecodingOptions& options) {
                  : fmt::format("Tokens to generate (default {}); -1: until the "
                                "sequence is full",
                                options.max_tokens));
-  length.add("--stop", options.stop_strings, "TEXT", "End before this text")
-      .repeatable()
-      .has_escapes();
-  length.add("--stop-id", options.stop_ids, "ID", "End with this token")
-      .repeatable();
-  length.add_switch("--ignore-eos", options.ignore_eos,
-                    "The model's own end tokens do not end the text");
+  if (!options.serves) add_end_flags(length, options);
 
   add_sampling_options(command, options.sampling);
 }

@@ -42,8 +42,11 @@ void add_sampling_options(Command& command, SamplingOptions& options);
 // tokenizer. Throws UsageError.
 SamplingParams sampling_params(const SamplingOptions& options);
 
-// What `generate` and `chat` share.
+// What `generate`, `chat` and `serve` share.
 struct DecodingOptions {
+  // Requests say how they end, and bring what they predict: there are no flags
+  // for it.
+  bool serves = false;
   ComputeOptions compute;
   std::string draft;  // "none": no draft model; empty: the default's
   std::string draft_dtype;

@@ -32,7 +32,13 @@ std::vector<DraftInput> inputs_given(const DecodingOptions& options) {
   if (!options.draft.empty()) {
     given.push_back(DraftInput::kDraftModel);
   }
-  if (!options.prediction.empty()) given.push_back(DraftInput::kPrediction);
+  const bool requests_predict =
+      options.serves &&
+      (options.drafter.empty() ||
+       std::ranges::count(parse_drafters(options.drafter), "prediction") > 0);
+  if (!options.prediction.empty() || requests_predict) {
+    given.push_back(DraftInput::kPrediction);
+  }
   if (!options.corpus.empty()) given.push_back(DraftInput::kCorpus);
   return given;
 }

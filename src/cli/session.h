@@ -62,6 +62,9 @@ Generation run_request(Engine& engine, RequestId id,
 // where it cannot be read or holds nothing.
 std::string read_template(const std::string& file);
 
+// The template in a file; empty for no file's name. Throws Error for an empty
+// file.
+std::string read_template(const std::string& file);
 // The model's chat template, or that of `template_file`. Throws UsageError
 // where there is none.
 ChatTemplate load_template(const Session& session,

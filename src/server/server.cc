@@ -34,9 +34,9 @@ class Serving {
   Serving(const ServerOptions& options, ServerContext& context, Handler api);
   ~Serving() { context_.on_finished = nullptr; }
 
-  int run(const std::function<LoadedModels()>& load,
-          const std::function<void(const std::vector<std::string>&)>&
-              on_listening);
+  int run(
+      const std::function<LoadedModels()>& load,
+      const std::function<void(const std::vector<std::string>&)>& on_listening);
 
  private:
   static Gate make_gate(const ServerOptions& options,
@@ -65,12 +65,12 @@ Serving::Serving(const ServerOptions& options, ServerContext& context,
       log_(log_format_of(options.log_format)),
       gate_(make_gate(options, context)),
       http_(options.http, hooks()) {
-  context_.on_finished = [this, next = context_.on_finished](
-                             const FinishedRequest& request) {
-    metrics_.note(request);
-    log_.note(request);
-    if (next) next(request);
-  };
+  context_.on_finished =
+      [this, next = context_.on_finished](const FinishedRequest& request) {
+        metrics_.note(request);
+        log_.note(request);
+        if (next) next(request);
+      };
 }
 
 Gate Serving::make_gate(const ServerOptions& options,
@@ -175,10 +175,10 @@ int Serving::run(
 
 }  // namespace
 
-int serve(const ServerOptions& options, ServerContext& context, Handler api,
-          const std::function<LoadedModels()>& load,
-          const std::function<void(const std::vector<std::string>&)>&
-              on_listening) {
+int serve(
+    const ServerOptions& options, ServerContext& context, Handler api,
+    const std::function<LoadedModels()>& load,
+    const std::function<void(const std::vector<std::string>&)>& on_listening) {
   allow_many_files();
   Serving serving(options, context, std::move(api));
   return serving.run(load, on_listening);
@@ -194,9 +194,10 @@ Handler make_health(const ServerContext& context) {
     const ServerState state = context.state;
     HttpResponse response;
     response.status = state == ServerState::kReady ? 200 : 503;
-    response.body = state == ServerState::kReady     ? R"({"status":"ok"})"
-                    : state == ServerState::kLoading ? R"({"status":"loading"})"
-                                                     : R"({"status":"draining"})";
+    response.body = state == ServerState::kReady ? R"({"status":"ok"})"
+                    : state == ServerState::kLoading
+                        ? R"({"status":"loading"})"
+                        : R"({"status":"draining"})";
     exchange->respond(std::move(response));
   };
 }

@@ -33,10 +33,10 @@ struct LoadedModels {
 //
 // The first signal drains: nothing new is taken, and what runs comes to its
 // end. Returns 0 then. The second one stops at once; returns its number.
-int serve(const ServerOptions& options, ServerContext& context, Handler api,
-          const std::function<LoadedModels()>& load,
-          const std::function<void(const std::vector<std::string>&)>&
-              on_listening);
+int serve(
+    const ServerOptions& options, ServerContext& context, Handler api,
+    const std::function<LoadedModels()>& load,
+    const std::function<void(const std::vector<std::string>&)>& on_listening);
 
 // Answers GET /health alone: for servers that have no other routes yet.
 Handler make_health(const ServerContext& context);

@@ -43,8 +43,8 @@ ApiKeys ApiKeys::read(const std::filesystem::path& file) {
     if (!key.empty() && key[0] != '#') keys.emplace_back(key);
   }
   if (keys.empty()) {
-    throw Error(fmt::format("{}: holds no key, expected one a line",
-                            file.string()));
+    throw Error(
+        fmt::format("{}: holds no key, expected one a line", file.string()));
   }
   return ApiKeys(keys);
 }

@@ -23,11 +23,10 @@ constexpr std::size_t kLargeChunk = std::size_t{64} << 10;
 
 // Whether a client may name its request so.
 bool is_request_id(std::string_view id) {
-  return !id.empty() && id.size() <= 128 &&
-         std::ranges::all_of(id, [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-                  (c >= 'A' && c <= 'Z') || c == '-' || c == '_' || c == '.';
-         });
+  return !id.empty() && id.size() <= 128 && std::ranges::all_of(id, [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+           (c >= 'A' && c <= 'Z') || c == '-' || c == '_' || c == '.';
+  });
 }
 
 // The system gives up on a client that acknowledges nothing.
@@ -84,11 +83,11 @@ void Connection::read() {
   const std::size_t size =
       phase_ == Phase::kReading ? kLargeChunk : kSmallChunk;
   if (chunk_.size() != size) chunk_ = std::vector<char>(size);
-  transport_->read(chunk_.data(), chunk_.size(),
-                   [self = shared_from_this()](error_code error,
-                                               std::size_t bytes) {
-                     self->on_read(error, bytes);
-                   });
+  transport_->read(
+      chunk_.data(), chunk_.size(),
+      [self = shared_from_this()](error_code error, std::size_t bytes) {
+        self->on_read(error, bytes);
+      });
 }
 
 void Connection::on_read(error_code error, std::size_t bytes) {
@@ -129,8 +128,8 @@ void Connection::consume() {
   while (phase_ == Phase::kIdle || phase_ == Phase::kReading) {
     if (phase_ == Phase::kIdle) {
       // An empty line before a request is no mistake.
-      input_.erase(0, std::min(input_.find_first_not_of("\r\n"),
-                               input_.size()));
+      input_.erase(0,
+                   std::min(input_.find_first_not_of("\r\n"), input_.size()));
       if (input_.empty()) break;
       begin_request();
     }
@@ -295,11 +294,11 @@ void Connection::write_more() {
   }
   in_write_ = true;
   if (phase_ == Phase::kAnswering) expire_after(set_.limits.to_read);
-  transport_->write(writing_.data() + written_, writing_.size() - written_,
-                    [self = shared_from_this()](error_code error,
-                                                std::size_t bytes) {
-                      self->on_written(error, bytes);
-                    });
+  transport_->write(
+      writing_.data() + written_, writing_.size() - written_,
+      [self = shared_from_this()](error_code error, std::size_t bytes) {
+        self->on_written(error, bytes);
+      });
 }
 
 void Connection::on_written(error_code error, std::size_t bytes) {
@@ -380,24 +379,24 @@ void Connection::expire_after(std::chrono::milliseconds delay) {
 void Connection::arm_timer() {
   armed_ = true;
   timer_.expires_at(*deadline_);
-  timer_.async_wait([self = shared_from_this(),
-                     arming = ++arming_](error_code error) {
-    if (error || arming != self->arming_) return;
-    if (self->phase_ == Phase::kClosed) return;
-    self->armed_ = false;
-    if (!self->deadline_) return;
-    if (Clock::now() < *self->deadline_) return self->arm_timer();
-    self->deadline_.reset();
-    self->on_deadline();
-  });
+  timer_.async_wait(
+      [self = shared_from_this(), arming = ++arming_](error_code error) {
+        if (error || arming != self->arming_) return;
+        if (self->phase_ == Phase::kClosed) return;
+        self->armed_ = false;
+        if (!self->deadline_) return;
+        if (Clock::now() < *self->deadline_) return self->arm_timer();
+        self->deadline_.reset();
+        self->on_deadline();
+      });
 }
 
 void Connection::on_deadline() {
   if (phase_ == Phase::kReading) {
     body_unread_ = true;
-    return refuse(http_error(
-        408, fmt::format("the request did not come within {} ms",
-                         set_.limits.to_send.count())));
+    return refuse(
+        http_error(408, fmt::format("the request did not come within {} ms",
+                                    set_.limits.to_send.count())));
   }
   end(phase_ == Phase::kAnswering ? ExchangeEnd::kTooSlow : ExchangeEnd::kGone);
 }

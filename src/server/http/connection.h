@@ -28,7 +28,7 @@ struct ConnectionSet {
   HttpHooks hooks;
   bool draining = false;
   std::list<std::shared_ptr<Connection>> open = {};
-  std::list<Connection*> idle = {};  // among those; longest first
+  std::list<Connection*> idle = {};     // among those; longest first
   std::function<void()> on_close = {};  // one of them has closed
 };
 
@@ -112,8 +112,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::vector<char> chunk_;  // where what is being read goes
   std::string input_;        // read, and not understood yet
   bool consuming_ = false;
-  bool ended_ = false;       // nothing more will come from the client
-  bool flooded_ = false;     // it sent more than may wait; the rest is dropped
+  bool ended_ = false;    // nothing more will come from the client
+  bool flooded_ = false;  // it sent more than may wait; the rest is dropped
 
   std::string writing_;  // what is being sent, from written_ on
   std::size_t written_ = 0;
@@ -133,7 +133,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool body_unread_ = false;   // a refused request's
   bool head_sent_ = false;     // queued, that is
   bool chunked_ = false;
-  bool answered_ = false;      // the answer's last byte is queued
+  bool answered_ = false;  // the answer's last byte is queued
 };
 
 }  // namespace pilotfish::server

@@ -20,8 +20,7 @@ bool reads(const HttpRequest& request) {
 bool needs_no_key(const HttpRequest& request) {
   return reads(request) &&
          (request.path == "/health" || request.path == "/v1/health" ||
-          request.path == "/" ||
-          request.path == "/favicon.ico");
+          request.path == "/" || request.path == "/favicon.ico");
 }
 
 bool passes_while_draining(const HttpRequest& request) {
@@ -50,9 +49,9 @@ std::optional<HttpResponse> Gate::admit(const HttpRequest& request) const {
   }
   if (options_.draining && options_.draining() &&
       !passes_while_draining(request)) {
-    HttpResponse response = http_error(
-        503, "the server is shutting down and takes no new requests",
-        "draining");
+    HttpResponse response =
+        http_error(503, "the server is shutting down and takes no new requests",
+                   "draining");
     response.headers["Retry-After"] = "1";
     return response;
   }
@@ -71,10 +70,9 @@ void Gate::decorate(const HttpRequest& request, HttpResponse& response) const {
 const std::string* Gate::allowed_origin(const HttpRequest& request) const {
   const std::string* origin = header(request, "origin");
   if (origin == nullptr) return nullptr;
-  const bool allowed =
-      std::ranges::any_of(options_.cors_origins, [&](const auto& each) {
-        return each == "*" || each == *origin;
-      });
+  const bool allowed = std::ranges::any_of(
+      options_.cors_origins,
+      [&](const auto& each) { return each == "*" || each == *origin; });
   return allowed ? origin : nullptr;
 }
 
@@ -82,8 +80,7 @@ HttpResponse Gate::preflight(const HttpRequest& request) const {
   HttpResponse response;
   response.status = 204;
   response.headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS";
-  const std::string* wanted =
-      header(request, "access-control-request-headers");
+  const std::string* wanted = header(request, "access-control-request-headers");
   if (wanted != nullptr) {
     response.headers["Access-Control-Allow-Headers"] = *wanted;
   }

@@ -29,8 +29,7 @@ std::set<tcp::endpoint> addresses_of(asio::io_context& context,
                                      const std::string& host) {
   tcp::resolver resolver(context);
   error_code error;
-  const auto found =
-      resolver.resolve(host, "0", tcp::resolver::passive, error);
+  const auto found = resolver.resolve(host, "0", tcp::resolver::passive, error);
   if (error) {
     throw UsageError(fmt::format("--host {}: {}", host, error.message()));
   }
@@ -53,8 +52,8 @@ void listen_on_host(asio::io_context& context, const std::string& host,
     } catch (const system_error& error) {
       // A machine may know the name ::1 and have no IPv6.
       if (error.code() != asio::error::address_family_not_supported &&
-          error.code() != error_code(EADDRNOTAVAIL,
-                                     boost::system::system_category())) {
+          error.code() !=
+              error_code(EADDRNOTAVAIL, boost::system::system_category())) {
         throw;
       }
       failure = error;
@@ -160,8 +159,8 @@ std::unique_ptr<Listener> listen_on_file(asio::io_context& context,
           fmt::format("--unix-socket {}: there is a file of this name", name));
     }
     if (answers(context, file)) {
-      throw UsageError(fmt::format(
-          "--unix-socket {}: another server listens there", name));
+      throw UsageError(
+          fmt::format("--unix-socket {}: another server listens there", name));
     }
     std::error_code ignored;
     std::filesystem::remove(file, ignored);

@@ -82,8 +82,8 @@ void LiveExchange::after(std::chrono::milliseconds delay,
                          std::function<void()> work) {
   if (!connection_) return;
   std::erase_if(timers_, [](const auto& timer) { return timer.expired(); });
-  const auto timer = std::make_shared<boost::asio::steady_timer>(
-      loop_->context(), delay);
+  const auto timer =
+      std::make_shared<boost::asio::steady_timer>(loop_->context(), delay);
   timers_.push_back(timer);
   timer->async_wait([weak = weak_from_this(), timer,
                      work = std::move(work)](boost::system::error_code error) {

@@ -31,9 +31,9 @@ const Buckets kTtftSeconds = {.001, .005, .01, .02, .04, .06, .08, .1,
                               20,   40,   80,  160, 640, 2560};
 const Buckets kTokenSeconds = {.001, .0025, .005, .01, .025, .05, .075, .1, .15,
                                .2,   .3,    .4,   .5,  .75,  1,   2.5,  5,  10};
-const Buckets kRequestSeconds = {.05, .1, .3, .5,  .8,  1,   1.5, 2,   2.5, 5,
-                                 10,  15, 20, 30,  40,  50,  60,  120, 240, 480,
-                                 960, 1920};
+const Buckets kRequestSeconds = {.05, .1,  .3,  .5,  .8,  1,   1.5, 2,
+                                 2.5, 5,   10,  15,  20,  30,  40,  50,
+                                 60,  120, 240, 480, 960, 1920};
 // A window's size, exactly; larger ones stand together.
 const Buckets kWindows = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32};
 
@@ -149,8 +149,8 @@ struct Metrics::Texts {
 
   Counter& accepted_at(std::size_t place) {
     while (places.size() <= place) {
-      places.push_back(&accepted_per_pos.Add(
-          {{"position", std::to_string(places.size())}}));
+      places.push_back(
+          &accepted_per_pos.Add({{"position", std::to_string(places.size())}}));
     }
     return *places[place];
   }
@@ -191,8 +191,9 @@ struct Metrics::Texts {
       vllm.counter("prompt_tokens_total", "Tokens of prompts, cached included");
   Counter& generated =
       vllm.counter("generation_tokens_total", "Tokens generated");
-  Counter& prefix_queries = vllm.counter(
-      "prefix_cache_queries_total", "Tokens of prompts looked for in the cache");
+  Counter& prefix_queries =
+      vllm.counter("prefix_cache_queries_total",
+                   "Tokens of prompts looked for in the cache");
   Counter& prefix_hits = vllm.counter("prefix_cache_hits_total",
                                       "Tokens of prompts found in the cache");
   Counter& preemptions = vllm.counter(
@@ -202,15 +203,15 @@ struct Metrics::Texts {
   Histogram& ttft =
       vllm.histogram("time_to_first_token_seconds", kTtftSeconds,
                      "From a text's submission to its first token");
-  Histogram& per_token = vllm.histogram("time_per_output_token_seconds",
-                                        kTokenSeconds,
-                                        "Of a text, for each token but the "
-                                        "first iteration's");
-  Histogram& e2e = vllm.histogram("e2e_request_latency_seconds",
-                                  kRequestSeconds,
-                                  "From a text's submission to its end");
-  Counter& llama_prompts = llama.counter(
-      "prompt_tokens_total", "Tokens of prompts that were encoded");
+  Histogram& per_token =
+      vllm.histogram("time_per_output_token_seconds", kTokenSeconds,
+                     "Of a text, for each token but the "
+                     "first iteration's");
+  Histogram& e2e =
+      vllm.histogram("e2e_request_latency_seconds", kRequestSeconds,
+                     "From a text's submission to its end");
+  Counter& llama_prompts = llama.counter("prompt_tokens_total",
+                                         "Tokens of prompts that were encoded");
   Counter& llama_prompt_seconds = llama.counter(
       "prompt_seconds_total", "Seconds until first tokens, waiting included");
   Counter& predicted =
@@ -219,10 +220,10 @@ struct Metrics::Texts {
                                              "Seconds texts were decoded for");
 
   // How speculation went.
-  Counter& drafts = vllm.counter("spec_decode_num_drafts_total",
-                                 "Iterations that drafted");
-  Counter& drafted = vllm.counter("spec_decode_num_draft_tokens_total",
-                                  "Tokens drafted");
+  Counter& drafts =
+      vllm.counter("spec_decode_num_drafts_total", "Iterations that drafted");
+  Counter& drafted =
+      vllm.counter("spec_decode_num_draft_tokens_total", "Tokens drafted");
   Counter& accepted = vllm.counter("spec_decode_num_accepted_tokens_total",
                                    "Drafted tokens that the target accepted");
   Family<Counter>& accepted_per_pos = vllm.counters(

@@ -95,10 +95,8 @@ TEST(Metrics, TellWhatTheServiceDoes) {
   Metrics metrics;
   metrics.begin("m", 1000);
   ServiceStatus status;
-  status.engine = {.running = 2,
-                   .waiting = 3,
-                   .running_tokens = 250,
-                   .kept_tokens = 40};
+  status.engine = {
+      .running = 2, .waiting = 3, .running_tokens = 250, .kept_tokens = 40};
   status.passes = 9;
   metrics.note(status);
   status.passes = 12;
@@ -131,12 +129,13 @@ TEST(Metrics, CountRequestsFromTheStart) {
   EXPECT_EQ(value_of(text, "pilotfish_http_connections"), 7);
   EXPECT_EQ(value_of(text, "pilotfish_http_received_bytes_total"), 15);
   const auto requests = [&](const std::string& end) {
-    const double one =
-        value_of(text, "pilotfish_http_requests_total{end=\"" + end +
-                           "\",status=\"200\"}");
+    const double one = value_of(text, "pilotfish_http_requests_total{end=\"" +
+                                          end + "\",status=\"200\"}");
     return one >= 0 ? one
-                    : value_of(text, "pilotfish_http_requests_total{status="
-                                     "\"200\",end=\"" + end + "\"}");
+                    : value_of(text,
+                               "pilotfish_http_requests_total{status="
+                               "\"200\",end=\"" +
+                                   end + "\"}");
   };
   EXPECT_EQ(requests("sent"), 2);
   EXPECT_EQ(requests("gone"), 1);

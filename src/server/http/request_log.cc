@@ -167,8 +167,7 @@ LogFormat log_format_of(std::string_view name) {
 RequestLog::RequestLog(LogFormat format)
     : format_(format), sink_(std::make_unique<Sink>()) {
   if (format == LogFormat::kNone) return;
-  sink_->pool =
-      std::make_shared<spdlog::details::thread_pool>(kMostWaiting, 1);
+  sink_->pool = std::make_shared<spdlog::details::thread_pool>(kMostWaiting, 1);
   sink_->logger = std::make_shared<spdlog::async_logger>(
       "requests", std::make_shared<spdlog::sinks::stderr_sink_mt>(),
       sink_->pool, spdlog::async_overflow_policy::overrun_oldest);

@@ -85,14 +85,16 @@ TEST(RequestReader, RefusesWhatIsTooLong) {
 
 TEST(RequestReader, RefusesWhatIsNotARequest) {
   const std::vector<std::pair<int, std::string>> cases = {
-      {400, "\x16\x03\x01\x02"},  // TLS
+      {400, "\x16\x03\x01\x02"},        // TLS
       {400, "GET / HTTP/1.1\r\n\r\n"},  // without Host
       {400, "GET /%zz HTTP/1.1\r\nHost: h\r\n\r\n"},
       {400, "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\n"},
-      {400, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n"
-            "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
-      {400, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n"
-            "Content-Length: 6\r\n\r\n"},
+      {400,
+       "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n"
+       "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+      {400,
+       "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n"
+       "Content-Length: 6\r\n\r\n"},
       {417, "POST / HTTP/1.1\r\nHost: h\r\nExpect: magic\r\n\r\n"},
       {501, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n"},
       {505, "GET / HTTP/2.0\r\nHost: h\r\n\r\n"},

@@ -38,10 +38,8 @@ std::string_view reason_phrase(int status) {
       {503, "Service Unavailable"},
       {505, "HTTP Version Not Supported"},
   };
-  const auto* found = std::ranges::find(kPhrases, status,
-                                        [](const auto& entry) {
-                                          return entry.first;
-                                        });
+  const auto* found = std::ranges::find(
+      kPhrases, status, [](const auto& entry) { return entry.first; });
   return found == std::end(kPhrases) ? "Unknown" : found->second;
 }
 
@@ -109,7 +107,7 @@ std::string chunk_text(std::string_view bytes) {
 }
 
 HttpResponse http_error(int status, std::string_view message,
-                            std::string_view code) {
+                        std::string_view code) {
   const nlohmann::ordered_json json = {
       {"error",
        {{"message", message},

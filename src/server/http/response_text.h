@@ -27,7 +27,7 @@ inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
 // An error in OpenAI's shape. `code` may be empty.
 HttpResponse http_error(int status, std::string_view message,
-                            std::string_view code = {});
+                        std::string_view code = {});
 
 }  // namespace pilotfish::server
 

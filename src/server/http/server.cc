@@ -53,8 +53,7 @@ HttpServer::Impl::Impl(HttpOptions given, HttpHooks hooks)
     tls_ = make_tls_context(options.tls_certificates.string(),
                             options.tls_key.string());
   }
-  listeners_ =
-      listen_on_hosts(loop->context(), options.hosts, options.port);
+  listeners_ = listen_on_hosts(loop->context(), options.hosts, options.port);
   for (const auto& listener : listeners_) {
     addresses.push_back(fmt::format("{}://{}", tls_ ? "https" : "http",
                                     address_text(listener->endpoint())));

@@ -89,7 +89,8 @@ TEST(HttpServer, AnswersPipelinedRequestsInTheirOrder) {
   for (int i = 0; i < 20; ++i) requests += post("/" + std::to_string(i), "x");
   client.send(requests);
   for (int i = 0; i < 20; ++i) {
-    EXPECT_EQ(client.read_response()->body, "POST /" + std::to_string(i) + " x");
+    EXPECT_EQ(client.read_response()->body,
+              "POST /" + std::to_string(i) + " x");
   }
 }
 
@@ -320,8 +321,7 @@ TEST(HttpServer, AnExchangeMayOutliveIt) {
   Shared exchange;
   {
     std::promise<Shared> opened;
-    RunningServer server(
-        [&](const Shared& given) { opened.set_value(given); });
+    RunningServer server([&](const Shared& given) { opened.set_value(given); });
     RawClient client(server.port());
     client.send(get("/"));
     exchange = opened.get_future().get();
@@ -383,9 +383,8 @@ TEST(HttpServer, TakesTheNameOfADeadServersSocketButNoFile) {
   options.unix_socket.string().copy(address.sun_path,
                                     sizeof(address.sun_path) - 1);
   const int dead = ::socket(AF_UNIX, SOCK_STREAM, 0);
-  ASSERT_EQ(::bind(dead, reinterpret_cast<sockaddr*>(&address),
-                   sizeof(address)),
-            0);
+  ASSERT_EQ(
+      ::bind(dead, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
   ::close(dead);
   ASSERT_TRUE(std::filesystem::exists(options.unix_socket));
   RunningServer(options, {echo});

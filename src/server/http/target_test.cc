@@ -9,9 +9,8 @@ TEST(Target, IsDecoded) {
   const auto target = parse_target("/v1/a%20b?x=1&y=a+b%26c&flag&x=2&=no");
   ASSERT_TRUE(target);
   EXPECT_EQ(target->path, "/v1/a b");
-  EXPECT_EQ(target->query,
-            (std::map<std::string, std::string>{
-                {"x", "2"}, {"y", "a b&c"}, {"flag", ""}}));
+  EXPECT_EQ(target->query, (std::map<std::string, std::string>{
+                               {"x", "2"}, {"y", "a b&c"}, {"flag", ""}}));
   EXPECT_EQ(parse_target("/a+b")->path, "/a+b");
   EXPECT_EQ(parse_target("/a#part?x=1")->path, "/a");
 }

@@ -131,8 +131,9 @@ void tune_tcp(StreamSocket& socket, std::chrono::milliseconds to_read) {
   set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, 60);
   set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, 10);
   set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, 6);
-  set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT,
-             static_cast<int>(std::min<std::int64_t>(to_read.count(), 1 << 30)));
+  set_option(
+      socket, IPPROTO_TCP, TCP_USER_TIMEOUT,
+      static_cast<int>(std::min<std::int64_t>(to_read.count(), 1 << 30)));
 }
 
 std::string peer_name(const StreamSocket& socket) {
