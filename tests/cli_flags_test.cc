@@ -77,8 +77,8 @@ Arguments flags_with_values(const std::string& command) {
 
 TEST_F(FlagsTest, NoFlagTakesAnEmptyValueInSilence) {
   for (const std::string command :
-       {"generate", "chat", "score", "tokenize", "inspect", "plan", "sweep",
-        "selfcheck", "bench", "synth", "trace", "convert", "render"}) {
+       {"generate", "chat", "serve", "score", "tokenize", "inspect", "plan",
+        "sweep", "selfcheck", "bench", "synth", "trace", "convert", "render"}) {
     const Arguments flags = flags_with_values(command);
     EXPECT_GE(flags.size(), command == "convert" ? 1u : 2u) << command;
     for (const std::string& flag : flags) {

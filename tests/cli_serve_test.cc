@@ -221,7 +221,7 @@ TEST_F(ServeTest, WhatCannotBeServedEndsIt) {
   expect_refused({"--log-format", "xml"}, 2, "--log-format");
   expect_refused({"--kv-memory", "much"}, 2, "--kv-memory");
   // These are found once it listens.
-  expect_refused({"--port", "0", "-m", none}, 2, none);
+  expect_refused({"--port", "0", "-m", none}, 1, none);
   expect_refused({"--port", "0", "-c", "-5"}, 2, "n_positions");
 
   RunningProgram program(serve({"--port", "0"}));

@@ -43,7 +43,7 @@ void add_file(Hash& hash, const fs::path& path) {
   const std::int64_t last = std::max<std::int64_t>(0, size - kPlaceBytes);
   for (std::int64_t i = 0; i < kPlaces; ++i) {
     file.clear();
-    file.seekg(last / (kPlaces - 1) * i);
+    file.seekg(last * i / (kPlaces - 1));
     file.read(bytes.data(), kPlaceBytes);
     hash.add({bytes.data(), static_cast<std::size_t>(file.gcount())});
   }
