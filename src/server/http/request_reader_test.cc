@@ -2,7 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/http/testing/fuzzed_request.h"
+#include "test_data.h"
 
 namespace pilotfish::server {
 namespace {
@@ -13,18 +20,8 @@ constexpr const char* kPost =
     "POST /v1/x?a=b HTTP/1.1\r\nHost: h\r\nX-Twice: 1\r\nx-twice: 2\r\n"
     "Content-Length: 5\r\n\r\nhello";
 
-// Gives it all at once, or byte by byte.
-State read_all(RequestReader& reader, std::string bytes, bool at_once) {
-  std::string input = at_once ? std::exchange(bytes, {}) : std::string();
-  State state = State::kMore;
-  while (true) {
-    state = reader.read(input);
-    if (state == State::kDone || state == State::kBad) return state;
-    if (state == State::kHeader) continue;
-    if (bytes.empty()) return state;
-    input += bytes[0];
-    bytes.erase(0, 1);
-  }
+State read_all(RequestReader& reader, const std::string& bytes, bool at_once) {
+  return testing::read_in_parts(reader, bytes, at_once ? bytes.size() : 1);
 }
 
 TEST(RequestReader, ReadsARequestHoweverItComes) {
@@ -108,26 +105,19 @@ TEST(RequestReader, RefusesWhatIsNotARequest) {
   }
 }
 
+// How bytes arrive changes nothing, whatever they are.
 TEST(RequestReader, SurvivesAnyBytes) {
   std::mt19937 random(1);
-  for (int i = 0; i < 3000; ++i) {
-    std::string text = kPost;
-    for (int changes = static_cast<int>(random() % 8); changes >= 0;
-         --changes) {
-      text[random() % text.size()] = static_cast<char>(random());
-    }
-    RequestReader whole(200, 100);
-    RequestReader parts(200, 100);
-    // How bytes arrive changes nothing of what is understood. A mistake may be
-    // seen sooner where more of a line is there.
-    const bool understood = read_all(whole, text, true) == State::kDone;
-    EXPECT_EQ(read_all(parts, text, false) == State::kDone, understood) << text;
-    if (understood) {
-      const HttpRequest request = whole.take_request();
-      const HttpRequest same = parts.take_request();
-      EXPECT_EQ(request.path, same.path);
-      EXPECT_EQ(request.headers, same.headers);
-      EXPECT_EQ(request.body, same.body);
+  for (const auto& seed : std::filesystem::directory_iterator(
+           test::source_dir() / "fuzz/corpus/http_request")) {
+    const std::string bytes = test::read_file(seed.path());
+    testing::check_request(bytes);
+    for (int i = 0; i < 1000; ++i) {
+      std::string changed = bytes;
+      for (auto changes = random() % 8; changes > 0; --changes) {
+        changed[random() % changed.size()] = static_cast<char>(random());
+      }
+      ASSERT_NO_THROW(testing::check_request(changed)) << changed;
     }
   }
 }
