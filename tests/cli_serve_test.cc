@@ -220,6 +220,9 @@ TEST_F(ServeTest, WhatCannotBeServedEndsIt) {
   expect_refused({"--api-key-file", none}, 1, none);
   expect_refused({"--log-format", "xml"}, 2, "--log-format");
   expect_refused({"--kv-memory", "much"}, 2, "--kv-memory");
+  // A request has its own.
+  expect_refused({"--seed", "1"}, 2, "--seed");
+  expect_refused({"--stop", "x"}, 2, "--stop");
   // These are found once it listens.
   expect_refused({"--port", "0", "-m", none}, 1, none);
   expect_refused({"--port", "0", "-c", "-5"}, 2, "n_positions");

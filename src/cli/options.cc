@@ -189,11 +189,18 @@ void add_compute_options(Command& command, ComputeOptions& options) {
 
 void add_sampling_options(Command& command, SamplingOptions& options) {
   const FlagGroup group = command.group(kSamplingHeading);
+  const auto is_left_out = [&options](const SamplingField& field) {
+    return field.name == "seed" && !options.has_seed;
+  };
   for (const SamplingField& field : kSamplingFields) {
-    std::visit(DeclareField(group, field, options), field.member);
+    if (is_left_out(field)) {
+      options.texts[field.name] = "";
+    } else {
+      std::visit(DeclareField(group, field, options), field.member);
+    }
   }
   for (const SamplingField& field : kSamplingFields) {
-    if (field.needs.empty()) continue;
+    if (field.needs.empty() || is_left_out(field)) continue;
     std::vector<Flag> others;
     for (const auto name : names_in(field.needs)) {
       others.push_back(command.flag(std::string(name)));

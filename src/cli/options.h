@@ -29,6 +29,7 @@ struct ComputeOptions {
 void add_compute_options(Command& command, ComputeOptions& options);
 
 struct SamplingOptions {
+  bool has_seed = true;   // else there is no flag for it: each text has its own
   SamplingParams params;  // its numbers
   // What has to be parsed, by the name of the field it is for: ids, a seed.
   std::map<std::string_view, std::string> texts;

@@ -292,6 +292,7 @@ void add_serve(CommandLine& line) {
   add_load_flags(command, *options);
   add_limit_flags(command, *options);
   options->decoding.serves = true;
+  options->decoding.sampling.has_seed = false;
   options->decoding.max_tokens = -1;
   add_decoding_options(command, options->decoding);
   command.flag("--temperature").implied();  // the model may recommend one
