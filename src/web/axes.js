@@ -1,15 +1,18 @@
 // What line and bar plots share. Lengths are in units of a drawing of plotWidth
 // by plotHeight, which the page scales.
 
-const plotWidth = 400;
-const plotHeight = 264;
-const plotLeft = 40;
-const plotBottom = plotHeight - 46;
-const gridLines = 5;
-const characterWidth = 6.8; // of a label, more or less
+import { largest } from "./words.js";
+import { element, svg } from "./dom.js";
+
+export const plotWidth = 400;
+export const plotHeight = 264;
+export const plotLeft = 40;
+export const plotBottom = plotHeight - 46;
+export const gridLines = 5;
+export const characterWidth = 6.8; // of a label, more or less
 
 // Maps [from, to] to [start, end].
-function linearScale(from, to, start, end) {
+export function linearScale(from, to, start, end) {
   const scale = (value) =>
     start + ((value - from) / (to - from)) * (end - start);
   return Object.assign(scale, { from, to, start, end });
@@ -24,7 +27,7 @@ function niceStep(range, count) {
 }
 
 // Multiples of a nice step, about `count` of them, that lie in [from, to].
-function niceTicks(from, to, count) {
+export function niceTicks(from, to, count) {
   const step = niceStep(to - from, count);
   const ticks = [];
   for (let i = Math.ceil(from / step - 1e-9); i * step <= to + 1e-9 * step;
@@ -35,27 +38,27 @@ function niceTicks(from, to, count) {
 }
 
 // The smallest multiple of a nice step that is not below `largest`; 1 for 0.
-function niceBound(largest, count) {
+export function niceBound(largest, count) {
   if (!(largest > 0)) return 1;
   const step = niceStep(largest, count);
   return step * Math.ceil(largest / step - 1e-9);
 }
 
 // With as many decimals as it takes to tell ticks `step` apart.
-function tickLabel(value, step) {
+export function tickLabel(value, step) {
   return value.toFixed(Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
 }
 
 // A length or a place, as short as it may be in the source.
-function place(value) {
+export function place(value) {
   return value.toFixed(1);
 }
 
-function svgText(x, y, className, text) {
+export function svgText(x, y, className, text) {
   return svg("text", { x: place(x), y: place(y), class: className }, text);
 }
 
-function svgLine(x1, y1, x2, y2, className) {
+export function svgLine(x1, y1, x2, y2, className) {
   return svg("line", {
     x1: place(x1), y1: place(y1), x2: place(x2), y2: place(y2),
     class: className,
@@ -64,7 +67,7 @@ function svgLine(x1, y1, x2, y2, className) {
 
 // The y axis of a plot that begins at 0: the grid, its labels, and the title
 // above it.
-function yAxis(y, right, title) {
+export function yAxis(y, right, title) {
   const ticks = niceTicks(y.from, y.to, gridLines);
   const step = ticks.length > 1 ? ticks[1] - ticks[0] : 1;
   return [
@@ -77,12 +80,12 @@ function yAxis(y, right, title) {
 }
 
 // The title of the x axis, below its middle.
-function xTitle(x, title, height = plotHeight) {
+export function xTitle(x, title, height = plotHeight) {
   return svgText((x.start + x.end) / 2, height - 6, "axis mid", title);
 }
 
 // A caption over a drawing; `note` says in a line how to read it.
-function figure(title, note, drawing, height = plotHeight) {
+export function figure(title, note, drawing, height = plotHeight) {
   return element("figure", {},
     element("figcaption", {},
       element("strong", {}, title), " ", element("span", {}, note ?? "")),
@@ -93,6 +96,6 @@ function figure(title, note, drawing, height = plotHeight) {
     }, drawing));
 }
 
-function plots(figures) {
+export function plots(figures) {
   return element("div", { class: "plots" }, figures);
 }

@@ -3,6 +3,13 @@
 // A plot is {title, note, xTitle, yTitle, partNames, bars}, a bar {name, parts}
 // with as many parts as there are names; several names get a key.
 
+import { largest, significant } from "./words.js";
+import { svg } from "./dom.js";
+import {
+  characterWidth, figure, gridLines, linearScale, niceBound, place,
+  plotBottom, plotLeft, plotWidth, svgText, xTitle, yAxis,
+} from "./axes.js";
+
 const mostTotals = 12; // above bars, before they touch
 const mostBarNames = 17; // below them
 
@@ -54,7 +61,7 @@ function drawnBar(plot, i, x, y) {
   ];
 }
 
-function barPlot(plot) {
+export function barPlot(plot) {
   const right = plotWidth - 8;
   const hasKey = plot.partNames.length > 1;
   const x = linearScale(0, Math.max(plot.bars.length, 1), plotLeft, right);

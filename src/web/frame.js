@@ -1,7 +1,10 @@
 // The pieces that all pages share.
 
+import { harmless } from "./words.js";
+import { element } from "./dom.js";
+
 // A section with a heading; `id` is unique in the page.
-function section(id, heading, ...content) {
+export function section(id, heading, ...content) {
   const headingId = `${id}-heading`;
   return element("section", { id, "aria-labelledby": headingId },
     element("h2", { id: headingId }, heading), content);
@@ -13,25 +16,25 @@ function definitions(className, pairs) {
 }
 
 // Pairs of a name and a value.
-function factList(pairs) {
+export function factList(pairs) {
   return definitions("facts", pairs);
 }
 
 // Few and large; of each pair the second is a number, the first says of what.
-function headlineFigures(pairs) {
+export function headlineFigures(pairs) {
   return definitions("headline", pairs);
 }
 
 // A key to colours: pairs of a sample and what it means.
-function key(entries) {
+export function key(entries) {
   return element("ul", { class: "key" },
     entries.map(([sample, meaning]) => element("li", {}, sample, meaning)));
 }
 
 // Where the time of a pass goes, in the order of the colours part0 to part2.
-const timeParts = ["verify", "draft", "sampling and bookkeeping"];
+export const timeParts = ["verify", "draft", "sampling and bookkeeping"];
 
-function swatch(part) {
+export function swatch(part) {
   return element("span", { class: `swatch part${part}` });
 }
 
@@ -45,7 +48,7 @@ async function copy(text, button) {
 }
 
 // A command, with a button to copy it where the browser can.
-function commandBlock(command) {
+export function commandBlock(command) {
   const block = element("div", { class: "command" },
     element("pre", { tabindex: "0" }, element("code", {}, command)));
   if (navigator.clipboard) {
@@ -60,7 +63,7 @@ function commandBlock(command) {
 // content for a row, `number` aligns it, `short` names it where the table has
 // no room for a head, and `share` is a part of the room that columns share.
 // `heading` (or none) says what rows that follow each other have in common.
-function table(className, columns, rows, rowAttributes = () => ({}),
+export function table(className, columns, rows, rowAttributes = () => ({}),
   heading = () => "") {
   const attributes = (column) => ({
     "data-name": column.short ?? column.name,
@@ -86,14 +89,14 @@ function table(className, columns, rows, rowAttributes = () => ({}),
 }
 
 // Something wide, which scrolls by itself and not the page.
-function scrolling(label, content) {
+export function scrolling(label, content) {
   return element("div",
     { class: "wide", tabindex: "0", role: "region", "aria-label": label },
     content);
 }
 
 // `report` is {title, summary, content}.
-function showReport(report, { version, made }) {
+export function showReport(report, { version, made }) {
   document.title = harmless(report.title);
   document.body.append(
     element("header", {}, element("h1", {}, report.title), report.summary),

@@ -7,8 +7,16 @@
 // one is dashed and has no markers. A point is {x, y, low, high, passes}: `low`
 // and `high` bound a band, and `passes` says how many measured it.
 
+import { largest, significant } from "./words.js";
+import { svg } from "./dom.js";
+import {
+  characterWidth, figure, gridLines, linearScale, niceBound, niceTicks,
+  place, plotBottom, plotHeight, plotLeft, plotWidth, svgLine, svgText,
+  xTitle, yAxis,
+} from "./axes.js";
+
 // How many styles can be told apart.
-const plotStyles = 6;
+export const plotStyles = 6;
 const fewPasses = 20;
 
 // Outlines around a point: circle, square, diamond, triangle, and the last two
@@ -161,7 +169,7 @@ function notes(plot) {
     .filter(Boolean).join(" ");
 }
 
-function linePlot(plot) {
+export function linePlot(plot) {
   const scales = lineScales(plot);
   return figure(plot.title, notes(plot), [
     yAxis(scales.y, scales.right, plot.yTitle),

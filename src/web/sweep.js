@@ -1,6 +1,13 @@
 // The report of `pilotfish sweep`. Its data are what --json prints, and beside
 // that {models, facts} as people read them.
 
+import { percent, seconds } from "./words.js";
+import { element } from "./dom.js";
+import {
+  commandBlock, factList, headlineFigures, scrolling, section, table,
+} from "./frame.js";
+import { draftersText, sweepPlots } from "./sweep_plots.js";
+
 const fixed = (digits, of) => (setting) => of(setting).toFixed(digits);
 
 // What is measured, the result first.
@@ -101,7 +108,7 @@ function howMeasured({ sweep, facts }) {
   ]);
 }
 
-function sweepReport(data) {
+export function sweepReport(data) {
   const { sweep } = data;
   const groups = sweep.groups.map((group) => ({
     ...group,

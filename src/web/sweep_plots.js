@@ -2,8 +2,13 @@
 // alone: {drafters, acceptor, temperature, acceptance_per_token, plain,
 // settings}, of which an automatic window comes first.
 
+import { timeParts } from "./frame.js";
+import { plots } from "./axes.js";
+import { linePlot, plotStyles } from "./line_plot.js";
+import { barPlot } from "./bar_plot.js";
+
 const windowTitle = "window k (tokens)";
-const draftersText = (drafters) => drafters.join(", ");
+export const draftersText = (drafters) => drafters.join(", ");
 const fixedWindows = (group) =>
   group.settings.filter((setting) => setting.window !== "auto");
 
@@ -112,13 +117,13 @@ function tokensPlot(panel) {
 }
 
 // The points of a plot of acceptance by place, of whatever has both lists.
-function acceptancePoints({ acceptance_per_position: rates,
+export function acceptancePoints({ acceptance_per_position: rates,
   drafted_per_position: passes }) {
   return rates.map((rate, i) =>
     ({ x: i + 1, y: 100 * rate, passes: passes[i] }));
 }
 
-function acceptanceByPlace(lines, note) {
+export function acceptanceByPlace(lines, note) {
   return {
     title: "Acceptance by place",
     note,
@@ -165,7 +170,7 @@ function timePlot(group) {
   };
 }
 
-function sweepPlots(groups) {
+export function sweepPlots(groups) {
   const panels = panelsOf(groups);
   const hasAxis = fixedWindows(groups[0]).length > 0;
   const makers = hasAxis

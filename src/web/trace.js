@@ -2,6 +2,15 @@
 // tokens, origins, passes, stats}. `tokens` has the text of each token, and
 // `origins` a letter for each: a, r or b.
 
+import { largest, percent, seconds } from "./words.js";
+import { factList, headlineFigures, section } from "./frame.js";
+import { plots } from "./axes.js";
+import { linePlot } from "./line_plot.js";
+import { barPlot } from "./bar_plot.js";
+import { acceptanceByPlace, acceptancePoints } from "./sweep_plots.js";
+import { passesOf, passTable } from "./trace_passes.js";
+import { generatedText, promptText } from "./trace_text.js";
+
 function yieldPlot(passes) {
   const most = largest(passes.map((pass) => pass.emitted));
   const yields = Array.from({ length: most }, (_, i) => i + 1);
@@ -62,7 +71,7 @@ function traceFigures(stats) {
   ]);
 }
 
-function traceReport(data) {
+export function traceReport(data) {
   const passes = passesOf(data);
   const details = passes.length === 0 ? [] : [
     section("plots", "In figures", tracePlots(data.stats, passes)),

@@ -4,10 +4,14 @@
 // ones are not in the page; `seconds` is {draft, verify, total}. Of very many
 // passes the last ones have only `index`, `first` and `emitted`.
 
-const originNames = { a: "accepted", r: "recovered", b: "bonus" };
-const rowId = (pass) => `p${pass.index + 1}`;
+import { largest, median, probability, seconds, tokenLabel } from "./words.js";
+import { element } from "./dom.js";
+import { key, scrolling, swatch, table, timeParts } from "./frame.js";
+import { originNames } from "./origins.js";
 
-function passesOf(data) {
+export const rowId = (pass) => `p${pass.index + 1}`;
+
+export function passesOf(data) {
   let first = 0;
   return data.passes.map((pass, index) => {
     const at = first;
@@ -110,7 +114,7 @@ function passColumns(data, rows) {
   ];
 }
 
-function passTable(data, passes) {
+export function passTable(data, passes) {
   const rows = passes.filter((pass) => pass.seconds);
   return [
     element("p", {},

@@ -1,19 +1,13 @@
 // The text of a trace: its tokens by origin, in links that lead each pass to
 // its row, and a card that shows this row beside the pass.
 
+import { element } from "./dom.js";
+import { originKey } from "./origins.js";
+import { putBeside } from "./card.js";
+import { rowId } from "./trace_passes.js";
+
 // A line break is shown, and breaks the line.
 const withLineBreaks = (text) => text.replaceAll("\n", "↵\n");
-
-const originMeanings = {
-  a: "drafted, and kept by the target",
-  r: "the target’s correction of a rejection",
-  b: "the target’s own, after all was kept",
-};
-
-function originKey() {
-  return key(Object.entries(originMeanings).map(([origin, meaning]) =>
-    [element("span", { class: origin }, originNames[origin]), ` ${meaning}`]));
-}
 
 function passText(data, pass) {
   const tokens = data.tokens.slice(pass.first, pass.first + pass.emitted)
@@ -29,21 +23,6 @@ function cardContent(row) {
     element("dt", {}, cell.dataset.name),
     element("dd", {}, [...cell.childNodes].map((node) => node.cloneNode(true))),
   ]));
-}
-
-// Below the pass, or above it where there is more room.
-function putBeside(card, pass) {
-  const boxes = [...pass.getClientRects()];
-  const [{ left, top }] = boxes;
-  const { bottom } = boxes.at(-1);
-  const { offsetWidth: width, offsetHeight: height } = card;
-  const mostLeft = document.documentElement.clientWidth - width - 12;
-  const above =
-    bottom + height + 12 > window.innerHeight && top > height + 12;
-  const x = Math.max(12, Math.min(left, mostLeft));
-  const y = above ? top - height - 6 : bottom + 6;
-  card.style.left = `${x + window.scrollX}px`;
-  card.style.top = `${y + window.scrollY}px`;
 }
 
 // A card for the pass under the pointer or in focus.
@@ -80,7 +59,7 @@ function cardOf(text) {
   return card;
 }
 
-function generatedText(data, passes) {
+export function generatedText(data, passes) {
   const text = element("div", { class: "text generated", dir: "auto" },
     passes.map((pass) => passText(data, pass)));
   return [
@@ -96,7 +75,7 @@ function generatedText(data, passes) {
   ];
 }
 
-function promptText({ prompt, prompt_bytes_left: left }) {
+export function promptText({ prompt, prompt_bytes_left: left }) {
   return element("div", { class: "text prompt", dir: "auto" },
     left > 0 ? `${prompt}… (${left} more bytes)` : prompt);
 }

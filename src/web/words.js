@@ -14,27 +14,27 @@ function spelledOut(character) {
 }
 
 // The same text, with harmful characters spelled out.
-function harmless(text) {
+export function harmless(text) {
   return text.replace(harmful, spelledOut);
 }
 
 // `value` with so many significant digits, and no exponent or trailing zeros.
-function significant(value, digits = 3) {
+export function significant(value, digits = 3) {
   return String(Number(value.toPrecision(digits)));
 }
 
-function seconds(value) {
+export function seconds(value) {
   if (value < 1e-3) return `${Math.round(value * 1e6)} µs`;
   if (value < 1) return `${significant(value * 1e3)} ms`;
   return `${significant(value)} s`;
 }
 
-function percent(share) {
+export function percent(share) {
   return `${(100 * share).toFixed(1)} %`;
 }
 
 // In a few characters: "1", ".93", ".0041", "2e-7".
-function probability(value) {
+export function probability(value) {
   if (value === 0 || value === 1) return String(value);
   if (value < 1e-4) return value.toExponential(0);
   const text = significant(value, 2);
@@ -46,7 +46,7 @@ const mostOfALabel = 32;
 
 // A token's text, short and on one line: line breaks, tabs and the spaces at
 // its ends become signs.
-function tokenLabel(text) {
+export function tokenLabel(text) {
   const characters = [...text];
   const shown = characters.slice(0, mostOfALabel).join("")
     .replaceAll("\n", "↵").replaceAll("\t", "⇥")
@@ -54,12 +54,12 @@ function tokenLabel(text) {
   return characters.length > mostOfALabel ? `${shown}…` : shown;
 }
 
-function median(values) {
+export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
 
 // 0 for none.
-function largest(values) {
+export function largest(values) {
   return values.reduce((most, value) => Math.max(most, value), 0);
 }
