@@ -13,18 +13,23 @@ after(() => browser.close());
 export const looks = ["light", "dark"].flatMap((colorScheme) =>
   [360, 1280].map((width) => ({ colorScheme, width })));
 
-// Opens a report, calls `use` with its page, and fails for an error on the
-// console or anything that was fetched.
-export async function withPage(report, look, use) {
-  const { colorScheme, width, javaScriptEnabled = true } = look;
+// Opens a page, calls `use` with it, and fails for an error on the console or
+// anything that was fetched from elsewhere. A page is {file}, a report, or
+// {address}, a server's; `ready` says when it is drawn, and `noise` are
+// messages of the console that are no fault.
+export async function withPage(target, look, use) {
+  const { colorScheme, width, javaScriptEnabled = true, noise = /^$/ } = look;
+  const { address = pathToFileURL(target.file).href, ready = "footer" } = target;
   const context = await browser.newContext(
     { colorScheme, viewport: { width, height: 900 }, javaScriptEnabled });
   try {
     const page = await context.newPage();
     const faults = [];
-    const address = pathToFileURL(report.file).href;
+    const isOwn = (url) =>
+      (target.address ? url.startsWith(address) : url === address);
     page.on("console", (message) => {
-      if (["error", "warning"].includes(message.type())) {
+      if (["error", "warning"].includes(message.type()) &&
+        !noise.test(message.text())) {
         faults.push(message.text());
       }
     });
@@ -34,10 +39,10 @@ export async function withPage(report, look, use) {
       dialog.dismiss();
     });
     page.on("request", (request) => {
-      if (request.url() !== address) faults.push(`fetched ${request.url()}`);
+      if (!isOwn(request.url())) faults.push(`fetched ${request.url()}`);
     });
     await page.goto(address);
-    if (javaScriptEnabled) await page.waitForSelector("footer");
+    if (javaScriptEnabled) await page.waitForSelector(ready);
     await use(page);
     assert.deepEqual(faults, []);
   } finally {
@@ -58,7 +63,7 @@ const stickingOut = () => {
   const { clientWidth, scrollWidth } = document.documentElement;
   const found = scrollWidth > clientWidth ? [`page: ${scrollWidth}`] : [];
   for (const element of document.querySelectorAll("body *")) {
-    if (element.closest(".wide") || element.matches(".skip")) continue;
+    if (element.closest(".wide, .strip") || element.matches(".skip")) continue;
     const { right, width } = element.getBoundingClientRect();
     if (width > 0 && right > clientWidth + 1) {
       found.push(`${element.tagName} ${element.textContent.slice(0, 40)}`);

@@ -86,7 +86,8 @@ const defaults = {
   template: true, // whether the model has a chat template
   key: null,
   thoughts: 0, // tokens that a chat's answer thinks first
-  breakAfter: null, // chunks after which a connection breaks off, once
+  breakAfter: null, // chunks after which a connection breaks off, once and
+  // when `breakNow` is called
   holdAfter: null, // chunks after which a stream waits for its client to go
   failures: {}, // {"/v1/completions": {status, error, headers}}
   extras: true, // whether streams have tokens and passes
@@ -95,6 +96,9 @@ const defaults = {
 export async function startMock(options = {}) {
   const mock = { ...defaults, ...options, requests: [], gone: [] };
   const words = wordsOf(mock.text);
+  const mayBreak = new Promise((resolve) => {
+    mock.breakNow = resolve;
+  });
   const counted = { generated: 0, running: 0, drafted: 0, accepted: 0 };
 
   const json = (response, status, value, headers = {}) => {
@@ -156,6 +160,14 @@ export async function startMock(options = {}) {
     ++counted.running;
     try {
       for (const { tokens, pass } of passesOf(body, words, before, most)) {
+        if (chunks === mock.breakAfter) {
+          mock.breakAfter = null;
+          // As when a process is killed: what was written arrives, no more.
+          response.write(": soon\n\n");
+          await mayBreak;
+          response.socket.end();
+          return;
+        }
         const text = tokens.map((token) => token.text).join("");
         const thinks = chat && sent < mock.thoughts;
         const delta = { [thinks ? "reasoning_content" : "content"]: text };
@@ -172,12 +184,6 @@ export async function startMock(options = {}) {
         counted.drafted += pass.drafted;
         counted.accepted += pass.accepted;
         ++chunks;
-        if (chunks === mock.breakAfter) {
-          mock.breakAfter = null;
-          // What was written arrives before the end does.
-          response.write(": broken\n\n", () => response.destroy());
-          return;
-        }
         if (chunks === mock.holdAfter) {
           await once(response, "close");
           mock.gone.push(request.url);

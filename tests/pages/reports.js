@@ -19,9 +19,6 @@ const models = [
 const dataElement =
   /(<script type="application\/json" id="data">)(.*?)(?=<\/script>)/s;
 
-export const sourceFile = (name) =>
-  readFileSync(path.join(root, "src/web", name), "utf8");
-
 // {file, data, printed}: the page, the data in it, and what --json printed.
 function report(name, command, outputFlag, more) {
   const file = path.join(folder, `${name}.html`);

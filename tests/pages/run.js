@@ -1,4 +1,5 @@
-// node run.js PROGRAM: the reports that the program writes, in a browser.
+// node run.js PROGRAM: the reports that the program writes, and the page of the
+// server, in a browser.
 import process from "node:process";
 import { test } from "node:test";
 
@@ -15,7 +16,8 @@ const read = new Promise((resolve) => {
 });
 test("the tests are read", () => read);
 try {
-  for (const name of ["words", "sweep", "trace", "hostile"]) {
+  for (const name of ["words", "stream", "server_page", "server_chat",
+    "server_race", "sweep", "trace", "hostile"]) {
     await import(`./${name}.test.js`);
   }
 } catch (error) {

@@ -12,7 +12,10 @@ export class ServerError extends Error {
   }
 }
 
-// The connection ended before the answer did, or there was none.
+// There is no connection to the server.
+export class Unreachable extends Error {}
+
+// The connection ended before the answer did.
 export class ConnectionLost extends Error {}
 
 // The key lives as long as the tab.
@@ -52,13 +55,6 @@ async function errorOf(response) {
   }
 }
 
-// A fetch that fails, or a body that breaks off, throws a TypeError; one that
-// the page itself has stopped throws its own reason.
-function lost(error) {
-  return error?.name === "AbortError"
-    ? error : new ConnectionLost("The server cannot be reached.");
-}
-
 async function ask(path, { body, signal } = {}) {
   const headers = key ? { authorization: `Bearer ${key}` } : {};
   const options = body === undefined ? { headers, signal } : {
@@ -69,7 +65,8 @@ async function ask(path, { body, signal } = {}) {
   try {
     response = await fetch(path, options);
   } catch (error) {
-    throw lost(error);
+    signal?.throwIfAborted();
+    throw new Unreachable("The server cannot be reached.", { cause: error });
   }
   if (!response.ok) throw await errorOf(response);
   return response;
@@ -84,8 +81,8 @@ export async function getText(path, signal) {
 }
 
 // Yields the chunks of a streamed answer, without the "[DONE]" at its end.
-// Throws ServerError for a refusal, before the first chunk or after it, and
-// ConnectionLost if the stream breaks off.
+// Throws Unreachable, ServerError for a refusal, before the first chunk or after
+// it, ConnectionLost if the stream breaks off, and the signal's reason.
 export async function* streamed(path, body, signal) {
   const response = await ask(path, { body, signal });
   try {
@@ -99,7 +96,9 @@ export async function* streamed(path, body, signal) {
       yield chunk;
     }
   } catch (error) {
-    throw error instanceof ServerError ? error : lost(error);
+    signal?.throwIfAborted();
+    if (error instanceof ServerError) throw error;
+    throw new ConnectionLost("The connection broke off.", { cause: error });
   }
   throw new ConnectionLost("The connection broke off.");
 }

@@ -48,8 +48,8 @@ export class Dashboard {
   #kv = new Tile("KV memory in use");
   #meter = element("meter",
     { min: "0", max: "1", "aria-label": "KV memory in use" });
-  #cache = new Tile("Prompt tokens from the cache");
-  #accepted = new Tile("Drafted tokens accepted");
+  #cache = new Tile("Of all prompt tokens, from the cache");
+  #accepted = new Tile("Of all drafted tokens, accepted");
   #note = element("p", { class: "soft" });
   #slots = null; // how many texts the server decodes at once
   #speeds = [];
@@ -109,9 +109,8 @@ export class Dashboard {
     this.#meter.value = kvUse ?? 0;
     this.#kv.show(kvUse === null ? none : `${(100 * kvUse).toFixed(0)} %`,
       ...kvUse === null ? [] : [this.#meter]);
-    this.#accepted.show(share(accepted ?? 0, drafted ?? 0), "since the start");
-    this.#cache.show(share(cacheHits ?? 0, cacheQueries ?? 0),
-      "since the start");
+    this.#accepted.show(share(accepted ?? 0, drafted ?? 0));
+    this.#cache.show(share(cacheHits ?? 0, cacheQueries ?? 0));
   }
 
   #showSpeed(figures, at) {

@@ -114,7 +114,7 @@ function showRunning(isRunning) {
   at("forget").disabled = isRunning;
   at("output").setAttribute("aria-busy", String(isRunning));
   for (const radio of document.querySelectorAll("input[name=mode]")) {
-    radio.disabled = isRunning;
+    radio.disabled = isRunning || (radio.value === "chat" && !canChat);
   }
 }
 
@@ -220,10 +220,9 @@ async function learn() {
   at("model").textContent = harmless(modelText(props, models));
   at("about").textContent = harmless(props.build_info ?? "pilotfish");
   document.title = harmless(model ? `${model} · pilotfish` : "pilotfish");
-  const chatRadio = document.querySelector("input[name=mode][value=chat]");
-  chatRadio.disabled = !canChat;
-  chatRadio.closest("label").title =
-    canChat ? "" : "The model has no chat template.";
+  document.querySelector("input[name=mode][value=chat]").closest("label")
+    .title = canChat ? "" : "The model has no chat template.";
+  showRunning(running !== null);
   showMode();
   await dashboard.start(props.total_slots ?? null);
 }

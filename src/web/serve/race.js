@@ -24,13 +24,16 @@ class Lane {
   #progress = element("progress", { max: "1", value: "0" });
   #most = 1;
 
-  constructor(name) {
+  constructor(name, look = "") {
     this.answer = new Answer(`The ${name} text`);
     this.name = element("h3", {}, name);
     this.#progress.setAttribute("aria-label", `${name}: part of the tokens`);
-    this.root = element("div", { class: "lane" },
-      element("div", { class: "lane-head" }, this.name, this.#clock),
-      this.#progress, this.#speed, this.answer.root);
+    this.answer.root.dataset.name = name;
+    this.root = element("div", { class: `lane ${look}` },
+      element("div", { class: "lane-board" },
+        element("div", { class: "lane-head" }, this.name, this.#clock),
+        this.#progress, this.#speed),
+      this.answer.root);
   }
 
   reset(most) {
@@ -115,7 +118,7 @@ class Lane {
 }
 
 export class Race {
-  #plain = new Lane("Plain");
+  #plain = new Lane("Plain", "plain-lane");
   #speculative = new Lane("Speculative");
   #verdict = element("p", { class: "verdict", role: "status", hidden: "" });
   #again = element("button", { type: "button", hidden: "" },

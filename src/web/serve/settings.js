@@ -62,11 +62,11 @@ export class Settings {
       (_, i) => [String(i + 2), String(i + 2)]);
     fillSelect(at("window"),
       [["auto", "auto"], ["1", "1: plain decoding"], ...windows]);
-    fillSelect(at("drafter"), [["", "the server’s"],
+    fillSelect(at("drafter"), [["", "default"],
       ...[...drafters, ...both ? ["suffix,model"] : [], "none"]
         .map((name) => [name, drafterNames[name] ?? name])]);
     fillSelect(at("acceptor"), [
-      ["", this.#acceptor ? `the server’s: ${this.#acceptor}` : "the server’s"],
+      ["", this.#acceptor ? `default: ${this.#acceptor}` : "default"],
       ...this.#acceptors.map(({ name, lossless }) =>
         [name, lossless ? name : `${name} (lossy)`])]);
     const { temperature } = defaults.params ?? defaults;

@@ -89,7 +89,7 @@ export class TokenView {
     this.root = element("div",
       { class: "token-view", role: "group", "aria-label": label },
       this.#thinking, this.node);
-    this.root.addEventListener("mouseover", (event) => this.#show(event));
+    this.root.addEventListener("mousemove", (event) => this.#show(event));
     this.root.addEventListener("mouseleave", () => card().hide());
     this.root.addEventListener("focusin", (event) => this.#show(event));
     this.root.addEventListener("focusout", () => card().hide());
