@@ -91,6 +91,7 @@ const defaults = {
   holdAfter: null, // chunks after which a stream waits for its client to go
   failures: {}, // {"/v1/completions": {status, error, headers}}
   extras: true, // whether streams have tokens and passes
+  late: false, // whether tokens come after their text
 };
 
 export async function startMock(options = {}) {
@@ -117,20 +118,17 @@ export async function startMock(options = {}) {
       }],
     }),
     "/props": () => ({
-      default_generation_settings: { n_ctx: 512, params: { temperature: 0 } },
+      default_generation_settings: {
+        n_ctx: 512,
+        params: {
+          temperature: 0, window: "auto", acceptor: "block",
+          drafters: ["model", "ngram", "suffix", "prediction", "skip"],
+        },
+      },
       total_slots: 4,
       build_info: mock.build ?? "pilotfish 0.1",
-      ...mock.template ? { chat_template: "{{ messages }}" } : {},
-      pilotfish: {
-        drafters: ["model", "ngram", "suffix", "prediction", "skip"],
-        acceptors: [
-          { name: "block", lossless: true },
-          { name: "rejection", lossless: true },
-          { name: "coupled", lossless: true },
-          { name: "typical", lossless: false },
-        ],
-        acceptor: "block", max_window: 16,
-      },
+      chat_template: mock.template ? "{{ messages }}" : "",
+      acceptors: ["block", "rejection", "coupled", "typical"],
     }),
     "/slots": () => [{ id: 0, is_processing: false }],
   };
@@ -170,15 +168,19 @@ export async function startMock(options = {}) {
         }
         const text = tokens.map((token) => token.text).join("");
         const thinks = chat && sent < mock.thoughts;
-        const delta = { [thinks ? "reasoning_content" : "content"]: text };
-        send({
+        const sendPart = (words, more) => send({
           choices: [{
             index: 0, finish_reason: null,
-            ...chat ? { delta } : { text },
-            ...mock.extras && body.return_tokens ? { tokens } : {},
+            ...chat
+              ? { delta: { [thinks ? "reasoning_content" : "content"]: words } }
+              : { text: words },
+            ...more ? { tokens: more } : {},
           }],
-          ...mock.extras && body.return_tokens ? { pass } : {},
+          ...more?.length > 0 ? { pass } : {},
         });
+        const tells = mock.extras && body.return_tokens;
+        if (mock.late) sendPart(text, []);
+        sendPart(mock.late ? "" : text, tells ? tokens : null);
         sent += tokens.length;
         counted.generated += tokens.length;
         counted.drafted += pass.drafted;

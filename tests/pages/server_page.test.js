@@ -302,6 +302,15 @@ test("a server without metrics has its slots shown", () => withServer(
     assert.match(await page.locator(".tile").first().innerText(), /0\s+of 1/);
   }));
 
+test("tokens that come after their text have their colours", () =>
+  withServer({ late: true }, wide, async (page) => {
+    await generate(page);
+    assert.equal((await textOf(page, shown)).slice(0, story.length), story);
+    const spans = page.locator("#written .token-view > .generated > span");
+    assert.equal(await spans.count(), 128);
+    assert.equal(await page.locator("#written span[tabindex]").count(), 128);
+  }));
+
 test("a value out of range is shown where it stands", () =>
   withServer({}, { ...wide, width: 360 }, async (page, mock) => {
     await page.locator("#settings > summary").click();

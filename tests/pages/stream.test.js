@@ -71,21 +71,61 @@ test("a chunk becomes the pieces of its tokens", () => {
   }]);
 });
 
-test("text beside the tokens' own is never lost", () => {
-  const texts = (added) => added.map(({ text, token: of }) =>
-    (of ? text : `(${text})`)).join("|");
-  const add = (...args) => texts(new Generation(0).add(chunk(...args), 0));
-  assert.equal(add("abcd", [token("ab")]), "ab|(cd)");
-  assert.equal(add("xy", [token("ab")]), "(xy)"); // the chunk is right
-  assert.equal(add("", [token("")]), "");
-  assert.equal(add("ab", undefined), "(ab)");
+// Pieces as they stand in the end: "ab|(cd)" is a token and text without one.
+function shownOf(chunks) {
   const generation = new Generation(0);
-  assert.equal(texts(generation.add({ choices: [{
-    delta: { reasoning_content: "ab", content: "cd" },
-    tokens: [token("a"), token("bc"), token("d")],
-  }] }, 0)), "a|b|c|d");
-  assert.equal(generation.reasoning, "ab");
-  assert.equal(generation.text, "cd");
+  const shown = [];
+  for (const one of chunks) {
+    while (shown.at(-1)?.pending) shown.pop();
+    shown.push(...generation.add(one, 0));
+  }
+  const text = shown.map((piece) => piece.text).join("");
+  assert.equal(text, generation.reasoning + generation.text, "nothing is lost");
+  return shown.map(({ text: of, token: known }) => (known ? of : `(${of})`))
+    .join("|");
+}
+
+test("text beside the tokens' own is never lost", () => {
+  assert.equal(shownOf([chunk("abcd", [token("ab")])]), "ab|(cd)");
+  assert.equal(shownOf([chunk("xy", [token("ab")])]), "(xy)");
+  assert.equal(shownOf([chunk("", [token("")])]), "");
+  assert.equal(shownOf([chunk("ab"), chunk("cd")]), "(ab)|(cd)");
+});
+
+test("tokens may come after their text", () => {
+  assert.equal(shownOf([chunk("ab", []), chunk("", [token("ab")])]), "ab");
+  assert.equal(shownOf([chunk("ab", []), chunk("c", []),
+    chunk("d", [token("ab"), token("cd")]), chunk("e", [])]), "ab|cd|(e)");
+  // The end of a text that was held back belongs to an earlier token.
+  assert.equal(shownOf([chunk("a", [token("a")]), chunk("\ufffdb",
+    [token("b")])]), "a|(\ufffd)|b");
+});
+
+test("a chunk of thoughts and words is both", () => {
+  const delta = (reasoning, content, tokens) => ({ choices: [{
+    delta: { reasoning_content: reasoning, content }, tokens }] });
+  assert.equal(shownOf([delta("ab", "cd",
+    [token("a"), token("bc"), token("d")])]), "a|b|c|d");
+  // What marks thoughts is among the tokens, and not in the text.
+  assert.equal(shownOf([
+    delta("", "", [token("<think>")]),
+    delta("ab", "", [token("ab")]),
+    delta("", "cd", [token("</"), token("think>"), token("cd")]),
+  ]), "ab|cd");
+});
+
+test("a chunk may have several passes", () => {
+  const generation = new Generation(0);
+  generation.add({
+    choices: [{ text: "abcd", tokens: [token("a"), token("b", "bonus"),
+      token("c", "recovered"), token("d")] }],
+    pass: [{ drafted: 1, accepted: 1, emitted: 2 },
+      { drafted: 2, accepted: 0, emitted: 1 }, { drafted: 4 }],
+  }, 0);
+  assert.deepEqual(generation.passes.map(
+    ({ drafted, accepted, emitted, own }) => [drafted, accepted, emitted, own]),
+  [[1, 1, 2, "b"], [2, 0, 1, "r"], [4, 1, 1, ""]]);
+  assert.deepEqual(generation.tokens.map(({ pass }) => pass), [0, 0, 1, 2]);
 });
 
 test("figures leave out the pass that reads the prompt", () => {

@@ -1,9 +1,9 @@
 // One text as it comes: what the chunks of a stream add up to. Nothing here
 // draws.
 //
-// A token is {id, text, origin, p, q, pass, place}: `origin` is a letter, a, r
-// or b, or "" where the server does not say; `p` and `q` are how probable the
-// target and the draft thought it, where known; `pass` is an index. A pass is
+// A token is {id, text, origin, p, q, pass}: `origin` is a letter, a, r or b, or
+// "" where the server does not say; `p` and `q` are how probable the target and
+// the draft thought it, where known; `pass` is an index. A pass is
 // {drafted, places, accepted, emitted, draftMs, verifyMs, own}: of these
 // `drafted` and the times are undefined where the server does not say, and
 // `own` is the origin of the token that the target itself gave, or "" for none.
@@ -23,27 +23,32 @@ export class Generation {
   // By the page's clock, in milliseconds; null: not yet.
   firstAt = null;
   endedAt = null;
+  #pending = { reasoning: "", text: "" };
 
   constructor(startedAt) {
     this.startedAt = startedAt;
   }
 
   // Takes a chunk of either kind of completion that came at the time `now`.
-  // Returns its pieces, {text, reasoning, token}: `token` is null for text of
-  // which nothing more is known.
+  // Returns pieces, {text, reasoning, token, pending}: `token` is null for text
+  // of which nothing is known, and such text is `pending` where the next call
+  // may know more: its pieces then stand in place of the pending ones.
   add(chunk, now) {
     this.usage = chunk.usage ?? this.usage;
     this.timings = chunk.timings ?? this.timings;
     const choice = chunk.choices?.[0];
-    if (!choice) return [];
+    if (!choice) return this.#pieces([], false);
     this.finishReason = choice.finish_reason ?? this.finishReason;
     const reasoning = choice.delta?.reasoning_content ?? "";
     const text = choice.delta?.content ?? choice.text ?? "";
-    const tokens = this.#addTokens(choice, chunk.pass ?? choice.pass);
+    const tokens = this.#addTokens(choice.tokens ?? [],
+      [chunk.pass ?? choice.pass ?? []].flat());
     if (tokens.length > 0 || text || reasoning) this.firstAt ??= now;
     this.text += text;
     this.reasoning += reasoning;
-    return piecesOf(tokens, reasoning, text);
+    this.#pending.reasoning += reasoning;
+    this.#pending.text += text;
+    return this.#pieces(tokens, Boolean(choice.tokens));
   }
 
   end(now) {
@@ -56,21 +61,74 @@ export class Generation {
     return ids.every(Number.isInteger) ? ids : null;
   }
 
-  #addTokens({ tokens = [] }, pass) {
-    if (tokens.length === 0) return [];
-    const added = tokens.map((token, place) => ({
-      id: token.id,
-      text: String(token.text ?? ""),
-      origin: letters[token.origin] ?? "",
-      p: number(token.p),
-      q: number(token.q),
-      pass: this.passes.length,
-      place,
-    }));
+  // A pass ends at the token that the target itself gave.
+  #addTokens(tokens, passes) {
+    const added = [];
+    for (const token of tokens) {
+      added.push({
+        id: token.id,
+        text: String(token.text ?? ""),
+        origin: letters[token.origin] ?? "",
+        p: number(token.p),
+        q: number(token.q),
+        pass: this.passes.length,
+      });
+      if (added.at(-1).origin !== "a" || added.length === tokens.length) {
+        const ofPass = added.filter(({ pass }) => pass === this.passes.length);
+        this.passes.push(passOf(ofPass, passes.shift() ?? {}));
+      }
+    }
     this.tokens.push(...added);
-    this.passes.push(passOf(added, pass ?? {}));
     return added;
   }
+
+  // What was pending, and the tokens that it belongs to. What is left pends
+  // further where `tokensCome`.
+  #pieces(tokens, tokensCome) {
+    const { reasoning, text } = this.#pending;
+    const { spelled, left } = spell(tokens, reasoning + text);
+    const pieces = [];
+    let at = 0;
+    const put = (piece, token, pending) => {
+      const inside = Math.min(Math.max(reasoning.length - at, 0), piece.length);
+      at += piece.length;
+      for (const [part, thought] of [
+        [piece.slice(0, inside), true], [piece.slice(inside), false]]) {
+        if (part) pieces.push({ text: part, reasoning: thought, token, pending });
+      }
+    };
+    for (const [piece, token] of spelled) put(piece, token, false);
+    this.#pending = {
+      reasoning: tokensCome ? reasoning.slice(at) : "",
+      text: tokensCome ? text.slice(Math.max(at - reasoning.length, 0)) : "",
+    };
+    put(left, null, tokensCome);
+    return pieces;
+  }
+}
+
+// Which part of a text is which token's: {spelled: [[text, token]], left}. The
+// text is right in any case. Some of it may be of earlier tokens, and a server
+// leaves out what marks where thoughts begin and end.
+function spell(tokens, text) {
+  const spelled = [];
+  let rest = text;
+  let remaining = tokens.reduce((sum, token) => sum + token.text.length, 0);
+  const take = (length, token) => {
+    if (length > 0) spelled.push([rest.slice(0, length), token]);
+    rest = rest.slice(length);
+  };
+  for (const token of tokens) {
+    const earlier = Math.max(rest.length - remaining, 0);
+    remaining -= token.text.length;
+    if (rest.startsWith(token.text)) {
+      take(token.text.length, token);
+    } else if (rest.startsWith(token.text, earlier)) {
+      take(earlier, null);
+      take(token.text.length, token);
+    }
+  }
+  return { spelled, left: rest };
 }
 
 function passOf(tokens, { drafted, places, accepted, emitted,
@@ -86,31 +144,6 @@ function passOf(tokens, { drafted, places, accepted, emitted,
     verifyMs: number(verifyMs),
     own: own === "a" ? "" : own,
   };
-}
-
-// The tokens' texts, where they are the beginning of the chunk's; the chunk is
-// right in any case. A chunk that has text of both kinds has its tokens' texts
-// across both.
-function piecesOf(tokens, reasoning, text) {
-  const spelled = tokens.map((token) => token.text).join("");
-  if (!(reasoning + text).startsWith(spelled)) {
-    return [[reasoning, true], [text, false]].filter(([part]) => part)
-      .map(([part, thought]) =>
-        ({ text: part, reasoning: thought, token: null }));
-  }
-  const pieces = [];
-  let at = 0;
-  const put = (piece, token) => {
-    const inside = Math.max(0, Math.min(reasoning.length - at, piece.length));
-    const parts = [[piece.slice(0, inside), true], [piece.slice(inside), false]];
-    for (const [part, thought] of parts) {
-      if (part) pieces.push({ text: part, reasoning: thought, token });
-    }
-    at += piece.length;
-  };
-  for (const token of tokens) put(token.text, token);
-  put((reasoning + text).slice(at), null);
-  return pieces;
 }
 
 // What the passes add up to. As everywhere in pilotfish the first pass is left

@@ -195,13 +195,12 @@ function showCommand() {
     commandBlock(curlOf(address, bodyOf(now, model), hasKey())));
 }
 
-function modelText(props, { data: [first] = [] }) {
-  const { meta = {} } = first ?? {};
-  const { draft = meta.draft } = props.pilotfish ?? {};
-  const positions = meta.n_positions ?? props.default_generation_settings?.n_ctx;
+function modelText({ default_generation_settings: defaults }, models) {
+  const [{ id = "", meta = {} } = {}] = models.data ?? [];
+  const positions = meta.n_positions ?? defaults?.n_ctx;
   return [
-    first?.id ?? "",
-    ...draft ? [`draft ${draft.id ?? draft}`] : [],
+    id,
+    ...meta.draft ? [`draft ${meta.draft}`] : [],
     ...positions ? [`${positions} positions`] : [],
   ].join(" · ");
 }
@@ -241,7 +240,9 @@ async function start() {
 at("output").prepend(element("div", { class: "legend" }, originKey(),
   element("label", { class: "check" },
     element("input", { type: "checkbox", id: "origins", checked: "" }),
-    " show origins")));
+    " show origins")),
+element("p", { id: "look-help", class: "help" },
+  "A token says more under the pointer, or with Tab and the arrow keys."));
 at("origins").addEventListener("change", ({ target }) =>
   at("output").classList.toggle("plain-look", !target.checked));
 

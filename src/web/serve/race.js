@@ -26,12 +26,13 @@ class Lane {
 
   constructor(name, look = "") {
     this.answer = new Answer(`The ${name} text`);
-    this.name = element("h3", {}, name);
+    this.window = element("span", { class: "soft" });
     this.#progress.setAttribute("aria-label", `${name}: part of the tokens`);
     this.answer.root.dataset.name = name;
     this.root = element("div", { class: `lane ${look}` },
       element("div", { class: "lane-board" },
-        element("div", { class: "lane-head" }, this.name, this.#clock),
+        element("div", { class: "lane-head" },
+          element("h3", {}, name, this.window), this.#clock),
         this.#progress, this.#speed),
       this.answer.root);
   }
@@ -140,7 +141,7 @@ export class Race {
     this.#verdict.hidden = true;
     this.#again.hidden = true;
     const same = { ...settings, seed: settings.seed ?? freshSeed() };
-    this.#speculative.name.textContent = `Speculative, window ${same.window}`;
+    this.#speculative.window.textContent = `, window ${same.window}`;
     const lanes = [
       [this.#plain, { ...same, window: 1 }], [this.#speculative, same]];
     for (const [lane] of lanes) lane.reset(same.maxTokens ?? 1);

@@ -4,11 +4,14 @@ import { element } from "../dom.js";
 
 const at = (id) => document.getElementById(id);
 
-// What is known of acceptors and drafters where the server does not list its
-// own, and the words for them.
+// Where the server does not list its own.
 const knownAcceptors = ["block", "rejection", "coupled", "typical"];
 const knownDrafters = ["model", "ngram", "suffix", "skip"];
 const mostWindow = 16;
+
+// Of those that come with pilotfish; undefined: unknown.
+const isLossless =
+  { block: true, rejection: true, coupled: true, typical: false };
 
 const acceptorHelp = {
   block: "Exact: the text has the target’s distribution. Decides about a " +
@@ -42,38 +45,46 @@ const numberOf = (id) => (at(id).value === "" ? null : Number(at(id).value));
 const textOf = (id) => at(id).value || null;
 
 export class Settings {
-  #acceptors = knownAcceptors.map((name) =>
-    ({ name, lossless: name !== "typical" }));
-  #acceptor = null; // the server's
+  #acceptor = null; // the server's own
+  #isFirst = true;
 
   constructor() {
     this.offer({});
     at("settings").addEventListener("input", () => this.#describe());
   }
 
-  // `props` is what GET /props says; all of it may be missing.
-  offer({ pilotfish: own = {}, default_generation_settings: defaults = {} }) {
-    this.#acceptors = own.acceptors ?? this.#acceptors;
+  // `props` is what GET /props says; any of it may be missing.
+  offer({ acceptors = knownAcceptors, default_generation_settings: defaults }) {
+    const own = defaults?.params ?? {};
     this.#acceptor = own.acceptor ?? null;
-    const drafters = (own.drafters ?? knownDrafters)
-      .filter((name) => name !== "prediction");
-    const both = ["suffix", "model"].every((name) => drafters.includes(name));
-    const windows = Array.from({ length: (own.max_window ?? mostWindow) - 1 },
-      (_, i) => [String(i + 2), String(i + 2)]);
-    fillSelect(at("window"),
-      [["auto", "auto"], ["1", "1: plain decoding"], ...windows]);
-    fillSelect(at("drafter"), [["", "default"],
-      ...[...drafters, ...both ? ["suffix,model"] : [], "none"]
-        .map((name) => [name, drafterNames[name] ?? name])]);
+    this.#offerWindows(own);
+    this.#offerDrafters(own.drafters ?? knownDrafters);
     fillSelect(at("acceptor"), [
       ["", this.#acceptor ? `default: ${this.#acceptor}` : "default"],
-      ...this.#acceptors.map(({ name, lossless }) =>
-        [name, lossless ? name : `${name} (lossy)`])]);
-    const { temperature } = defaults.params ?? defaults;
-    if (at("temperature").value === "" && typeof temperature === "number") {
-      at("temperature").value = temperature;
+      ...acceptors.map((name) =>
+        [name, isLossless[name] === false ? `${name} (lossy)` : name])]);
+    if (defaults && this.#isFirst) {
+      this.#isFirst = false;
+      at("window").value = String(own.window ?? "auto");
+      at("temperature").value = own.temperature ?? "";
     }
     this.#describe();
+  }
+
+  #offerWindows({ window }) {
+    const most = Math.max(mostWindow, Number(window) || 0);
+    fillSelect(at("window"), [["auto", "auto"], ["1", "1: plain decoding"],
+      ...Array.from({ length: most - 1 },
+        (_, i) => [String(i + 2), String(i + 2)])]);
+  }
+
+  // A prediction is nothing that the page sends.
+  #offerDrafters(drafters) {
+    const offered = drafters.filter((name) => name !== "prediction");
+    const both = ["suffix", "model"].every((name) => offered.includes(name));
+    fillSelect(at("drafter"), [["", "default"],
+      ...[...offered, ...both ? ["suffix,model"] : [], "none"]
+        .map((name) => [name, drafterNames[name] ?? name])]);
   }
 
   // The first field that has no valid value; null: all have.
@@ -102,17 +113,16 @@ export class Settings {
     return at("system").value;
   }
 
-  // Of the acceptor that is chosen, or the server's: {name, lossless}; null
-  // where nothing is known of it.
+  // The one that is chosen, or the server's: {name, lossless}; null where
+  // nothing is known of it.
   acceptor() {
     const name = at("acceptor").value || this.#acceptor;
-    return this.#acceptors.find((one) => one.name === name) ?? null;
+    return name in isLossless ? { name, lossless: isLossless[name] } : null;
   }
 
   #describe() {
-    const acceptor = this.acceptor();
-    at("acceptor-help").textContent = acceptorHelp[acceptor?.name] ??
-      (acceptor && !acceptor.lossless ? "Lossy." : "");
+    at("acceptor-help").textContent =
+      acceptorHelp[this.acceptor()?.name] ?? "";
     const { window, temperature, seed } = this.read();
     at("settings-summary").textContent = [`window ${window}`,
       ...temperature === null ? [] : [`temperature ${temperature}`],

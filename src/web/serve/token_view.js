@@ -81,13 +81,15 @@ export class TokenView {
     element("summary", {}, "Thinking"), this.#thoughts);
   #generation = null;
   #spans = []; // of tokens, in their order
+  #pending = []; // of text whose tokens may come yet
   #tokens = new WeakMap(); // of spans
   #current = null; // the one that Tab leads to
 
   // `label` says to a screen reader whose text it is.
   constructor(label) {
     this.root = element("div",
-      { class: "token-view", role: "group", "aria-label": label },
+      { class: "token-view", role: "group", "aria-label": label,
+        "aria-describedby": "look-help" },
       this.#thinking, this.node);
     this.root.addEventListener("mousemove", (event) => this.#show(event));
     this.root.addEventListener("mouseleave", () => card().hide());
@@ -100,6 +102,7 @@ export class TokenView {
     card().hide();
     this.#generation = generation;
     this.#spans = [];
+    this.#pending = [];
     this.#current = null;
     this.#thinking.hidden = true;
     this.#thoughts.replaceChildren();
@@ -108,7 +111,9 @@ export class TokenView {
   }
 
   append(pieces) {
-    for (const { text, reasoning, token } of pieces) {
+    for (const span of this.#pending) span.remove();
+    this.#pending = [];
+    for (const { text, reasoning, token, pending } of pieces) {
       const span = element("span",
         token ? { class: token.origin, tabindex: "-1" } : {}, textNodes(text));
       if (token) {
@@ -116,6 +121,7 @@ export class TokenView {
         this.#spans.push(span);
         if (!this.#current) this.#makeCurrent(span);
       }
+      if (pending) this.#pending.push(span);
       if (reasoning) this.#thinking.hidden = false;
       (reasoning ? this.#thoughts : this.node).append(span);
     }
