@@ -79,6 +79,40 @@ test("what a model thinks is apart from what it says", () =>
     assert.equal(messages[1].content, said);
   }));
 
+test("thoughts are open until the answer begins", () =>
+  withServer({ thoughts: 1000, holdAfter: 3 }, wide, async (page, mock) => {
+    await choose(page, "chat");
+    await page.locator("#prompt").fill("Hello");
+    await page.locator("#prompt").press("Enter");
+    const thoughts = page.locator(".turn .thinking");
+    await thoughts.locator(".generated").waitFor({ state: "visible" });
+    await page.locator("#halt").click();
+    await ended(page);
+    Object.assign(mock, { thoughts: 12, holdAfter: null });
+    await page.locator("#again").click();
+    await ended(page);
+    assert.ok(await thoughts.isVisible());
+    assert.equal(await thoughts.locator(".generated").isVisible(), false);
+  }));
+
+test("the window follows an answer, and not who reads above", () =>
+  withServer({}, wide, async (page) => {
+    await choose(page, "chat");
+    await page.locator("#max-tokens").fill("500");
+    await say(page, "Hello");
+    await page.waitForFunction(() => document.querySelector(".turns")
+      .getBoundingClientRect().bottom <= innerHeight + 1);
+    assert.ok(await page.evaluate(() => window.scrollY > 0));
+    await page.evaluate(() => new Promise((resolve) => {
+      document.addEventListener("scroll", resolve, { once: true });
+      window.scrollTo(0, 0);
+    }));
+    await page.evaluate(() => document.getElementById("again").click());
+    await ended(page);
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+    assert.equal(await page.evaluate(() => window.scrollY), 0);
+  }));
+
 test("a failed answer can be had again", () => withServer(
   { failures: { "/v1/chat/completions": { status: 500, error: "no" } } },
   { ...wide, noise: /Failed to load/ }, async (page, mock) => {

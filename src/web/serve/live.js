@@ -7,6 +7,8 @@ import { clockOf, statsOf } from "./generation.js";
 import { PassStrip, stripKey } from "./pass_strip.js";
 
 const none = "–";
+// The machine that draws may be the one that generates.
+const drawingPause = 100; // milliseconds
 const fixed = (value, digits) =>
   (value === null ? none : value.toFixed(digits));
 const duration = (value) => (value === null ? none
@@ -70,10 +72,10 @@ export class LivePanel {
   changed() {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    requestAnimationFrame(() => {
+    setTimeout(() => {
       this.#scheduled = false;
       this.#draw();
-    });
+    }, drawingPause);
   }
 
   #draw() {

@@ -122,9 +122,21 @@ export class TokenView {
         if (!this.#current) this.#makeCurrent(span);
       }
       if (pending) this.#pending.push(span);
-      if (reasoning) this.#thinking.hidden = false;
+      if (reasoning) this.#think();
+      else this.#speak();
       (reasoning ? this.#thoughts : this.node).append(span);
     }
+  }
+
+  // Thoughts are open while there is nothing else to read.
+  #think() {
+    if (!this.#thinking.hidden) return;
+    this.#thinking.hidden = false;
+    this.#thinking.open = true;
+  }
+
+  #speak() {
+    if (this.node.childElementCount === 0) this.#thinking.open = false;
   }
 
   end() {
