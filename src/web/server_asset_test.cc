@@ -52,9 +52,9 @@ TEST(ServerAsset, ThePageIsAtTheRoot) {
 }
 
 TEST(ServerAsset, OtherPathsHaveNone) {
-  for (const char* path : {"", "/assets", "/assets/", "/assets/serve",
-                           "/assets/page.js", "/assets/../page.html",
-                           "/assets/serve/index.html", "/index.html"}) {
+  for (const char* path :
+       {"", "/assets", "/assets/", "/assets/serve", "/assets/page.js",
+        "/assets/../page.html", "/assets/serve/index.html", "/index.html"}) {
     EXPECT_EQ(server_asset(path), nullptr) << path;
   }
 }
@@ -64,9 +64,9 @@ TEST(ServerAsset, OtherPathsHaveNone) {
 TEST(ServerAsset, FilesAreWholeAndOfTheirType) {
   size_t count = 0;
   for (const ServerAsset& asset : server_assets()) {
-    const fs::path file =
-        is_page(asset) ? kWeb / "serve/index.html"
-                       : kWeb / asset.path.substr(kAssets.size());
+    const fs::path file = is_page(asset)
+                              ? kWeb / "serve/index.html"
+                              : kWeb / asset.path.substr(kAssets.size());
     EXPECT_EQ(asset.content, content_of(file)) << asset.path;
     EXPECT_EQ(server_asset(asset.path), &asset);
     const std::string extension = file.extension();
