@@ -89,6 +89,7 @@ const defaults = {
   breakAfter: null, // chunks after which a connection breaks off, once and
   // when `breakNow` is called
   holdAfter: null, // chunks after which a stream waits for its client to go
+  failAfter: null, // chunks after which a stream ends in an error
   failures: {}, // {"/v1/completions": {status, error, headers}}
   extras: true, // whether streams have tokens and passes
   late: false, // whether tokens come after their text
@@ -186,6 +187,12 @@ export async function startMock(options = {}) {
         counted.drafted += pass.drafted;
         counted.accepted += pass.accepted;
         ++chunks;
+        if (chunks === mock.failAfter) {
+          response.end("event: error\ndata: " + JSON.stringify({ error: {
+            message: "The model’s logits are not a number.",
+          } }) + "\n\n");
+          return;
+        }
         if (chunks === mock.holdAfter) {
           await once(response, "close");
           mock.gone.push(request.url);

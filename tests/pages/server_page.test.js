@@ -175,8 +175,10 @@ test("every field and landmark has a name", () =>
 test("a text can be stopped, and its server knows", () =>
   withServer({ holdAfter: 3 }, wide, async (page, mock) => {
     await page.locator("#prompt").fill("Once");
+    assert.equal(await textOf(page, ".facts-line"), "");
     await page.locator("#send").click();
     await page.locator("#written [tabindex='-1']").first().waitFor();
+    assert.equal(await textOf(page, ".facts-line"), "");
     await page.locator("#halt").click();
     await ended(page);
     assert.match(await textOf(page, ".facts-line"), /stopped/);
@@ -211,7 +213,8 @@ test("a text goes on where its connection broke off", () =>
 test("a text that breaks off before it begins is asked for once more", () =>
   withServer({ breakAfter: 0 }, { ...wide, noise: /ERR_/ },
     async (page, mock) => {
-      await generateBroken(page, mock, "#send:disabled");
+      await generateBroken(page, mock,
+        ".facts-line:text-is('Waits for the first token.')");
       assert.equal((await textOf(page, shown)).slice(0, story.length), story);
       const [first, second] = mock.asked("/v1/completions");
       assert.deepEqual(second.body, first.body);
@@ -256,6 +259,17 @@ for (const [status, error, headers, said] of [
       assert.ok(await page.locator("#send").isEnabled());
     }));
 }
+
+test("a stream that fails keeps its text, and says why", () =>
+  withServer({ failAfter: 4 }, wide, async (page, mock) => {
+    await generate(page);
+    assert.equal(await textOf(page, "#alert"),
+      "The model’s logits are not a number.");
+    const text = await textOf(page, shown);
+    assert.ok(text.length > 0 && story.startsWith(text), text);
+    assert.match(await textOf(page, ".facts-line"), /broke off/);
+    assert.equal(mock.asked("/v1/completions").length, 1);
+  }));
 
 test("a key is asked for, sent, and not kept for others", () =>
   withServer({ key: "s3cret", ready: "dialog[open]" },

@@ -61,13 +61,14 @@ export class Answer {
     const generation = new Generation(performance.now());
     this.generation = generation;
     this.#view.clear(generation);
-    this.#facts.textContent = "";
+    this.#facts.textContent = "Waits for the first token.";
     this.#copy.hidden = true;
     onStart(generation);
     try {
       await runRequest({
         path: pathOf(settings), body, generation, signal,
         onChunk: (pieces) => {
+          if (generation.firstAt !== null) this.#facts.textContent = "";
           this.#view.append(pieces);
           onChange(pieces);
         },

@@ -6,6 +6,9 @@ import { figuresOf } from "./metrics.js";
 
 const period = 2000; // milliseconds
 const mostSamples = 60;
+// A speed is a mean over so many periods: tokens come in passes, and servers
+// may count them when a text is at its end.
+const meanOver = 5;
 const none = "–";
 
 const share = (part, whole) => (whole > 0
@@ -53,7 +56,7 @@ export class Dashboard {
   #note = element("p", { class: "soft" });
   #slots = null; // how many texts the server decodes at once
   #speeds = [];
-  #last = null; // {figures, at}
+  #counts = []; // {generated, at}, the latest of them
   #timer = null;
   #onState;
 
@@ -113,13 +116,14 @@ export class Dashboard {
     this.#cache.show(share(cacheHits ?? 0, cacheQueries ?? 0));
   }
 
-  #showSpeed(figures, at) {
-    const last = this.#last;
-    this.#last = { figures, at };
-    if (!last || figures.generated === null || at <= last.at) return;
+  #showSpeed({ generated }, at) {
+    if (generated === null) return;
     // A server that has started anew counts from 0.
-    const tokens = Math.max(figures.generated - last.figures.generated, 0);
-    this.#speeds.push((1000 * tokens) / (at - last.at));
+    if (generated < (this.#counts.at(-1)?.generated ?? 0)) this.#counts = [];
+    this.#counts = [...this.#counts, { generated, at }].slice(-meanOver - 1);
+    const [first] = this.#counts;
+    if (at <= first.at) return;
+    this.#speeds.push((1000 * (generated - first.generated)) / (at - first.at));
     this.#speeds = this.#speeds.slice(-mostSamples);
     this.#speed.show(this.#speeds.at(-1).toFixed(1), sparkline(this.#speeds));
   }
