@@ -46,7 +46,7 @@ const std::map<std::string, Names> kBelow = [] {
   room("engine", {"speculative/loop", "text"});
   room("lab", {"engine"});
   room("web", {});
-  room("server", {});
+  room("server", {"web"});
   room("cli", {"web", "server"});
   // The last two see public headers beside these, and nothing behind them.
   return below;

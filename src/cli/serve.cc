@@ -20,6 +20,7 @@
 #include "cli/terminal.h"
 #include "pilotfish/error.h"
 #include "pilotfish/service.h"
+#include "server/api.h"
 #include "server/server.h"
 
 namespace pilotfish::cli {
@@ -152,7 +153,7 @@ void run_serve(const ServeOptions& options, const Command& command) {
   server.api_key_file = options.api_key_file;
 
   server::ServerContext context;
-  const server::Handler api = server::make_health(context);
+  const server::Handler api = server::make_api(context);
   const int signal = server::serve(
       server, context, api,
       [&] { return load_service(options, command, context); },

@@ -12,6 +12,7 @@ namespace {
 // Throws ApiError for what cannot be answered in a state.
 void check_state(const ServerContext& context, const HttpRequest& request) {
   if (request.path == "/health" || request.path == "/v1/health") return;
+  if (is_of_page(request)) return;
   if (context.state == ServerState::kLoading) {
     throw ApiError(503, "the model is still being loaded", {}, "loading");
   }
@@ -39,6 +40,7 @@ Handler make_api(ServerContext& context) {
   add_native_routes(router, routes->api);
   add_response_routes(router, routes->api);
   add_message_routes(router, routes->api);
+  add_page_routes(router);
   return [routes](const std::shared_ptr<Exchange>& exchange) {
     try {
       check_state(routes->api.context, exchange->request());

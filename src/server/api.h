@@ -6,8 +6,8 @@
 
 namespace pilotfish::server {
 
-// The routes of docs/serving.md, but for GET /metrics and the page. Used from
-// the loop's thread alone. `context` must outlive the handler and all exchanges
+// The routes of docs/serving.md, but for GET /metrics. Used from the loop's
+// thread alone. `context` must outlive the handler and all exchanges
 // that it got; whoever destroys the handler cancels what is not at its end.
 Handler make_api(ServerContext& context);
 

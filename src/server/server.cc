@@ -184,22 +184,4 @@ int serve(
   return serving.run(load, on_listening);
 }
 
-Handler make_health(const ServerContext& context) {
-  return [&context](const std::shared_ptr<Exchange>& exchange) {
-    const HttpRequest& request = exchange->request();
-    if (request.path != "/health") {
-      return exchange->respond(http_error(
-          404, fmt::format("there is no route {}", request.path), "not_found"));
-    }
-    const ServerState state = context.state;
-    HttpResponse response;
-    response.status = state == ServerState::kReady ? 200 : 503;
-    response.body = state == ServerState::kReady ? R"({"status":"ok"})"
-                    : state == ServerState::kLoading
-                        ? R"({"status":"loading"})"
-                        : R"({"status":"draining"})";
-    exchange->respond(std::move(response));
-  };
-}
-
 }  // namespace pilotfish::server

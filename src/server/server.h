@@ -38,9 +38,6 @@ int serve(
     const std::function<LoadedModels()>& load,
     const std::function<void(const std::vector<std::string>&)>& on_listening);
 
-// Answers GET /health alone: for servers that have no other routes yet.
-Handler make_health(const ServerContext& context);
-
 }  // namespace pilotfish::server
 
 #endif  // PILOTFISH_SERVER_SERVER_H_

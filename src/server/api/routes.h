@@ -22,6 +22,10 @@ void add_native_routes(Router& router, Api& api);      // /completion
 void add_response_routes(Router& router, Api& api);    // /v1/responses
 void add_message_routes(Router& router, Api& api);     // /v1/messages
 
+// The page at "/" and its files, which need no model.
+void add_page_routes(Router& router);
+bool is_of_page(const HttpRequest& request);
+
 }  // namespace pilotfish::server
 
 #endif  // PILOTFISH_SERVER_API_ROUTES_H_

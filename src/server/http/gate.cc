@@ -20,7 +20,8 @@ bool reads(const HttpRequest& request) {
 bool needs_no_key(const HttpRequest& request) {
   return reads(request) &&
          (request.path == "/health" || request.path == "/v1/health" ||
-          request.path == "/" || request.path == "/favicon.ico");
+          request.path == "/" || request.path == "/favicon.ico" ||
+          request.path.starts_with("/assets/"));
 }
 
 bool passes_while_draining(const HttpRequest& request) {
