@@ -19,8 +19,8 @@ namespace pilotfish::server {
 namespace {
 
 using std::chrono::milliseconds;
-using testing::Event;
 using testing::get;
+using testing::Moment;
 using testing::post;
 using testing::RawClient;
 using testing::RunningServer;
@@ -52,8 +52,8 @@ class Silent {
     };
   }
 
-  Event asked;
-  Event gone;
+  Moment asked;
+  Moment gone;
 
  private:
   std::vector<std::shared_ptr<Exchange>> exchanges_;  // of the loop's thread
@@ -123,7 +123,7 @@ TEST(HttpFaults, AStreamsReaderThatStopsIsCutOff) {
   HttpLimits limits = patient();
   limits.unsent_bytes = std::size_t{64} << 20;
   limits.to_read = kShort;
-  Event gone;
+  Moment gone;
   RunningServer server(
       [&](const std::shared_ptr<Exchange>& exchange) {
         exchange->on_gone([&gone, exchange] { gone.happen(); });
@@ -141,7 +141,7 @@ TEST(HttpFaults, AStreamsReaderThatStopsIsCutOff) {
 TEST(HttpFaults, AStreamHoldsNoMoreThanItMay) {
   HttpLimits limits = patient();
   limits.unsent_bytes = 1 << 20;
-  Event gone;
+  Moment gone;
   RunningServer server(
       [&](const std::shared_ptr<Exchange>& exchange) {
         exchange->begin_stream({});
@@ -358,7 +358,7 @@ TEST(HttpFaults, TheOneIdleLongestMakesRoom) {
 TEST(HttpFaults, WhereAllAreBusyTheNextIsTold) {
   HttpLimits limits = patient();
   limits.connections = 2;
-  Event both_busy;
+  Moment both_busy;
   std::vector<std::shared_ptr<Exchange>> busy;  // of the loop's thread
   RunningServer server(
       [&](const std::shared_ptr<Exchange>& exchange) {

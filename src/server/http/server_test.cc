@@ -20,8 +20,8 @@
 namespace pilotfish::server {
 namespace {
 
-using testing::Event;
 using testing::get;
+using testing::Moment;
 using testing::post;
 using testing::RawClient;
 using testing::RawResponse;
@@ -303,7 +303,7 @@ TEST(HttpServer, AnIdleServerDrainsAtOnce) {
 
 TEST(HttpServer, StopsInTheMiddleOfAnAnswer) {
   std::promise<Shared> opened;
-  Event gone;
+  Moment gone;
   RunningServer server([&](const Shared& exchange) {
     exchange->on_gone([&] { gone.happen(); });
     opened.set_value(exchange);

@@ -17,7 +17,7 @@
 namespace pilotfish::server::testing {
 
 // Something that happens once, on another thread.
-class Event {
+class Moment {
  public:
   void happen() {
     const std::lock_guard lock(mutex_);
@@ -79,7 +79,7 @@ class RunningServer {
   bool wait_for_connections(std::size_t count) {
     for (int i = 0; i < 60'000; ++i) {
       if (server_->connections() == count) return true;
-      Event turn;  // of the loop
+      Moment turn;  // of the loop
       server_->post([&] { turn.happen(); });
       if (!turn.wait()) return false;
       std::this_thread::yield();
@@ -101,7 +101,7 @@ class RunningServer {
   std::condition_variable changed_;
   std::vector<ExchangeRecord> records_;
   std::size_t taken_ = 0;
-  Event ended_;
+  Moment ended_;
   std::unique_ptr<HttpServer> server_;
   std::thread thread_;
 };
