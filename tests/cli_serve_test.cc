@@ -32,7 +32,10 @@ class ServeTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder_ = new test::TemporaryFolder;
-    test::write_random_model(folder_->path() / "model", {});
+    std::filesystem::create_directory_symlink(
+        test::source_dir() / "models/pilotfish-stories-draft",
+        folder_->path() / "model");
+    test::write_random_model(folder_->path() / "mute", {});
   }
   static void TearDownTestSuite() { delete folder_; }
 
@@ -104,6 +107,13 @@ TEST_F(ServeTest, SaysWhatToDoServesAndEnds) {
   EXPECT_THAT(result.err,
               AllOf(HasSubstr(" server message=ready\n"),
                     HasSubstr(" method=GET path=/no/such/route status=404 ")));
+}
+
+TEST_F(ServeTest, AModelWithoutATokenizerIsRefused) {
+  const ProgramResult result =
+      test::run_program({"serve", "-m", file("mute"), "--port", "0"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("tokenizer"));
 }
 
 TEST_F(ServeTest, CtrlCEndsItAsWell) {

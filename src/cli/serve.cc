@@ -64,6 +64,7 @@ server::LoadedModels load_service(const ServeOptions& options,
                                   const Command& command,
                                   server::ServerContext& context) {
   Session session = open_session(options.decoding);
+  session.text("serve");  // or it throws: clients send and read texts
   use_model_sampling(command, session);
   const std::int64_t given = options.decoding.compute.n_positions;
   const std::int64_t n_positions =
