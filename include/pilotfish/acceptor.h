@@ -30,6 +30,8 @@ struct Draft {
   // -1 for the first place. Siblings differ and are tried in their order. Empty
   // for a chain.
   std::vector<std::int32_t> parents = {};
+  // Which of several drafters proposed it, by its place among them.
+  size_t drafter = 0;
 
   size_t size() const { return tokens.size(); }
   bool is_tree() const { return !parents.empty(); }

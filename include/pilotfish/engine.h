@@ -158,6 +158,7 @@ struct EngineStatus {
   // of finished ones.
   std::int64_t running_tokens = 0;
   std::int64_t kept_tokens = 0;
+  std::int64_t generated_tokens = 0;  // since the start, by all requests
 };
 
 // Generates text with a target model and, where there is one, a draft. Any
@@ -224,6 +225,8 @@ class Engine {
   std::int64_t kv_cache_bytes() const;  // target and draft pools together
   EngineStatus status() const;
   const TokenAcceptor& acceptor() const;
+  // Their names, in order of preference; none: it decodes plainly.
+  std::span<const std::string> drafters() const;
 
  private:
   struct Impl;

@@ -1,6 +1,7 @@
 #ifndef PILOTFISH_ITERATION_H_
 #define PILOTFISH_ITERATION_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -51,9 +52,12 @@ struct IterationStats {
   std::int64_t accepted = 0;    // drafted tokens among those emitted
   std::int64_t emitted = 0;     // tokens, none of them behind the text's end
   std::int64_t tree_depth = 0;  // places drafted for, of a tree; 0: a chain
-  double draft_seconds = 0;     // of the whole batch
-  double verify_seconds = 0;    // the target's pass, of the whole batch
-  double total_seconds = 0;     // of the whole iteration, bookkeeping included
+  // Which of the engine's drafters drafted, where one did, by its place in
+  // Engine::drafters().
+  std::size_t drafter = 0;
+  double draft_seconds = 0;   // of the whole batch
+  double verify_seconds = 0;  // the target's pass, of the whole batch
+  double total_seconds = 0;   // of the whole iteration, bookkeeping included
   // [drafted], of a request that keeps them; else empty.
   std::vector<Proposal> proposals = {};
 

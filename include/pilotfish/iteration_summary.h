@@ -36,6 +36,14 @@ struct IterationSummary {
   std::vector<WeightedValue> token_seconds;  // of each token; weight: tokens
   std::vector<std::int64_t> offered_at;      // [i]: passes that drafted place i
   std::vector<std::int64_t> accepted_at;     // [i]: of those, accepted
+  // What one drafter's drafts came to.
+  struct Drafted {
+    std::int64_t passes = 0;
+    std::int64_t drafted = 0;
+    std::int64_t accepted = 0;
+    std::vector<std::int64_t> accepted_at;  // [i]: passes that accepted place i
+  };
+  std::vector<Drafted> by_drafter;  // as far as they drafted
 
   // Adds all iterations of one text.
   void add(std::span<const IterationStats> text);

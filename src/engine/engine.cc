@@ -133,6 +133,7 @@ struct Engine::Impl {
   Scheduler scheduler;
 
   RequestId next_id = 0;
+  std::int64_t generated_tokens = 0;
   std::map<RequestId, Generation> finished;
   std::map<RequestId, std::exception_ptr> failed;
   bool delivering = false;  // callbacks are running
@@ -206,7 +207,9 @@ void Engine::Impl::fail_active(const std::exception_ptr& failure) {
 
 void Engine::Impl::deliver() {
   delivering = true;
-  for (const auto& job : scheduler.active()) job->deliver();
+  for (const auto& job : scheduler.active()) {
+    generated_tokens += job->deliver();
+  }
   delivering = false;
   collect_finished();
 }
@@ -317,10 +320,15 @@ std::int64_t Engine::kv_cache_bytes() const {
          (parts.draft ? parts.draft->cache_bytes() : 0);
 }
 
+std::span<const std::string> Engine::drafters() const {
+  return impl_->drafters;
+}
+
 EngineStatus Engine::status() const {
   const Scheduler& scheduler = impl_->scheduler;
   EngineStatus status = {.running = std::ssize(scheduler.active()),
-                         .waiting = scheduler.waiting()};
+                         .waiting = scheduler.waiting(),
+                         .generated_tokens = impl_->generated_tokens};
   for (const auto& job : scheduler.active()) {
     status.running_tokens += impl_->target->length(job->sequence().target_id);
   }

@@ -46,9 +46,25 @@ void count_places(const IterationStats& iteration, IterationSummary& summary) {
   summary.decided += iteration.accepted + (rejected ? 1 : 0);
 }
 
+void count_drafter(const IterationStats& iteration, IterationSummary& summary) {
+  if (summary.by_drafter.size() <= iteration.drafter) {
+    summary.by_drafter.resize(iteration.drafter + 1);
+  }
+  IterationSummary::Drafted& counts = summary.by_drafter[iteration.drafter];
+  ++counts.passes;
+  counts.drafted += iteration.drafted;
+  counts.accepted += iteration.accepted;
+  add_to(counts.accepted_at,
+         std::vector<std::int64_t>(static_cast<size_t>(iteration.accepted), 1));
+}
+
 void count(const IterationStats& iteration, IterationSummary& summary) {
   ++summary.passes;
-  if (iteration.drafted == 0) ++summary.plain_passes;
+  if (iteration.drafted == 0) {
+    ++summary.plain_passes;
+  } else {
+    count_drafter(iteration, summary);
+  }
   summary.tokens += iteration.emitted;
   summary.drafted += iteration.drafted;
   summary.accepted += iteration.accepted;
@@ -89,6 +105,15 @@ void IterationSummary::add(const IterationSummary& other) {
   append(token_seconds, other.token_seconds);
   add_to(offered_at, other.offered_at);
   add_to(accepted_at, other.accepted_at);
+  if (by_drafter.size() < other.by_drafter.size()) {
+    by_drafter.resize(other.by_drafter.size());
+  }
+  for (size_t i = 0; i < other.by_drafter.size(); ++i) {
+    by_drafter[i].passes += other.by_drafter[i].passes;
+    by_drafter[i].drafted += other.by_drafter[i].drafted;
+    by_drafter[i].accepted += other.by_drafter[i].accepted;
+    add_to(by_drafter[i].accepted_at, other.by_drafter[i].accepted_at);
+  }
 }
 
 double IterationSummary::tokens_per_pass() const {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
 namespace pilotfish {
 namespace {
 
@@ -66,6 +68,25 @@ TEST(IterationSummary, OfATreePlacesAreJudgedAndTokensDrafted) {
   tree.accepted = 3;
   tree.emitted = 4;
   EXPECT_DOUBLE_EQ(summary_of({kFirst, tree}).acceptance_per_token(), 1);
+}
+
+TEST(IterationSummary, CountsWhatEachDrafterDrafted) {
+  IterationStats second = iteration(4, 2, 3);
+  second.drafter = 1;
+  IterationSummary summary =
+      summary_of({kFirst, second, iteration(0, 0, 1), iteration(2, 0, 1)});
+  summary.add(summary_of({kFirst, second, second}));
+  ASSERT_EQ(summary.by_drafter.size(), 2u);
+  const auto& [first, other] =
+      std::pair(summary.by_drafter[0], summary.by_drafter[1]);
+  EXPECT_EQ(first.passes, 1);
+  EXPECT_EQ(first.drafted, 2);
+  EXPECT_EQ(first.accepted, 0);
+  EXPECT_THAT(first.accepted_at, IsEmpty());
+  EXPECT_EQ(other.passes, 3);
+  EXPECT_EQ(other.drafted, 12);
+  EXPECT_EQ(other.accepted, 6);
+  EXPECT_THAT(other.accepted_at, ElementsAre(3, 3));
 }
 
 TEST(IterationSummary, NothingIsRejectedBehindTheEndOfAText) {

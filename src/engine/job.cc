@@ -80,7 +80,13 @@ size_t Job::resumed() const {
   return static_cast<size_t>(sequence_.resumed_size());
 }
 
-void Job::deliver() {
+std::int64_t Job::deliver() {
+  const size_t before = delivered_;
+  deliver_all();
+  return static_cast<std::int64_t>(delivered_ - before);
+}
+
+void Job::deliver_all() {
   if (delivered_ == sequence_.generated().size()) return;
   last_ = Clock::now();
   if (delivered_ == resumed()) first_ = last_;

@@ -43,8 +43,9 @@ class Job {
 
   // Hands on the tokens the latest pass brought, one by one, and ends the
   // sequence at a stop string or where the caller wants no more. What the
-  // callback throws ends it too, and is its failure.
-  void deliver();
+  // callback throws ends it too, and is its failure. Returns how many there
+  // were.
+  std::int64_t deliver();
 
   // Ends the sequence with the tokens handed on so far; also while `deliver`
   // runs.
@@ -63,6 +64,7 @@ class Job {
  private:
   void pass_over_resumed();
   size_t resumed() const;
+  void deliver_all();
   void deliver_token(size_t index);
   std::string text_of(Token token);
   std::string held_back();

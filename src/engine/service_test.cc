@@ -111,6 +111,18 @@ TEST(ServiceTest, ATextIsTheSameWhateverElseIsGoingOn) {
   }
 }
 
+TEST(ServiceTest, CountsTheTokensOfAllTexts) {
+  Service service(engine_with(served_parts()));
+  Ticket one = service.submit(served_request(3));
+  Ticket cancelled = service.submit(served_request(4));
+  cancelled.wait();
+  cancelled.cancel();
+  const std::size_t tokens =
+      one.result().tokens.size() + cancelled.result().tokens.size();
+  service.drain();
+  EXPECT_EQ(service.status().engine.generated_tokens, tokens);
+}
+
 TEST(ServiceTest, TheLastTokenOfAnIterationBringsIt) {
   Service service(engine_with(served_parts()));
   for (const bool keeps : {true, false}) {

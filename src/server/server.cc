@@ -125,7 +125,7 @@ void Serving::load_models(const std::function<LoadedModels()>& load) {
     LoadedModels models = load();
     http_.post([this, models = std::move(models)] {
       loaded_ = true;
-      metrics_.begin(models.name, models.kv_tokens);
+      metrics_.begin(models.name, models.kv_tokens, context_.drafters);
       if (context_.state == ServerState::kLoading) {
         context_.state = ServerState::kReady;
         log_.note("ready");

@@ -17,7 +17,7 @@ const read = new Promise((resolve) => {
 test("the tests are read", () => read);
 try {
   for (const name of ["words", "stream", "server_page", "server_chat",
-    "server_race", "sweep", "trace", "hostile"]) {
+    "server_race", "server_real", "sweep", "trace", "hostile"]) {
     await import(`./${name}.test.js`);
   }
 } catch (error) {

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <sstream>
 #include <string_view>
 #include <utility>
@@ -66,7 +67,8 @@ class Maker {
         .Add({}, buckets);
   }
   // One for each set of further labels.
-  Family<Counter>& counters(std::string_view name, const char* help) const {
+  Family<Counter>& counters(std::string_view name,
+                            const std::string& help) const {
     return prometheus::BuildCounter()
         .Name(prefix_ + std::string(name))
         .Help(help)
@@ -124,6 +126,41 @@ void observe_windows(Histogram& histogram, const IterationSummary& summary) {
   histogram.ObserveMultiple(counts, sum);
 }
 
+// How drafts went.
+class DraftCounters {
+ public:
+  // `by` ends what the help says.
+  DraftCounters(const Maker& make, const std::string& by)
+      : drafts_(make.counters("spec_decode_num_drafts_total",
+                              "Iterations that drafted" + by)),
+        drafted_(make.counters("spec_decode_num_draft_tokens_total",
+                               "Tokens drafted" + by)),
+        accepted_(
+            make.counters("spec_decode_num_accepted_tokens_total",
+                          "Drafted tokens that the target accepted" + by)),
+        accepted_per_pos_(make.counters(
+            "spec_decode_num_accepted_tokens_per_pos_total",
+            "Drafted tokens that the target accepted, by place in the window "
+            "from 0" +
+                by)) {}
+
+  void note(const IterationSummary::Drafted& counts, Labels labels) {
+    drafts_.Add(labels).Increment(number(counts.passes));
+    drafted_.Add(labels).Increment(number(counts.drafted));
+    accepted_.Add(labels).Increment(number(counts.accepted));
+    for (std::size_t i = 0; i < counts.accepted_at.size(); ++i) {
+      labels["position"] = std::to_string(i);
+      accepted_per_pos_.Add(labels).Increment(number(counts.accepted_at[i]));
+    }
+  }
+
+ private:
+  Family<Counter>& drafts_;
+  Family<Counter>& drafted_;
+  Family<Counter>& accepted_;
+  Family<Counter>& accepted_per_pos_;
+};
+
 }  // namespace
 
 struct Metrics::Http {
@@ -141,24 +178,24 @@ struct Metrics::Http {
 };
 
 struct Metrics::Texts {
-  Texts(Registry& registry, const std::string& model, std::int64_t kv_tokens)
+  Texts(Registry& registry, const std::string& model, std::int64_t kv_tokens,
+        std::span<const std::string> drafters)
       : vllm(registry, "vllm:", {{"model_name", model}}),
         llama(registry, "llamacpp:", {}),
         ours(registry, "pilotfish_", {{"model_name", model}}),
-        kv_capacity(number(kv_tokens)) {}
-
-  Counter& accepted_at(std::size_t place) {
-    while (places.size() <= place) {
-      places.push_back(
-          &accepted_per_pos.Add({{"position", std::to_string(places.size())}}));
+        kv_capacity(number(kv_tokens)),
+        drafters(drafters.begin(), drafters.end()) {
+    all_drafts.note({}, {});  // so that they are there from the start
+    for (const std::string& drafter : drafters) {
+      drafts_by_drafter.note({}, {{"drafter", drafter}});
     }
-    return *places[place];
   }
 
   Maker vllm;
   Maker llama;
   Maker ours;
   double kv_capacity;
+  std::vector<std::string> drafters;  // their names
 
   // What the service does now.
   Gauge& running = vllm.gauge("num_requests_running", "Texts being generated");
@@ -219,17 +256,10 @@ struct Metrics::Texts {
   Counter& predicted_seconds = llama.counter("tokens_predicted_seconds_total",
                                              "Seconds texts were decoded for");
 
-  // How speculation went.
-  Counter& drafts =
-      vllm.counter("spec_decode_num_drafts_total", "Iterations that drafted");
-  Counter& drafted =
-      vllm.counter("spec_decode_num_draft_tokens_total", "Tokens drafted");
-  Counter& accepted = vllm.counter("spec_decode_num_accepted_tokens_total",
-                                   "Drafted tokens that the target accepted");
-  Family<Counter>& accepted_per_pos = vllm.counters(
-      "spec_decode_num_accepted_tokens_per_pos_total",
-      "Drafted tokens that the target accepted, by place in the window from 0");
-  std::vector<Counter*> places = {};
+  // How speculation went. vLLM's names have one sum; a second label there would
+  // count everything twice in its dashboards.
+  DraftCounters all_drafts{vllm, ""};
+  DraftCounters drafts_by_drafter{ours, ", by drafter"};
   Histogram& windows = ours.histogram(
       "window", kWindows,
       "Windows k of finished texts' iterations; 1 is plain decoding");
@@ -249,8 +279,9 @@ Metrics::Metrics() : shared_(std::make_unique<Shared>()) {}
 
 Metrics::~Metrics() = default;
 
-void Metrics::begin(const std::string& model, std::int64_t kv_tokens) {
-  shared_->texts.emplace(shared_->registry, model, kv_tokens);
+void Metrics::begin(const std::string& model, std::int64_t kv_tokens,
+                    std::span<const std::string> drafters) {
+  shared_->texts.emplace(shared_->registry, model, kv_tokens, drafters);
 }
 
 void Metrics::note(const FinishedRequest& request) {
@@ -267,8 +298,6 @@ void Metrics::note(const FinishedRequest& request) {
   texts.preemptions.Increment(number(stats.preemptions));
   texts.llama_prompts.Increment(encoded);
   if (stats.generated_tokens == 0) return;
-  texts.generated.Increment(number(stats.generated_tokens));
-  texts.predicted.Increment(number(stats.generated_tokens));
   texts.predicted_seconds.Increment(stats.decode_seconds);
   texts.llama_prompt_seconds.Increment(stats.ttft_seconds);
   texts.ttft.Observe(stats.ttft_seconds);
@@ -277,11 +306,12 @@ void Metrics::note(const FinishedRequest& request) {
   }
 
   const IterationSummary& summary = stats.summary;
-  texts.drafts.Increment(number(summary.passes - summary.plain_passes));
-  texts.drafted.Increment(number(summary.drafted));
-  texts.accepted.Increment(number(summary.accepted));
-  for (std::size_t i = 0; i < summary.accepted_at.size(); ++i) {
-    texts.accepted_at(i).Increment(number(summary.accepted_at[i]));
+  texts.all_drafts.note({summary.passes - summary.plain_passes, summary.drafted,
+                         summary.accepted, summary.accepted_at},
+                        {});
+  for (std::size_t i = 0; i < summary.by_drafter.size(); ++i) {
+    texts.drafts_by_drafter.note(summary.by_drafter[i],
+                                 {{"drafter", texts.drafters[i]}});
   }
   texts.rows.Increment(encoded + number(summary.passes + summary.drafted));
   observe_windows(texts.windows, summary);
@@ -301,6 +331,8 @@ void Metrics::note(const ServiceStatus& status) {
   texts.kv_ratio.Set(use);
   texts.kv_held.Set(number(engine.running_tokens));
   texts.kept.Set(number(engine.kept_tokens));
+  catch_up(texts.generated, number(engine.generated_tokens));
+  catch_up(texts.predicted, number(engine.generated_tokens));
   catch_up(texts.decodes, number(status.passes));
   catch_up(texts.failed_passes, number(status.failed_passes));
 }

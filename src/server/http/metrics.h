@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "pilotfish/service.h"
@@ -22,8 +23,10 @@ class Metrics {
   ~Metrics();
 
   // The models are loaded. Before, there are the figures of HTTP alone.
-  // `kv_tokens`: as many have room in the target's cache.
-  void begin(const std::string& model, std::int64_t kv_tokens);
+  // `kv_tokens`: as many have room in the target's cache. `drafters`:
+  // Engine::drafters().
+  void begin(const std::string& model, std::int64_t kv_tokens,
+             std::span<const std::string> drafters);
   // Requires: begun.
   void note(const FinishedRequest& request);
   void note(const ServiceStatus& status);

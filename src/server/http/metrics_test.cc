@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace pilotfish::server {
 namespace {
@@ -13,6 +14,8 @@ double value_of(const std::string& text, const std::string& series) {
   if (found == std::string::npos) return -1;
   return std::stod(text.substr(found + series.size() + 2));
 }
+
+const std::vector<std::string> kDrafters = {"suffix", "model"};
 
 FinishedRequest one_text() {
   FinishedRequest request;
@@ -33,12 +36,13 @@ FinishedRequest one_text() {
   summary.accepted = 5;
   summary.offered_at = {3, 3, 1};
   summary.accepted_at = {3, 2, 0};
+  summary.by_drafter = {{1, 2, 2, {1, 1}}, {2, 5, 3, {2, 1, 0}}};
   return request;
 }
 
 TEST(Metrics, CountTexts) {
   Metrics metrics;
-  metrics.begin("m", 1000);
+  metrics.begin("m", 1000, kDrafters);
   metrics.note(one_text());
   metrics.note(one_text());
   FinishedRequest failed;
@@ -50,7 +54,6 @@ TEST(Metrics, CountTexts) {
     return value_of(text, "vllm:" + name + "{model_name=\"m\"" + labels + "}");
   };
   EXPECT_EQ(vllm("prompt_tokens_total"), 200);
-  EXPECT_EQ(vllm("generation_tokens_total"), 22);
   EXPECT_EQ(vllm("prefix_cache_queries_total"), 200);
   EXPECT_EQ(vllm("prefix_cache_hits_total"), 128);
   EXPECT_EQ(vllm("num_preemptions_total"), 2);
@@ -68,13 +71,34 @@ TEST(Metrics, CountTexts) {
   EXPECT_EQ(vllm(by_place, "position=\"1\""), 4);
   EXPECT_EQ(vllm(by_place, "position=\"2\""), 0);
   EXPECT_EQ(value_of(text, "llamacpp:prompt_tokens_total"), 72);
-  EXPECT_EQ(value_of(text, "llamacpp:tokens_predicted_total"), 22);
   EXPECT_EQ(value_of(text, "llamacpp:tokens_predicted_seconds_total"), 2);
+}
+
+TEST(Metrics, CountDraftsByDrafter) {
+  Metrics metrics;
+  metrics.begin("m", 1000, kDrafters);
+  const std::string model = ",model_name=\"m\"";
+  const auto of = [&](const std::string& name, const std::string& drafter,
+                      const std::string& rest = "") {
+    return value_of(metrics.text(), "pilotfish_spec_decode_num_" + name +
+                                        "_total{drafter=\"" + drafter + "\"" +
+                                        model + rest + "}");
+  };
+  EXPECT_EQ(of("drafts", "suffix"), 0);
+  metrics.note(one_text());
+  metrics.note(one_text());
+  EXPECT_EQ(of("drafts", "suffix"), 2);
+  EXPECT_EQ(of("drafts", "model"), 4);
+  EXPECT_EQ(of("draft_tokens", "suffix"), 4);
+  EXPECT_EQ(of("draft_tokens", "model"), 10);
+  EXPECT_EQ(of("accepted_tokens", "suffix"), 4);
+  EXPECT_EQ(of("accepted_tokens", "model"), 6);
+  EXPECT_EQ(of("accepted_tokens_per_pos", "model", ",position=\"1\""), 2);
 }
 
 TEST(Metrics, CountWindowsExactly) {
   Metrics metrics;
-  metrics.begin("m", 1000);
+  metrics.begin("m", 1000, kDrafters);
   metrics.note(one_text());
   const std::string text = metrics.text();
   const auto up_to = [&](const std::string& window) {
@@ -93,10 +117,13 @@ TEST(Metrics, CountWindowsExactly) {
 
 TEST(Metrics, TellWhatTheServiceDoes) {
   Metrics metrics;
-  metrics.begin("m", 1000);
+  metrics.begin("m", 1000, kDrafters);
   ServiceStatus status;
-  status.engine = {
-      .running = 2, .waiting = 3, .running_tokens = 250, .kept_tokens = 40};
+  status.engine = {.running = 2,
+                   .waiting = 3,
+                   .running_tokens = 250,
+                   .kept_tokens = 40,
+                   .generated_tokens = 7};
   status.passes = 9;
   metrics.note(status);
   status.passes = 12;
@@ -109,9 +136,11 @@ TEST(Metrics, TellWhatTheServiceDoes) {
   EXPECT_EQ(vllm("num_requests_waiting"), 3);
   EXPECT_EQ(vllm("num_requests_swapped"), 0);
   EXPECT_EQ(vllm("kv_cache_usage_perc"), 0.25);
+  EXPECT_EQ(vllm("generation_tokens_total"), 7);
   EXPECT_EQ(value_of(text, "llamacpp:requests_processing"), 2);
   EXPECT_EQ(value_of(text, "llamacpp:requests_deferred"), 3);
   EXPECT_EQ(value_of(text, "llamacpp:n_decode_total"), 12);
+  EXPECT_EQ(value_of(text, "llamacpp:tokens_predicted_total"), 7);
 }
 
 TEST(Metrics, CountRequestsFromTheStart) {

@@ -239,6 +239,9 @@ TEST(PreferenceDrafter, EachSequenceHasItsOwnDrafter) {
   EXPECT_THAT(drafts[0].tokens, ElementsAre(7));
   EXPECT_THAT(drafts[1].tokens, ElementsAre(3));
   EXPECT_THAT(drafts[2].tokens, ElementsAre(7));
+  EXPECT_EQ(drafts[0].drafter, 1u);
+  EXPECT_EQ(drafts[1].drafter, 0u);
+  EXPECT_EQ(drafts[2].drafter, 1u);
 }
 
 // A toy whose text repeats itself, sharply distributed.

@@ -21,7 +21,6 @@ PreferenceDrafter::PreferenceDrafter(
 std::vector<Draft> PreferenceDrafter::propose(
     std::span<const DraftRequest> requests) {
   std::vector<Draft> drafts(requests.size());
-  proposed_by_.assign(requests.size(), 0);
   std::vector<DraftRequest> open;
   std::vector<size_t> places;
   for (size_t source = 0; source < drafters_.size(); ++source) {
@@ -43,18 +42,17 @@ std::vector<Draft> PreferenceDrafter::propose(
     assert(proposed.size() == open.size());
     for (size_t i = 0; i < open.size(); ++i) {
       drafts[places[i]] = std::move(proposed[i]);
-      proposed_by_[places[i]] = source;
+      drafts[places[i]].drafter = source;
     }
   }
   return drafts;
 }
 
 void PreferenceDrafter::recycle(std::vector<Draft>&& drafts) {
-  assert(drafts.size() == proposed_by_.size());
   for (size_t source = 0; source < drafters_.size(); ++source) {
     std::vector<Draft> own;
-    for (size_t i = 0; i < drafts.size(); ++i) {
-      if (proposed_by_[i] == source) own.push_back(std::move(drafts[i]));
+    for (Draft& draft : drafts) {
+      if (draft.drafter == source) own.push_back(std::move(draft));
     }
     if (!own.empty()) drafters_[source]->recycle(std::move(own));
   }

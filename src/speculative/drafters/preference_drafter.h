@@ -30,7 +30,6 @@ class PreferenceDrafter final : public Drafter {
  private:
   std::vector<std::unique_ptr<Drafter>> drafters_;
   std::vector<std::int64_t> hidden_layers_;
-  std::vector<std::size_t> proposed_by_;  // drafters, of the latest drafts
 };
 
 }  // namespace pilotfish

@@ -314,6 +314,7 @@ void SpeculativeDecoder::settle(Part& part, IterationStats& stats) {
     const auto accepted = static_cast<std::int64_t>(judged->verdict.accepted);
     stats.drafted = std::ssize(part.draft.tokens);
     stats.tree_depth = tree_depth(part.draft);
+    stats.drafter = part.draft.drafter;
     stats.emitted = take_over(part);
     stats.accepted = std::min(accepted, stats.emitted);
     stats.proposals = std::move(judged->proposals);

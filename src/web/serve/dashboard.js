@@ -6,8 +6,8 @@ import { figuresOf } from "./metrics.js";
 
 const period = 2000; // milliseconds
 const mostSamples = 60;
-// A speed is a mean over so many periods: tokens come in passes, and servers
-// may count them when a text is at its end.
+// A speed is a mean over so many periods: tokens come in passes, and some
+// servers count them when a text is at its end.
 const meanOver = 5;
 const none = "–";
 
@@ -103,15 +103,17 @@ export class Dashboard {
   }
 
   #show(figures, now) {
-    const { running, waiting, kvUse, cacheHits, cacheQueries, drafted,
-      accepted } = figures;
+    const { running, waiting, kvUse, kvRunning, kvKept, cacheHits,
+      cacheQueries, drafted, accepted } = figures;
     this.#streams.show(running ?? none, [
       ...this.#slots === null ? [] : [`of ${this.#slots}`],
       ...waiting === null ? [] : [`${waiting} waiting`]].join(", "));
     this.#showSpeed(figures, now);
     this.#meter.value = kvUse ?? 0;
-    this.#kv.show(kvUse === null ? none : `${(100 * kvUse).toFixed(0)} %`,
-      ...kvUse === null ? [] : [this.#meter]);
+    this.#kv.show(kvUse === null ? none : `${(100 * kvUse).toFixed(1)} %`,
+      ...kvUse === null ? [] : [this.#meter],
+      ...kvRunning === null || kvKept === null ? []
+        : [`${kvRunning} tokens; ${kvKept} more kept for later prompts`]);
     this.#accepted.show(share(accepted ?? 0, drafted ?? 0));
     this.#cache.show(share(cacheHits ?? 0, cacheQueries ?? 0));
   }

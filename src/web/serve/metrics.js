@@ -23,6 +23,8 @@ const names = {
   waiting: ["num_requests_waiting", "requests_deferred"],
   kvUse: ["kv_cache_usage_perc", "gpu_cache_usage_perc",
     "kv_cache_usage_ratio"],
+  kvRunning: ["kv_cache_tokens"],
+  kvKept: ["prefix_cache_tokens"],
   generated: ["generation_tokens_total", "tokens_predicted_total"],
   promptTokens: ["prompt_tokens_total"],
   cacheQueries: ["prefix_cache_queries_total"],
