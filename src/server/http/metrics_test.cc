@@ -77,12 +77,11 @@ TEST(Metrics, CountTexts) {
 TEST(Metrics, CountDraftsByDrafter) {
   Metrics metrics;
   metrics.begin("m", 1000, kDrafters);
-  const std::string model = ",model_name=\"m\"";
   const auto of = [&](const std::string& name, const std::string& drafter,
                       const std::string& rest = "") {
     return value_of(metrics.text(), "pilotfish_spec_decode_num_" + name +
-                                        "_total{drafter=\"" + drafter + "\"" +
-                                        model + rest + "}");
+                                        "_total{model_name=\"m\",drafter=\"" +
+                                        drafter + "\"" + rest + "}");
   };
   EXPECT_EQ(of("drafts", "suffix"), 0);
   metrics.note(one_text());
