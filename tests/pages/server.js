@@ -29,9 +29,10 @@ export function testServerLooks(name, options, use) {
 export const choose = (page, mode) =>
   page.locator(`input[name=mode][value=${mode}]`).check();
 
-// Settles when what was begun has come to its end.
+// Settles when what was begun has come to its end; on a busy machine that may
+// take long.
 export const ended = (page) => page.waitForFunction(() =>
-  !document.getElementById("send").disabled);
+  !document.getElementById("send").disabled, null, { timeout: 300_000 });
 
 export async function generate(page, prompt = "Once upon a time") {
   await page.locator("#prompt").fill(prompt);
