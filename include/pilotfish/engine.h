@@ -49,6 +49,9 @@ struct Request {
   // Keep the target's log-probability of each token, and those of so many of
   // the most probable ones; nullopt: keep none.
   std::optional<std::int64_t> logprobs;
+  // Keep those of the prompt's tokens too, which is then encoded in full,
+  // whatever the cache still has of it. Needs `logprobs`.
+  bool prompt_logprobs = false;
   // Tokens of the text that were generated before it broke off, here or
   // elsewhere: positions, random numbers, penalties and stop strings count them
   // in, and the text goes on behind them. Under greedy decoding or the acceptor
@@ -83,6 +86,8 @@ struct Generation {
   std::vector<Token> tokens;
   std::vector<Origin> origins;          // one a token
   std::vector<TokenLogprobs> logprobs;  // one a token, if asked for
+  // One for each of the prompt's tokens but the first, if asked for.
+  std::vector<TokenLogprobs> prompt_logprobs = {};
   // Valid UTF-8, without the stop token or stop string; empty without a
   // tokenizer.
   std::string text;
@@ -98,6 +103,8 @@ struct Piece {
   Token token = -1;  // -1: text that was held back, no new token
   Origin origin = Origin::kBonus;
   const TokenLogprobs* logprobs = nullptr;  // of the token, if asked for
+  // With the first token, as Generation's.
+  std::span<const TokenLogprobs> prompt_logprobs = {};
   // Of a request that keeps proposals, with the last token of an iteration.
   const IterationStats* iteration = nullptr;
 };
@@ -204,9 +211,10 @@ class Engine {
 
   // The result of a finished request, which is then forgotten; nullopt while it
   // is waiting or running. Throws UsageError for an unknown id. For a request
-  // that failed it throws what the request's callback or the pass threw, or an
-  // Error that says what its acceptor did, or which model's logits were NaN at
-  // which position.
+  // that failed it throws what the request's callback or the pass threw, a
+  // UsageError where its sampling parameters left no token, or an Error that
+  // says what its acceptor did, or which model's logits were NaN at which
+  // position.
   std::optional<Generation> take(RequestId id);
   // Those that have come to their end and have not been taken.
   std::vector<RequestId> ended() const;

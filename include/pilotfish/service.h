@@ -43,6 +43,7 @@ struct TextPiece {
   Token token = -1;  // -1: text that was held back, no new token
   Origin origin = Origin::kBonus;
   std::optional<TokenLogprobs> logprobs = std::nullopt;    // if asked for
+  std::vector<TokenLogprobs> prompt_logprobs = {};         // as Piece's
   std::optional<IterationStats> iteration = std::nullopt;  // as Piece's
 };
 

@@ -226,5 +226,32 @@ TEST(EngineFaults, WhereParametersLeaveNothingLaterTheTextEndsThere) {
   EXPECT_GT(failed, 5);
 }
 
+// A model's fault is nobody's who asks.
+TEST(EngineFaults, SaysWhoseFaultItIs) {
+  LogitTable target(kTokens, kContexts, 1);
+  const auto is_usage_error = [&](const Request& request) {
+    Engine engine({.target = std::make_shared<TableScorer>(target)}, {});
+    const RequestId id = engine.submit(request);
+    while (engine.step()) {
+    }
+    try {
+      engine.take(id);
+    } catch (const UsageError&) {
+      return true;
+    } catch (const Error&) {
+      return false;
+    }
+    ADD_FAILURE() << "nothing was said";
+    return false;
+  };
+  Request request = request_for(1, 1);
+  request.stop_ids = {};
+  request.sampling.allowed_tokens = {4};
+  request.sampling.bad_words = {{4, 4}};
+  EXPECT_TRUE(is_usage_error(request));
+  for (std::int64_t i = 0; i < kContexts; ++i) target.damage(i, 7);
+  EXPECT_FALSE(is_usage_error(request));
+}
+
 }  // namespace
 }  // namespace pilotfish

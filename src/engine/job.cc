@@ -26,6 +26,7 @@ SequenceOptions sequence_options(Request request, std::uint32_t sources,
   options.window = request.window;
   options.prediction = std::move(request.prediction);
   options.logprobs = request.logprobs;
+  options.prompt_logprobs = request.prompt_logprobs;
   options.keep_proposals = request.keep_proposals;
   options.acceptor = std::move(request.acceptor);
   options.sources = sources;
@@ -111,8 +112,10 @@ void Job::fail(std::exception_ptr failure) {
 
 std::exception_ptr Job::failure() const {
   if (thrown_) return thrown_;
-  if (!sequence_.failure()) return nullptr;
-  return std::make_exception_ptr(Error(*sequence_.failure()));
+  const std::optional<SequenceFailure>& failure = sequence_.failure();
+  if (!failure) return nullptr;
+  return failure->is_usage ? std::make_exception_ptr(UsageError(failure->text))
+                           : std::make_exception_ptr(Error(failure->text));
 }
 
 void Job::deliver_token(size_t index) {
@@ -124,15 +127,17 @@ void Job::deliver_token(size_t index) {
                      static_cast<std::int64_t>(delivered_));
   }
   const bool is_last = delivered_ == sequence_.generated().size();
-  hand_on({.text = text,
-           .token = token,
-           .origin = origin,
-           .logprobs = sequence_.logprobs().empty()
-                           ? nullptr
-                           : &sequence_.logprobs()[index],
-           .iteration = sequence_.keeps_proposals() && is_last
-                            ? &sequence_.iterations().back()
-                            : nullptr});
+  hand_on(
+      {.text = text,
+       .token = token,
+       .origin = origin,
+       .logprobs = sequence_.logprobs().empty() ? nullptr
+                                                : &sequence_.logprobs()[index],
+       .prompt_logprobs = index == resumed() ? sequence_.prompt_logprobs()
+                                             : std::span<const TokenLogprobs>(),
+       .iteration = sequence_.keeps_proposals() && is_last
+                        ? &sequence_.iterations().back()
+                        : nullptr});
 }
 
 std::string Job::text_of(Token token) {
@@ -167,6 +172,8 @@ Generation Job::result() {
   copy_new(sequence_.generated(), result.tokens);
   copy_new(sequence_.origins(), result.origins);
   copy_new(sequence_.logprobs(), result.logprobs);
+  result.prompt_logprobs.assign(sequence_.prompt_logprobs().begin(),
+                                sequence_.prompt_logprobs().end());
   text_ += held_back();  // of a request that was cancelled
   result.text = std::move(text_);
   result.finish_reason = sequence_.finish_reason();

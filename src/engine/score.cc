@@ -15,13 +15,6 @@
 namespace pilotfish {
 namespace {
 
-// Rows of logits in one pass: what fits into 64 MiB, so that scoring a long
-// text takes no more memory than generating.
-std::int64_t chunk_rows(std::int64_t vocab_size) {
-  constexpr std::int64_t kLogitsFloats = std::int64_t{16} << 20;
-  return std::clamp<std::int64_t>(kLogitsFloats / vocab_size, 1, 512);
-}
-
 void check(const ModelConfig& config, std::span<const Token> tokens,
            std::int64_t n_positions) {
   if (tokens.empty()) throw UsageError("no tokens to score");
@@ -56,7 +49,7 @@ Score score(Model& model, std::span<const Token> tokens,
   KvCache cache =
       model.make_cache({.n_positions = count, .dtype = options.kv_dtype});
   const SequenceId sequence = cache.create();
-  const std::int64_t chunk = chunk_rows(model.config().vocab_size);
+  const std::int64_t chunk = scored_rows_at_a_time(model.config().vocab_size);
 
   Score result;
   double sum = 0;

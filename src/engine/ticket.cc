@@ -14,6 +14,8 @@ bool Ticket::State::add(const Piece& piece) {
                                        .token = piece.token,
                                        .origin = piece.origin});
     if (piece.logprobs != nullptr) copy.logprobs = *piece.logprobs;
+    copy.prompt_logprobs.assign(piece.prompt_logprobs.begin(),
+                                piece.prompt_logprobs.end());
     if (piece.iteration != nullptr) copy.iteration = *piece.iteration;
     if (pieces_.size() > 1) return true;  // whoever takes them knows
   }

@@ -54,6 +54,9 @@ SequenceOptions checked(SequenceOptions options) {
     throw UsageError(fmt::format("logprobs: {} is out of range; 0 or more",
                                  *options.logprobs));
   }
+  if (options.prompt_logprobs && !options.logprobs) {
+    throw UsageError("prompt_logprobs: needs logprobs");
+  }
   validate(options.sampling);
   check_resumed(options);
   return options;
@@ -89,8 +92,8 @@ void Sequence::finish(FinishReason reason, std::int64_t keep) {
   if (!logprobs_.empty()) logprobs_.resize(static_cast<size_t>(keep));
 }
 
-void Sequence::fail(std::string message) {
-  if (!failure_) failure_ = std::move(message);
+void Sequence::fail(SequenceFailure failure) {
+  if (!failure_) failure_ = std::move(failure);
 }
 
 std::int64_t Sequence::append(const Verdict& verdict, Origin last,
@@ -118,6 +121,11 @@ std::int64_t Sequence::append(const Verdict& verdict, Origin last,
                      std::make_move_iterator(kept.end()));
   }
   return emitted;
+}
+
+void Sequence::add_prompt_logprobs(TokenLogprobs logprobs) {
+  assert(scores_prompt());
+  prompt_logprobs_.push_back(std::move(logprobs));
 }
 
 void Sequence::record(IterationStats pass) {

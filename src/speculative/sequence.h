@@ -32,6 +32,7 @@ struct SequenceOptions {
   std::vector<Token> prediction;  // how the user thinks it goes on
   // Whether log-probabilities are kept, and of how many candidates per token.
   std::optional<std::int64_t> logprobs;
+  bool prompt_logprobs = false;  // of the prompt's tokens too
   // Tokens generated already, elsewhere or before: the text goes on behind them
   // as if they had been generated here.
   std::vector<Token> resumed;
@@ -43,12 +44,20 @@ struct SequenceOptions {
   std::string cache_salt;  // texts with another one share no cache with it
 };
 
+// Why a sequence cannot go on, in one line.
+struct SequenceFailure {
+  std::string text;
+  // What was asked for is at fault, not a model or an acceptor.
+  bool is_usage = false;
+};
+
 // One text in the making: its tokens, how they are sampled, when it ends, and
 // what its iterations were like.
 class Sequence {
  public:
-  // Throws UsageError for an empty prompt, for max_tokens, a window or sampling
-  // parameters out of range, and for a text to resume that has ended already.
+  // Throws UsageError for an empty prompt, for max_tokens, a window, logprobs
+  // or sampling parameters out of range, and for a text to resume that has
+  // ended already.
   explicit Sequence(SequenceOptions options);
   Sequence(const Sequence&) = delete;
   Sequence& operator=(const Sequence&) = delete;
@@ -89,16 +98,26 @@ class Sequence {
   }
   // One per token of generated() where they are wanted, else none.
   std::span<const TokenLogprobs> logprobs() const { return logprobs_; }
+  // Of the prompt's tokens from the second on, as far as they are known, where
+  // they are wanted.
+  std::span<const TokenLogprobs> prompt_logprobs() const {
+    return prompt_logprobs_;
+  }
+  // Whether some are still missing.
+  bool scores_prompt() const {
+    return options_.prompt_logprobs &&
+           std::ssize(prompt_logprobs_) < prompt_size() - 1;
+  }
 
   // Also true of a sequence that failed.
   bool finished() const { return finish_reason_ || failure_; }
   // Requires: finished(), and no failure().
   FinishReason finish_reason() const { return *finish_reason_; }
-  // Why the sequence cannot go on, in one line; nullopt: nothing went wrong.
-  const std::optional<std::string>& failure() const { return failure_; }
+  // nullopt: nothing went wrong.
+  const std::optional<SequenceFailure>& failure() const { return failure_; }
   // Ends the sequence because of a mistake in what belongs to it alone, such as
   // its verdict. It keeps the tokens it has; the first failure counts.
-  void fail(std::string message);
+  void fail(SequenceFailure failure);
   // Ends the sequence from outside (a stop string, a cancellation), keeping the
   // first `keep` generated tokens. Also changes an end that has come already.
   void finish(FinishReason reason,
@@ -120,6 +139,10 @@ class Sequence {
                       std::int64_t n_positions,
                       std::span<TokenLogprobs> logprobs = {});
 
+  // Takes over those of the next token of the prompt. Requires:
+  // scores_prompt().
+  void add_prompt_logprobs(TokenLogprobs logprobs);
+
   // Adds a pass's times, and its counts if it emitted anything.
   void record(IterationStats pass);
 
@@ -133,8 +156,9 @@ class Sequence {
   TokenHistory history_;
   std::vector<Origin> origins_;
   std::vector<TokenLogprobs> logprobs_;
+  std::vector<TokenLogprobs> prompt_logprobs_;
   std::optional<FinishReason> finish_reason_;
-  std::optional<std::string> failure_;
+  std::optional<SequenceFailure> failure_;
   std::vector<IterationStats> iterations_;
   IterationStats unfinished_;  // passes that have emitted nothing yet
 };

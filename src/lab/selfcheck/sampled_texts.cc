@@ -66,7 +66,7 @@ void add_texts(Scorer& target, Drafter& drafter, const TextRecipe& recipe,
         return sequence;
       },
       [&](const Sequence& sequence) {
-        if (sequence.failure()) throw Error(*sequence.failure());
+        if (sequence.failure()) throw Error(sequence.failure()->text);
         counts.add(sequence, cells);
       });
 }

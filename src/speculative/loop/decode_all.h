@@ -30,7 +30,7 @@ void decode_all(SpeculativeDecoder& decoder, std::uint64_t count,
     for (const auto& sequence : sequences) active.push_back(sequence.get());
     decoder.step(active);
     for (const Sequence* sequence : active) {
-      if (sequence->failure()) throw Error(*sequence->failure());
+      if (sequence->failure()) throw Error(sequence->failure()->text);
     }
     std::erase_if(sequences, [&](const auto& sequence) {
       if (!sequence->finished()) return false;

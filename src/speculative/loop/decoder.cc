@@ -9,6 +9,7 @@
 
 #include "pilotfish/error.h"
 #include "pilotfish/window.h"
+#include "sampling/log_probabilities.h"
 #include "speculative/token_checks.h"
 #include "speculative/window/adaptive_window.h"
 
@@ -25,6 +26,13 @@ class Stopwatch {
   using Clock = std::chrono::steady_clock;
   Clock::time_point start_ = Clock::now();
 };
+
+// What the cache may have of a sequence's tokens before it is admitted: what it
+// has is not encoded, and gives no logits.
+std::span<const Token> reusable(const Sequence& sequence) {
+  if (!sequence.scores_prompt()) return sequence.tokens();
+  return sequence.tokens().first(sequence.prompt_logprobs().size() + 1);
+}
 
 std::int64_t tree_depth(const Draft& draft) {
   if (!draft.is_tree()) return 0;
@@ -67,7 +75,7 @@ void SpeculativeDecoder::admit(Sequence& sequence) {
   assert(sequence.target_id < 0);
   check_fits(sequence, target_.vocab_size(), target_.n_positions());
   sequence.target_id =
-      target_.create_for(sequence.tokens(), sequence.cache_salt());
+      target_.create_for(reusable(sequence), sequence.cache_salt());
   const auto free = std::ranges::find(slots_, false);
   const auto slot = static_cast<std::uint32_t>(free - slots_.begin());
   if (free == slots_.end()) slots_.push_back(false);
@@ -109,6 +117,7 @@ void SpeculativeDecoder::step(std::span<Sequence* const> sequences) {
   const ForwardOutput output = score();
   times.verify_seconds = verifying.seconds();
 
+  for (const Part& part : parts_) score_prompt(part, output.logits);
   judge(output.logits);
   outcomes_.clear();
   passes_.clear();
@@ -147,9 +156,14 @@ void SpeculativeDecoder::plan(std::span<Sequence* const> sequences) {
                           ? options_.prefill_chunk
                           : std::min(options_.prefill_chunk,
                                      std::max(options_.mixed_chunk, decoded));
+  std::int64_t scored_left = scored_rows_at_a_time(target_.vocab_size());
   for (Part& part : parts_) {
     if (part.rows == 1) continue;
     part.rows = std::min(part.rows, left);
+    if (part.sequence->scores_prompt()) {
+      part.rows = std::min(part.rows, scored_left);
+      scored_left -= part.rows;
+    }
     left -= part.rows;
   }
 }
@@ -258,10 +272,12 @@ void SpeculativeDecoder::add_rows(Part& part) {
   const bool wants_hidden =
       !batch_.hidden_layers().empty() && window_of(*part.sequence) != 1;
   const std::int64_t hidden_rows = wants_hidden ? std::ssize(tokens_) : 0;
-  const std::int64_t logits_rows =
-      part.emits() ? 1 + std::ssize(part.draft.tokens) : 0;
+  const bool scores = part.sequence->scores_prompt();
+  const std::int64_t own_logits = scores ? part.rows : part.emits() ? 1 : 0;
+  const std::int64_t logits_rows = own_logits + std::ssize(part.draft.tokens);
   part.first_hidden = batch_.hidden_rows();
-  if (part.emits()) part.first_logits = batch_.logits_rows();
+  if (scores) part.first_scored = batch_.logits_rows();
+  if (part.emits()) part.first_logits = batch_.logits_rows() + own_logits - 1;
   const SequenceId id = part.sequence->target_id;
   if (!part.draft.is_tree()) {
     batch_.add(id, tokens_, logits_rows, hidden_rows);
@@ -275,6 +291,28 @@ void SpeculativeDecoder::add_rows(Part& part) {
     tree_.push_back(trunk + parent);
   }
   batch_.add_tree(id, tokens_, tree_, logits_rows, hidden_rows);
+}
+
+// What the pass says of the prompt's tokens, each by the row before it.
+void SpeculativeDecoder::score_prompt(const Part& part, const Logits& logits) {
+  if (part.first_scored < 0) return;
+  Sequence& sequence = *part.sequence;
+  const std::span<const Token> tokens = sequence.tokens();
+  while (sequence.scores_prompt()) {
+    const std::int64_t before = std::ssize(sequence.prompt_logprobs());
+    if (before >= part.cached + part.rows) return;  // of a later pass
+    const std::span<const float> row =
+        logits.row(part.first_scored + before - part.cached);
+    if (std::string fault = logits_fault(row); !fault.empty()) {
+      sequence.fail({.text = fault_message(
+                         "target", before + 1,
+                         {.is_models = true, .text = std::move(fault)})});
+      return;
+    }
+    sequence.add_prompt_logprobs(
+        log_probabilities(row, tokens[static_cast<size_t>(before + 1)],
+                          *sequence.logprobs_wanted()));
+  }
 }
 
 // All verdicts come before the first change.
@@ -307,10 +345,11 @@ void SpeculativeDecoder::settle(Part& part, IterationStats& stats) {
   Sequence& sequence = *part.sequence;
   std::span<const std::int32_t> kept;
   if (Case* const judged = part.judged) {
-    if (auto& failure = judged->failure ? judged->failure : part.failure) {
-      sequence.fail(std::move(*failure));
-      return;
-    }
+    if (judged->failure) sequence.fail(std::move(*judged->failure));
+    if (part.failure) sequence.fail({.text = std::move(*part.failure)});
+  }
+  if (sequence.failure()) return;
+  if (Case* const judged = part.judged) {
     const auto accepted = static_cast<std::int64_t>(judged->verdict.accepted);
     stats.drafted = std::ssize(part.draft.tokens);
     stats.tree_depth = tree_depth(part.draft);

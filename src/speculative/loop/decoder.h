@@ -72,6 +72,8 @@ class SpeculativeDecoder {
     // Where its rows begin in the output; as PassRows.
     std::int64_t first_logits = -1;
     std::int64_t first_hidden = 0;
+    // The logits row of its first own row, where all of those have logits.
+    std::int64_t first_scored = -1;
     Case* judged = nullptr;                   // where it emits
     std::optional<std::string> failure = {};  // of its drafter
 
@@ -90,6 +92,7 @@ class SpeculativeDecoder {
   void draft();
   ForwardOutput score();
   void add_rows(Part& part);
+  void score_prompt(const Part& part, const Logits& logits);
   void judge(const Logits& logits);
   void settle(Part& part, IterationStats& stats);
   std::int64_t take_over(const Part& part);

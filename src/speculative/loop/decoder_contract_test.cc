@@ -154,9 +154,11 @@ void expect_failure(const char* what, const Broken::Break& does) {
     EXPECT_EQ(found[i]->iterations().size(), expected[i]->iterations().size());
   }
   ASSERT_TRUE(found[1]->failure()) << what;
-  EXPECT_THAT(*found[1]->failure(), testing::StartsWith("acceptor broken: "));
-  EXPECT_THAT(*found[1]->failure(), HasSubstr(what));
-  EXPECT_THAT(*found[1]->failure(), testing::Not(HasSubstr("\n")));
+  EXPECT_FALSE(found[1]->failure()->is_usage);
+  const std::string& text = found[1]->failure()->text;
+  EXPECT_THAT(text, testing::StartsWith("acceptor broken: "));
+  EXPECT_THAT(text, HasSubstr(what));
+  EXPECT_THAT(text, testing::Not(HasSubstr("\n")));
   // What it had before is right, and stays.
   const Tokens kept = copy(found[1]->generated());
   EXPECT_GE(found[1]->size(), std::int64_t{Broken::kPosition});
@@ -196,10 +198,10 @@ TEST(Decoder, AnAcceptorThatThrowsFailsItsSequenceAlone) {
 TEST(Sequence, TheFirstFailureCounts) {
   Sequence sequence(small_toy().sequence(0));
   EXPECT_FALSE(sequence.finished());
-  sequence.fail("one");
-  sequence.fail("two");
+  sequence.fail({.text = "one"});
+  sequence.fail({.text = "two"});
   EXPECT_TRUE(sequence.finished());
-  EXPECT_EQ(sequence.failure(), "one");
+  EXPECT_EQ(sequence.failure()->text, "one");
 }
 
 // A pass that fails as a whole: nobody has changed, and decoding can go on.

@@ -112,13 +112,15 @@ void Judge::judge_one(Case& it, const Logits& logits, Scratch& scratch) const {
     if (const auto wanted = sequence.logprobs_wanted()) {
       it.logprobs = logprobs_of(it, logits, *wanted);
     }
+  } catch (const UsageError& error) {
+    it.failure = {.text = error.what(), .is_usage = true};
   } catch (const std::exception& error) {
-    it.failure = error.what();
+    it.failure = {.text = error.what()};
   } catch (...) {
-    it.failure = fmt::format(
-        "acceptor {}: it threw something that is not a std::exception; a "
-        "verdict is expected",
-        acceptor_of(*it.sequence).name());
+    it.failure = {
+        .text = fmt::format("acceptor {}: it threw something that is not a "
+                            "std::exception; a verdict is expected",
+                            acceptor_of(*it.sequence).name())};
   }
 }
 
@@ -206,12 +208,16 @@ void Judge::follow_path(Case& it) const {
 
 // Cuts the verdict before the first token that a row at fault was to give. The
 // tokens accepted up to there stay; the next pass then begins with that row,
-// for which this throws Error. So the text ends where plain decoding ends it.
+// for which this throws: a UsageError where the sampling parameters are at
+// fault, and an Error else. So the text ends where plain decoding ends it.
 // Faults of rows behind a rejected token do not count.
 void Judge::end_at_fault(Case& it, const Scratch& scratch) const {
   for (const auto& [row, fault] : scratch.faults) {
     if (row == 0) {
-      throw Error(fault_message("target", it.sequence->size(), fault));
+      const std::string message =
+          fault_message("target", it.sequence->size(), fault);
+      if (!fault.is_models) throw UsageError(message);
+      throw Error(message);
     }
     const auto at = std::ranges::find(it.path, row - 1);
     if (at == it.path.end()) continue;

@@ -32,7 +32,7 @@ struct Case {
   // that the verdict accepts, from the first place down.
   std::span<std::int32_t> path;
 
-  std::optional<std::string> failure = {};  // why there is no verdict
+  std::optional<SequenceFailure> failure = {};  // why there is no verdict
   // The acceptor's, cut before the first token of a row at fault: then all of
   // its tokens are accepted ones.
   Verdict verdict = {};

@@ -101,7 +101,7 @@ std::vector<JudgeOutcome> run(const Toy& toy, ThreadTeam* team,
   for (const auto& sequence : sequences) {
     JudgeOutcome& outcome = outcomes.emplace_back();
     outcome.text = copy(sequence->generated());
-    outcome.failure = sequence->failure().value_or("");
+    if (sequence->failure()) outcome.failure = sequence->failure()->text;
     for (const IterationStats& it : sequence->iterations()) {
       for (const Proposal& proposal : it.proposals) {
         outcome.numbers.push_back(proposal.draft_probability);
