@@ -71,8 +71,11 @@ HttpResponse error_response(const ApiError& error) {
   HttpResponse response;
   response.status = error.status();
   response.body = json_text(error_json(error));
-  // When some request that runs now may well have come to its end.
-  if (error.status() == 429) response.headers["retry-after"] = "1";
+  // When some request that runs now may well have come to its end, or another
+  // server taken this one's place.
+  if (error.status() == 429 || error.status() == 503) {
+    response.headers["retry-after"] = "1";
+  }
   return response;
 }
 

@@ -29,6 +29,8 @@ struct SaidText {
   std::string reasoning;
   std::string content;
   std::vector<ScoredToken> scored;
+  // Of the prompt's tokens from the second on, where they are asked for.
+  std::vector<TokenLogprobs> prompt_scores;
   std::vector<SaidToken> said;
   std::vector<SaidPass> passes;
   std::int64_t reasoning_tokens = 0;

@@ -22,6 +22,7 @@ Assembler::Assembler(const Tokenizer& tokenizer, const Request& request,
     : tokenizer_(tokenizer),
       options_(options),
       context_(context_of(request)),
+      scores_end_(request.prompt_logprobs),
       splitter_(options.splits_reasoning, options.opens_reasoning) {
   if (request.logprobs) stream_.emplace(tokenizer, context_);
   if (request.resumed.empty() || !options.splits_reasoning) return;
@@ -35,6 +36,7 @@ Assembler::Assembler(const Tokenizer& tokenizer, const Request& request,
 }
 
 void Assembler::add(const TextPiece& piece) {
+  add_prompt_scores(piece.prompt_logprobs);
   add_text(piece.text);
   if (piece.token < 0) return;
   ++tokens_;
@@ -49,6 +51,11 @@ void Assembler::add_text(std::string_view text) {
   Spoken spoken = splitter_.push(text);
   ready_.reasoning += spoken.reasoning;
   ready_.content += spoken.content;
+}
+
+void Assembler::add_prompt_scores(const std::vector<TokenLogprobs>& scores) {
+  if (scores.empty() || std::exchange(has_prompt_scores_, true)) return;
+  ready_.prompt_scores = scores;
 }
 
 void Assembler::add_scored(Token token, const TokenLogprobs& logprobs) {
@@ -102,19 +109,13 @@ Delta Assembler::take() {
 }
 
 void Assembler::finish(const Generation& generation) {
-  const auto& iterations = generation.stats.iterations;
-  auto iteration = iterations.begin();
-  std::int64_t left = iterations.empty() ? 0 : iteration->emitted;
+  add_prompt_scores(generation.prompt_logprobs);
   for (auto i = static_cast<std::size_t>(tokens_); i < generation.tokens.size();
        ++i) {
     TextPiece piece{.text = {},
                     .token = generation.tokens[i],
                     .origin = generation.origins[i]};
     if (!generation.logprobs.empty()) piece.logprobs = generation.logprobs[i];
-    if (iteration != iterations.end() && --left == 0) {
-      piece.iteration = *iteration;
-      if (++iteration != iterations.end()) left = iteration->emitted;
-    }
     add(piece);
   }
   if (generation.text.size() > length_) {
@@ -124,7 +125,7 @@ void Assembler::finish(const Generation& generation) {
   ready_.reasoning += rest.reasoning;
   ready_.content += rest.content;
   if (!pass_.empty()) release_said({});  // it was cut short
-  if (!waiting_.empty() &&
+  if (!waiting_.empty() && !scores_end_ &&
       generation.finish_reason == FinishReason::kStopToken) {
     waiting_.pop_back();
   }

@@ -48,18 +48,21 @@ struct Delta {
   std::string reasoning;
   std::string content;
   std::vector<ScoredToken> scored;  // where log-probabilities are asked for
-  std::vector<SaidToken> said;      // where tokens are asked for
-  std::vector<SaidPass> passes;     // that brought them
+  // The prompt's, from its second token on; they come once.
+  std::vector<TokenLogprobs> prompt_scores;
+  std::vector<SaidToken> said;   // where tokens are asked for
+  std::vector<SaidPass> passes;  // that brought them
 
   bool empty() const {
     return reasoning.empty() && content.empty() && scored.empty() &&
-           said.empty();
+           prompt_scores.empty() && said.empty();
   }
 };
 
 // Makes the pieces of a text, however they come, into what clients are told.
 // Log-probabilities go with their text: what a stop string has cut off has
-// none, and neither has the token that ended the text.
+// none, and neither has the token that ended the text, unless those of the
+// prompt are asked for too: then there is one for each token.
 class Assembler {
  public:
   struct Options {
@@ -73,7 +76,8 @@ class Assembler {
             const Options& options);
 
   void add(const TextPiece& piece);
-  // Brings what the pieces have not, all of it where there were none.
+  // Brings what the pieces have not, all of it where there were none. Requires:
+  // there were pieces, if tokens are wanted.
   void finish(const Generation& generation);
 
   // What has become certain. Tokens come a pass at a time.
@@ -84,6 +88,7 @@ class Assembler {
 
  private:
   void add_text(std::string_view text);
+  void add_prompt_scores(const std::vector<TokenLogprobs>& scores);
   void add_scored(Token token, const TokenLogprobs& logprobs);
   void release_scored(std::size_t kept);
   void release_said(const IterationStats& iteration);
@@ -91,10 +96,12 @@ class Assembler {
   const Tokenizer& tokenizer_;
   const Options options_;
   const std::vector<Token> context_;  // the prompt, and what was resumed
+  const bool scores_end_;
   ReasoningSplitter splitter_;
   std::size_t told_ = 0;    // bytes of what was resumed
   std::size_t length_ = 0;  // bytes of the text so far
   std::int64_t tokens_ = 0;
+  bool has_prompt_scores_ = false;
   Delta ready_;
 
   // A token whose text has not come yet, or not all of it.

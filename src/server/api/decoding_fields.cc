@@ -166,11 +166,11 @@ void read_max_tokens(const Fields& fields, const DecodingNames& names,
   for (const std::string_view name : names.max_tokens) {
     const std::optional<std::int64_t> most = fields.integer(name);
     if (!most) continue;
-    if (*most < 1 && *most != -1) {
+    if (*most < names.least_tokens && *most != -1) {
       fields.refuse(name,
-                    fmt::format("{} is neither 1 or more nor -1 (as many as "
+                    fmt::format("{} is neither {} or more nor -1 (as many as "
                                 "there is room for)",
-                                *most));
+                                *most, names.least_tokens));
     }
     request.max_tokens = *most;
     return;
@@ -277,10 +277,23 @@ void read_prediction(const Fields& fields, const ServerContext& context,
   request.prediction = plain_tokens(*context.tokenizer, text);
 }
 
+// With no tools to call, no call can be asked for.
+void refuse_tool_choice(const Fields& fields) {
+  const InJson* choice = fields.find("tool_choice");
+  if (choice == nullptr) return;
+  const InJson& kind = choice->is_object() && choice->contains("type")
+                           ? (*choice)["type"]
+                           : *choice;
+  if (kind == "auto" || kind == "none") return;
+  throw ApiError(400, fmt::format("tool_choice: {}", kNoTools), "tool_choice",
+                 "unsupported_parameter");
+}
+
 void refuse_unsupported(const Fields& fields, const DecodingNames& names) {
   if (names.refuses_tools) {
     fields.refuse_any({"tools", "functions"}, kNoTools);
   }
+  refuse_tool_choice(fields);
   fields.refuse_any({"grammar", "json_schema", "guided_json", "guided_regex",
                      "guided_grammar", "guided_choice"},
                     "this server does not constrain texts yet");

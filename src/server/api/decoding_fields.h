@@ -18,6 +18,7 @@ namespace pilotfish::server {
 struct DecodingNames {
   // Fields with the most tokens of a text; the first that is there counts.
   std::initializer_list<std::string_view> max_tokens = {"max_tokens"};
+  std::int64_t least_tokens = 1;  // 0: no text may be wanted
   std::string_view stop = "stop";
   bool refuses_tools = true;  // else the route looks at them itself
 };

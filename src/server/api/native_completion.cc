@@ -114,8 +114,9 @@ void complete_natively(Api& api, const std::shared_ptr<Exchange>& exchange) {
   const InJson body = parse_body(exchange->request().body);
   const Fields fields(body);
   WantedText text;
-  text.request = decoding_fields(fields, context,
-                                 {.max_tokens = {"n_predict", "max_tokens"}});
+  text.request = decoding_fields(
+      fields, context,
+      {.max_tokens = {"n_predict", "max_tokens"}, .least_tokens = 0});
   const std::int64_t probs =
       fields.integer("n_probs", 0, kMostProbs).value_or(0);
   if (probs > 0) text.request.logprobs = probs;

@@ -59,6 +59,7 @@ TEST_F(OpenApiSamples, AreWritten) {
     completion["prompt"] = "x";
     completion["max_tokens"] = 12;
     if (seed % 3 == 0) completion["logprobs"] = 2;
+    if (seed % 4 == 0) completion["echo"] = true;
     keep_both("/v1/completions", "CreateCompletionResponse",
               "CreateCompletionResponse", completion);
     Json chat = body;

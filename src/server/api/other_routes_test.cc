@@ -37,6 +37,7 @@ TEST_F(RoutesTest, HealthFollowsTheServersLife) {
   EXPECT_EQ(Json::parse(health()->head.body)["status"], "loading");
   EXPECT_EQ(ask("GET", "/v1/models")->head.status, 503);
   EXPECT_EQ(refusal("/v1/completions", "{}").code, "loading");
+  EXPECT_EQ(ask("GET", "/v1/models")->head.headers.at("retry-after"), "1");
   serve_tables();
   EXPECT_EQ(health()->head.status, 200);
   EXPECT_EQ(Json::parse(health()->head.body)["status"], "ok");
@@ -157,6 +158,9 @@ TEST_F(RoutesTest, LlamaCppsCompletion) {
   EXPECT_EQ(two[1]["index"], 1);
   EXPECT_EQ(refusal("/completion", R"({"prompt": "a", "n_probs": -1})").param,
             "n_probs");
+  const Json none = post("/completion", {{"prompt", "Once"}, {"n_predict", 0}});
+  EXPECT_EQ(none["content"], "");
+  EXPECT_EQ(none["tokens_predicted"], 0);
 }
 
 TEST_F(RoutesTest, AnthropicsMessages) {
@@ -282,8 +286,19 @@ TEST_F(RoutesTest, ResponsesAreItems) {
       {{"type", "reasoning"}, {"summary", Json::array()}}};
   EXPECT_EQ(post("/v1/responses", asked)["output"][0]["content"],
             json["output"][0]["content"]);
+  const auto scores = [&](const Json& fields) {
+    Json scored = asked;
+    scored.update(fields);
+    const Json part = post("/v1/responses", scored)["output"][0]["content"][0];
+    return part["logprobs"];
+  };
+  EXPECT_EQ(scores(Json::object()), Json::array());
+  EXPECT_EQ(scores({{"top_logprobs", 2}})[0]["top_logprobs"].size(), 2u);
+  EXPECT_EQ(scores({{"include", {"message.output_text.logprobs"}}}).size(),
+            16u);
   const std::vector<std::pair<Json, std::string>> kBad = {
       {{{"input", nullptr}}, "input"},
+      {{{"tool_choice", {{"type", "web_search"}}}}, "tool_choice"},
       {{{"input", {1}}}, "input[0]"},
       {{{"input", {{{"type", "function_call"}}}}}, "input[0].type"},
       {{{"previous_response_id", "resp_1"}}, "previous_response_id"},

@@ -99,10 +99,10 @@ void refuse_memory(const Fields& fields) {
 std::optional<std::int64_t> response_logprobs(const Fields& fields) {
   const InJson* include = fields.array("include");
   const auto top = fields.integer("top_logprobs", 0, 20);
-  if (include == nullptr ||
-      std::ranges::count(*include, "message.output_text.logprobs") == 0) {
-    return std::nullopt;
-  }
+  const bool included =
+      include != nullptr &&
+      std::ranges::count(*include, "message.output_text.logprobs") > 0;
+  if (!included && top.value_or(0) == 0) return std::nullopt;
   return top.value_or(0);
 }
 

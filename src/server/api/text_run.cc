@@ -33,6 +33,33 @@ std::string stop_string_of(const Tokenizer& tokenizer, const Request& request,
   return request.stop_strings.front();
 }
 
+// Where no text is wanted, only what is told of the prompt, the engine
+// generates one token, which nobody sees.
+bool wants_no_text(const Request& request) { return request.max_tokens == 0; }
+
+Request submitted(Request request) {
+  if (!wants_no_text(request)) return request;
+  request.max_tokens = 1;
+  request.window = 1;
+  request.sampling = {};
+  return request;
+}
+
+void drop_text(TextPiece& piece) {
+  piece.text.clear();
+  piece.token = -1;
+  piece.iteration.reset();
+}
+
+void drop_text(Generation& generation) {
+  generation.tokens.clear();
+  generation.origins.clear();
+  generation.logprobs.clear();
+  generation.text.clear();
+  generation.finish_reason = FinishReason::kMaxTokens;
+  generation.stats.generated_tokens = 0;
+}
+
 }  // namespace
 
 void TextRun::start(ServerContext& context, ActiveRuns& runs,
@@ -95,7 +122,8 @@ void TextRun::submit_all() {
                            .opens_reasoning = wanted.opens_reasoning,
                            .wants_tokens = options_.wants_tokens});
     SubmitOptions options;
-    options.streams = options_.streams;
+    // The texts of single tokens come with the pieces alone.
+    options.streams = options_.streams || options_.wants_tokens;
     options.time_limit = context_.time_limit;
     // The run may end on the loop's thread meanwhile, but not while the link is
     // held; and nothing that the loop owns dies on the service's thread.
@@ -107,7 +135,7 @@ void TextRun::submit_all() {
       });
     };
     running_[i].ticket =
-        context_.service->submit(wanted.request, std::move(options));
+        context_.service->submit(submitted(wanted.request), std::move(options));
   }
 }
 
@@ -152,7 +180,8 @@ void TextRun::take_from(std::size_t text) {
   Running& running = running_[text];
   // In this order, or pieces between the two would be lost.
   const std::optional<TicketEnd> end = running.ticket->end();
-  for (const TextPiece& piece : running.ticket->take()) {
+  for (TextPiece& piece : running.ticket->take()) {
+    if (wants_no_text(answer_.wanted[text].request)) drop_text(piece);
     running.assembler->add(piece);
     // A chunk of its own for each pass: its tokens and their text.
     if (piece.iteration) {
@@ -178,6 +207,8 @@ void TextRun::finish_text(std::size_t text, TicketEnd end) {
     fail(error);
     return;
   }
+  const Request& request = answer_.wanted[text].request;
+  if (wants_no_text(request)) drop_text(said.generation);
   report(text, end, {});
   if (end == TicketEnd::kCancelled) {
     fail(ApiError(503, "the server is shutting down", {}, "draining"));
@@ -187,7 +218,6 @@ void TextRun::finish_text(std::size_t text, TicketEnd end) {
     fail(ApiError(408, "the stream was not read in time", {}, "slow_reader"));
     return;
   }
-  const Request& request = answer_.wanted[text].request;
   running_[text].assembler->finish(said.generation);
   tell(text, running_[text].assembler->take());
   said.reasoning_tokens =
@@ -231,6 +261,7 @@ void TextRun::tell(std::size_t text, Delta delta) {
   said.content += delta.content;
   if (options_.streams) return;
   append(said.scored, delta.scored);
+  append(said.prompt_scores, delta.prompt_scores);
   append(said.said, delta.said);
   append(said.passes, delta.passes);
 }
@@ -245,7 +276,6 @@ void TextRun::write(const std::function<std::string()>& bytes) {
   }
   HttpResponse head;
   head.content_type = "text/event-stream";
-  head.headers = {{"cache-control", "no-cache"}, {"x-accel-buffering", "no"}};
   head.body = shape_->begin(answer_);
   head.body += bytes();
   exchange_->begin_stream(std::move(head));
