@@ -91,7 +91,7 @@ TEST(PromptLogprobs, AreOfEveryTokenButTheFirst) {
       EXPECT_EQ(with.logprobs.size(), with.tokens.size());
       EXPECT_EQ(with.stats.reused_tokens, 0);
       // The next one finds what this one has encoded.
-      EXPECT_EQ(engine.generate(plain).stats.reused_tokens > 0, length > 2);
+      EXPECT_EQ(engine.generate(plain).stats.reused_tokens > 0, length > 1);
     }
   }
 }
@@ -130,10 +130,11 @@ TEST(PromptLogprobs, ANanInsideOfThePromptFailsTheRequestAlone) {
   const Request request = scored_request(20, 5);
   const std::vector<Token>& prompt = request.prompt;
   // The row behind the first ten tokens.
-  damaged.damage((7 * prompt[9] + 3 * prompt[8] + 10) % 11, 2);
+  const std::int64_t context = (7 * prompt[9] + 3 * prompt[8] + 10) % 11;
+  damaged.damage(context, 2);
   Engine engine(scoring_parts(damaged), {.max_sequences = 2});
   const RequestId id = engine.submit(request);
-  Request other = scored_request(1, 0);
+  Request other = scored_request(1, context == 1 ? 1 : 0);
   other.max_tokens = 1;
   const RequestId neighbour = engine.submit(other);
   while (engine.step()) {

@@ -45,7 +45,7 @@ Handler make_api(ServerContext& context) {
     try {
       check_state(routes->api.context, exchange->request());
     } catch (const ApiError& error) {
-      exchange->respond(error_response(error));
+      exchange->respond(error_response_to(exchange->request(), error));
       return;
     }
     routes->router.handle(exchange);

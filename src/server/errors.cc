@@ -79,4 +79,25 @@ HttpResponse error_response(const ApiError& error) {
   return response;
 }
 
+nlohmann::ordered_json message_error_json(const ApiError& error) {
+  nlohmann::ordered_json json = error_json(error);
+  nlohmann::ordered_json& inner = json["error"];
+  if (error.status() == 503) inner["type"] = "overloaded_error";
+  if (error.status() == 500) inner["type"] = "api_error";
+  return {{"type", "error"}, {"error", std::move(inner)}};
+}
+
+HttpResponse message_error_response(const ApiError& error) {
+  HttpResponse response = error_response(error);
+  response.body = json_text(message_error_json(error));
+  return response;
+}
+
+HttpResponse error_response_to(const HttpRequest& request,
+                               const ApiError& error) {
+  const bool of_messages = request.path == "/v1/messages" ||
+                           request.path.starts_with("/v1/messages/");
+  return of_messages ? message_error_response(error) : error_response(error);
+}
+
 }  // namespace pilotfish::server

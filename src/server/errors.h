@@ -43,6 +43,15 @@ ApiError api_error_of(const std::exception_ptr& thrown);
 nlohmann::ordered_json error_json(const ApiError& error);
 HttpResponse error_response(const ApiError& error);
 
+// The same in Anthropic's frame, {"type": "error", "error": ...}, and with its
+// words for the kinds.
+nlohmann::ordered_json message_error_json(const ApiError& error);
+HttpResponse message_error_response(const ApiError& error);
+
+// In the shape that clients of a request's path know.
+HttpResponse error_response_to(const HttpRequest& request,
+                               const ApiError& error);
+
 }  // namespace pilotfish::server
 
 #endif  // PILOTFISH_SERVER_ERRORS_H_

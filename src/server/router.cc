@@ -47,15 +47,16 @@ void Router::handle(const std::shared_ptr<Exchange>& exchange) const {
     for (const auto& [method, unused] : *methods) {
       allowed += (allowed.empty() ? "" : ", ") + method;
     }
-    HttpResponse response =
-        error_response(ApiError(405,
-                                fmt::format("{} takes {}, not {}", request.path,
-                                            allowed, request.method),
-                                {}, "method_not_allowed"));
+    HttpResponse response = error_response_to(
+        request, ApiError(405,
+                          fmt::format("{} takes {}, not {}", request.path,
+                                      allowed, request.method),
+                          {}, "method_not_allowed"));
     response.headers["allow"] = allowed;
     exchange->respond(std::move(response));
   } catch (...) {
-    exchange->respond(error_response(api_error_of(std::current_exception())));
+    exchange->respond(
+        error_response_to(request, api_error_of(std::current_exception())));
   }
 }
 

@@ -137,6 +137,7 @@ void Sequence::record(IterationStats pass) {
   unfinished_.accepted = pass.accepted;
   unfinished_.emitted = pass.emitted;
   unfinished_.tree_depth = pass.tree_depth;
+  unfinished_.drafter = pass.drafter;
   unfinished_.proposals = std::move(pass.proposals);
   iterations_.push_back(std::exchange(unfinished_, {}));
 }

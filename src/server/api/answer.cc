@@ -61,6 +61,7 @@ OutJson said_passes_json(const std::vector<SaidPass>& passes) {
 Usage Answer::usage() const {
   Usage usage;
   std::set<std::size_t> prompts;
+  const auto drafters = context->service->engine().drafters();
   for (std::size_t i = 0; i < said.size(); ++i) {
     const GenerationStats& stats = said[i].generation.stats;
     if (prompts.insert(wanted[i].prompt).second) {
@@ -69,8 +70,12 @@ Usage Answer::usage() const {
     }
     usage.generated_tokens += stats.generated_tokens;
     usage.reasoning_tokens += said[i].reasoning_tokens;
-    usage.drafted += stats.summary.drafted;
-    usage.accepted += stats.summary.accepted;
+    const auto& by_drafter = stats.summary.by_drafter;
+    for (std::size_t j = 0; j < by_drafter.size(); ++j) {
+      if (drafters[j] != "prediction") continue;
+      usage.predicted += by_drafter[j].drafted;
+      usage.accepted_predicted += by_drafter[j].accepted;
+    }
   }
   return usage;
 }
@@ -108,8 +113,9 @@ OutJson usage_json(const Usage& usage) {
           {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}}},
           {"completion_tokens_details",
            {{"reasoning_tokens", usage.reasoning_tokens},
-            {"accepted_prediction_tokens", usage.accepted},
-            {"rejected_prediction_tokens", usage.rejected()}}}};
+            {"accepted_prediction_tokens", usage.accepted_predicted},
+            {"rejected_prediction_tokens",
+             usage.predicted - usage.accepted_predicted}}}};
 }
 
 OutJson logprobs_json(const Tokenizer& tokenizer,

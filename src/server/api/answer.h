@@ -44,10 +44,9 @@ struct Usage {
   std::int64_t cached_tokens = 0;
   std::int64_t generated_tokens = 0;
   std::int64_t reasoning_tokens = 0;
-  std::int64_t drafted = 0;
-  std::int64_t accepted = 0;
-
-  std::int64_t rejected() const { return drafted - accepted; }
+  // Tokens that were drafted from the prediction of a request, not by others.
+  std::int64_t predicted = 0;
+  std::int64_t accepted_predicted = 0;
 };
 
 // An answer: what was asked for, and what has come of it.

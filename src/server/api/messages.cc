@@ -14,21 +14,6 @@
 namespace pilotfish::server {
 namespace {
 
-// {"type": "error", "error": {...}}, with Anthropic's words for the kinds.
-OutJson message_error_json(const ApiError& error) {
-  OutJson json = error_json(error);
-  OutJson& inner = json["error"];
-  if (error.status() == 503) inner["type"] = "overloaded_error";
-  if (error.status() == 500) inner["type"] = "api_error";
-  return {{"type", "error"}, {"error", std::move(inner)}};
-}
-
-HttpResponse message_refusal(const ApiError& error) {
-  HttpResponse response = error_response(error);
-  response.body = json_text(message_error_json(error));
-  return response;
-}
-
 class MessageShape final : public AnswerShape {
  public:
   OutJson whole(const Answer& answer) override {
@@ -95,7 +80,7 @@ class MessageShape final : public AnswerShape {
   }
   std::string ping() override { return event({{"type", "ping"}}); }
   HttpResponse refusal(const ApiError& error) override {
-    return message_refusal(error);
+    return message_error_response(error);
   }
 
  private:
@@ -232,25 +217,13 @@ void count_tokens(Api& api, const std::shared_ptr<Exchange>& exchange) {
   exchange->respond(std::move(response));
 }
 
-// Refuses in Anthropic's shape.
-template <typename Action>
-Handler with_refusals(Api& api, const Action& action) {
-  return [&api, action](const std::shared_ptr<Exchange>& exchange) {
-    try {
-      action(api, exchange);
-    } catch (...) {
-      exchange->respond(
-          message_refusal(api_error_of(std::current_exception())));
-    }
-  };
-}
-
 }  // namespace
 
 void add_message_routes(Router& router, Api& api) {
-  router.add("POST", "/v1/messages", with_refusals(api, answer_message));
+  router.add("POST", "/v1/messages",
+             [&api](const auto& exchange) { answer_message(api, exchange); });
   router.add("POST", "/v1/messages/count_tokens",
-             with_refusals(api, count_tokens));
+             [&api](const auto& exchange) { count_tokens(api, exchange); });
 }
 
 }  // namespace pilotfish::server

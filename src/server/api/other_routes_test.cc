@@ -252,6 +252,14 @@ TEST_F(RoutesTest, AnthropicsErrorsHaveItsShape) {
     asked.update(fields);
     EXPECT_EQ(refusal("/v1/messages", asked.dump()).param, param) << fields;
   }
+  // Whatever refuses it.
+  EXPECT_EQ(Json::parse(ask("GET", "/v1/messages")->head.body)["type"],
+            "error");
+  context_.state = ServerState::kDraining;
+  const Json draining =
+      Json::parse(ask("POST", "/v1/messages", "{}")->head.body);
+  EXPECT_EQ(draining["error"]["type"], "overloaded_error");
+  context_.state = ServerState::kReady;
   // What was thought earlier is passed over.
   post("/v1/messages", {{"max_tokens", 2},
                         {"messages",

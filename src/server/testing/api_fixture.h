@@ -84,13 +84,13 @@ class ApiFixture : public ::testing::Test {
   }
 
   // The pair that comes with pilotfish.
-  void serve_stories() {
+  void serve_stories(const std::vector<std::string>& drafters = {"model"}) {
     const auto folder = test::source_dir() / "models";
     static const auto target = Model::load(folder / "pilotfish-stories");
     static const auto draft = Model::load(folder / "pilotfish-stories-draft");
     const auto tokenizer = Tokenizer::load(folder / "pilotfish-stories");
     context_.model.vocab_size = target->config().vocab_size;
-    context_.drafters = {"model"};
+    context_.drafters = drafters;
     const EngineOptions options = {
         .n_positions = 512, .max_sequences = 4, .drafters = context_.drafters};
     make(std::make_unique<Engine>(target, draft, tokenizer, options), tokenizer,

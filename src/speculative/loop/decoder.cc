@@ -156,13 +156,13 @@ void SpeculativeDecoder::plan(std::span<Sequence* const> sequences) {
                           ? options_.prefill_chunk
                           : std::min(options_.prefill_chunk,
                                      std::max(options_.mixed_chunk, decoded));
-  std::int64_t scored_left = scored_rows_at_a_time(target_.vocab_size());
+  std::int64_t scorable = scored_rows_at_a_time(target_.vocab_size());
   for (Part& part : parts_) {
     if (part.rows == 1) continue;
     part.rows = std::min(part.rows, left);
     if (part.sequence->scores_prompt()) {
-      part.rows = std::min(part.rows, scored_left);
-      scored_left -= part.rows;
+      part.rows = std::min(part.rows, scorable);
+      scorable -= part.rows;
     }
     left -= part.rows;
   }
