@@ -201,7 +201,7 @@ TEST_F(CompletionsTest, EchoPutsThePromptInFront) {
 TEST_F(CompletionsTest, EchoWithLogprobsScoresThePrompt) {
   serve_stories();
   const auto model =
-      Model::load(test::source_dir() / "models/pilotfish-stories");
+      load_on_one_thread(test::source_dir() / "models/pilotfish-stories");
   const std::string text = "Once upon a time, Tim saw a Grüße 🐟 and a";
   const std::vector<Token> tokens = context_.tokenizer->encode(text);
   const Score expected =
@@ -234,7 +234,9 @@ TEST_F(CompletionsTest, EchoWithLogprobsScoresThePrompt) {
                                    scores["tokens"].begin());
       ASSERT_LT(at, tokens.size());
       EXPECT_EQ(scores["text_offset"][at], 17);
-      if (most > 0) EXPECT_EQ(scores["text_offset"][tokens.size()], 41);
+      if (most > 0) {
+        EXPECT_EQ(scores["text_offset"][tokens.size()], 41);
+      }
       // Streamed, it is the same, the prompt before the rest.
       Json streamed = {{"tokens", Json::array()},
                        {"token_logprobs", Json::array()},
@@ -377,8 +379,12 @@ TEST_F(CompletionsTest, PredictionsAreCountedApartFromOtherDrafts) {
   EXPECT_GT(half.accepted, 10);
   EXPECT_LT(half.accepted, right.accepted);
   EXPECT_GT(half.drafted, half.accepted + half.rejected);
-  const std::string wrong = text.substr(0, 20) + " a xylophone. The end.";
-  EXPECT_GT(counts(wrong).rejected, 0);
+  int rejected = 0;
+  for (const std::size_t right_bytes : {14, 20, 26}) {
+    rejected +=
+        counts(text.substr(0, right_bytes) + " a xylophone. The end.").rejected;
+  }
+  EXPECT_GT(rejected, 0);
 }
 
 // A client that lost its server in the middle of a text asks for the rest.

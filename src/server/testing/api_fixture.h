@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -13,6 +14,7 @@
 #include "engine/testing/toy_tokenizer.h"
 #include "pilotfish/drafters.h"
 #include "pilotfish/model.h"
+#include "pilotfish/threads.h"
 #include "server/api.h"
 #include "server/testing/fake_exchange.h"
 #include "source_dir.h"
@@ -86,8 +88,9 @@ class ApiFixture : public ::testing::Test {
   // The pair that comes with pilotfish.
   void serve_stories(const std::vector<std::string>& drafters = {"model"}) {
     const auto folder = test::source_dir() / "models";
-    static const auto target = Model::load(folder / "pilotfish-stories");
-    static const auto draft = Model::load(folder / "pilotfish-stories-draft");
+    static const auto target = load_on_one_thread(folder / "pilotfish-stories");
+    static const auto draft =
+        load_on_one_thread(folder / "pilotfish-stories-draft");
     const auto tokenizer = Tokenizer::load(folder / "pilotfish-stories");
     context_.model.vocab_size = target->config().vocab_size;
     context_.drafters = drafters;
@@ -95,6 +98,15 @@ class ApiFixture : public ::testing::Test {
         .n_positions = 512, .max_sequences = 4, .drafters = context_.drafters};
     make(std::make_unique<Engine>(target, draft, tokenizer, options), tokenizer,
          {});
+  }
+
+  // Threads that share a processor with other tests wait for each other.
+  static std::shared_ptr<Model> load_on_one_thread(
+      const std::filesystem::path& path) {
+    static const auto threads = make_threads(1);
+    LoadOptions options;
+    options.threads = threads;
+    return Model::load(path, options);
   }
 
   void serve(EngineParts parts, std::shared_ptr<const Tokenizer> tokenizer,
