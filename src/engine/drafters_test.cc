@@ -92,6 +92,29 @@ TEST(Drafters, AreChosenByWhatIsGiven) {
               HasSubstr("a corpus is for drafter suffix"));
 }
 
+TEST(Drafters, AnIterationSaysWhichDrafted) {
+  const test::LogitTable table(16, 7, 1);
+  const auto scorer = [&] {
+    return std::make_shared<test::TableScorer>(table);
+  };
+  Engine engine({.target = scorer(), .draft = scorer()},
+                {.window = 3, .drafters = {"prediction", "model"}});
+  EXPECT_THAT(engine.drafters(), ElementsAre("prediction", "model"));
+  Request request;
+  request.prompt = {3};
+  request.max_tokens = 20;
+  const Generation plain = engine.generate(request);
+  ASSERT_EQ(plain.stats.summary.by_drafter.size(), 2u);
+  EXPECT_EQ(plain.stats.summary.by_drafter[0].drafted, 0);
+  EXPECT_EQ(plain.stats.summary.by_drafter[1].drafted,
+            plain.stats.summary.drafted);
+  request.prediction.assign(plain.tokens.begin(), plain.tokens.begin() + 10);
+  const Generation half = engine.generate(request);
+  EXPECT_EQ(half.tokens, plain.tokens);
+  EXPECT_GT(half.stats.summary.by_drafter[0].accepted, 4);
+  EXPECT_GT(half.stats.summary.by_drafter[1].accepted, 4);
+}
+
 TEST(Drafters, TreesNeedADrafterAndAnAcceptorForThem) {
   const auto block = make_acceptor("block");
   const Names model = {"model"};
