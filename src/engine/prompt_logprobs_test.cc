@@ -21,9 +21,9 @@ namespace {
 using test::LogitTable;
 using test::TableScorer;
 
-constexpr std::int64_t kIds = 16;
+constexpr std::int64_t kScoredIds = 16;
 
-LogitTable scoring_table() { return LogitTable(kIds, 11, 1); }
+LogitTable scoring_table() { return LogitTable(kScoredIds, 11, 1); }
 
 EngineParts scoring_parts(const LogitTable& target, std::int64_t pool = 0) {
   EngineParts parts;
@@ -36,7 +36,8 @@ EngineParts scoring_parts(const LogitTable& target, std::int64_t pool = 0) {
 Request scored_request(std::int64_t length, unsigned seed) {
   Request request;
   for (std::int64_t i = 0; i < length; ++i) {
-    request.prompt.push_back(static_cast<Token>((seed + 3 * i + i * i) % kIds));
+    request.prompt.push_back(
+        static_cast<Token>((seed + 3 * i + i * i) % kScoredIds));
   }
   request.max_tokens = 6;
   request.logprobs = 2;
