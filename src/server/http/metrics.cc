@@ -179,14 +179,14 @@ struct Metrics::Http {
 
 struct Metrics::Texts {
   Texts(Registry& registry, const std::string& model, std::int64_t kv_tokens,
-        std::span<const std::string> drafters)
+        std::span<const std::string> names)
       : vllm(registry, "vllm:", {{"model_name", model}}),
         llama(registry, "llamacpp:", {}),
         ours(registry, "pilotfish_", {{"model_name", model}}),
         kv_capacity(number(kv_tokens)),
-        drafters(drafters.begin(), drafters.end()) {
+        drafters(names.begin(), names.end()) {
     all_drafts.note({}, {});  // so that they are there from the start
-    for (const std::string& drafter : drafters) {
+    for (const std::string& drafter : names) {
       drafts_by_drafter.note({}, {{"drafter", drafter}});
     }
   }
