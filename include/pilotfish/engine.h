@@ -55,7 +55,8 @@ struct Request {
   // Tokens of the text that were generated before it broke off, here or
   // elsewhere: positions, random numbers, penalties and stop strings count them
   // in, and the text goes on behind them. Under greedy decoding or the acceptor
-  // "coupled" it goes on to the same bits. The result has the new ones alone.
+  // "coupled" it goes on to the same bits. The result has the new ones alone:
+  // none where these are all, but still the reason for the end.
   std::vector<Token> resumed;
   // Of those that wait, the larger one is admitted first, and of those that
   // run, the smaller one is put back first where memory is short.

@@ -120,6 +120,7 @@ struct Engine::Impl {
   void run_pass();
   void fail_active(const std::exception_ptr& failure);
   void deliver();
+  void deliver_complete();
   void collect_finished();
 
   EngineParts parts;
@@ -173,8 +174,13 @@ std::unique_ptr<Job> Engine::Impl::make_job(RequestId id, Request request,
   auto job =
       std::make_unique<Job>(id, std::move(request), sources, parts.end_tokens,
                             parts.tokenizer.get(), std::move(on_piece));
-  check_fits(job->sequence(), parts.target->vocab_size(),
-             parts.target->n_positions());
+  Sequence& sequence = job->sequence();
+  const std::int64_t n_positions = parts.target->n_positions();
+  if (sequence.resumed_size() > 0 && sequence.size() == n_positions &&
+      !sequence.finished()) {
+    sequence.finish(FinishReason::kNPositions);
+  }
+  check_fits(sequence, parts.target->vocab_size(), n_positions);
   return job;
 }
 
@@ -209,6 +215,18 @@ void Engine::Impl::deliver() {
   delivering = true;
   for (const auto& job : scheduler.active()) {
     generated_tokens += job->deliver();
+  }
+  delivering = false;
+  collect_finished();
+}
+
+// Texts that are resumed at their end wait for no pass.
+void Engine::Impl::deliver_complete() {
+  delivering = true;
+  // By place: a callback may submit more, which moves the others back.
+  for (size_t i = 0; i < scheduler.queue().size(); ++i) {
+    Job& job = *scheduler.queue()[i];
+    if (job.sequence().finished()) job.deliver_rest();
   }
   delivering = false;
   collect_finished();
@@ -249,6 +267,7 @@ void Engine::check(const Request& request) const {
 
 bool Engine::step() {
   assert(!impl_->delivering && "step called from a callback");
+  impl_->deliver_complete();
   impl_->scheduler.prepare();
   impl_->collect_finished();  // those that could not be admitted
   if (impl_->scheduler.active().empty()) return false;

@@ -71,9 +71,11 @@ Job::Job(RequestId id, Request request, std::uint32_t sources,
 void Job::pass_over_resumed() {
   while (std::cmp_less(delivered_, sequence_.resumed_size())) {
     text_of(sequence_.generated()[delivered_++]);
-    if (filter_.found()) {
-      throw UsageError("resumed: has a stop string in it; it was complete");
+    if (!filter_.found()) continue;
+    if (std::cmp_less(delivered_, sequence_.resumed_size())) {
+      throw UsageError("resumed: goes on behind a stop string");
     }
+    sequence_.finish(FinishReason::kStopString);
   }
 }
 
@@ -96,10 +98,16 @@ void Job::deliver_all() {
     while (delivered_ < sequence_.generated().size()) {
       deliver_token(delivered_++);
     }
-    if (!sequence_.finished()) return;
-    if (const std::string rest = held_back(); !rest.empty()) {
-      hand_on({.text = rest});
-    }
+    if (sequence_.finished()) deliver_rest();
+  } catch (...) {
+    fail(std::current_exception());
+  }
+}
+
+void Job::deliver_rest() {
+  try {
+    const std::string rest = held_back();
+    if (!rest.empty()) hand_on({.text = rest});
   } catch (...) {
     fail(std::current_exception());
   }

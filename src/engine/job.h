@@ -47,6 +47,9 @@ class Job {
   // were.
   std::int64_t deliver();
 
+  // Hands on the text that was held back. Requires: sequence().finished().
+  void deliver_rest();
+
   // Ends the sequence with the tokens handed on so far; also while `deliver`
   // runs.
   void cancel();

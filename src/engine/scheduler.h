@@ -40,6 +40,8 @@ class Scheduler {
   bool empty() const { return active_.empty() && waiting_.empty(); }
   // Those to decode, in their order.
   const Jobs& active() const { return active_; }
+  // Those that wait, in theirs.
+  const Jobs& queue() const { return waiting_; }
   std::int64_t max_sequences() const { return max_sequences_; }
   std::int64_t waiting() const { return std::ssize(waiting_); }
 

@@ -15,19 +15,17 @@
 namespace pilotfish {
 namespace {
 
-// What broke off can go on only if it had not come to its end.
+// What broke off may have come to its end, but not further.
 void check_resumed(const SequenceOptions& options) {
-  if (std::ssize(options.resumed) >= options.max_tokens) {
-    throw UsageError(
-        fmt::format("resumed: has {} tokens, and max_tokens is {}; it was "
-                    "complete",
-                    options.resumed.size(), options.max_tokens));
+  if (std::ssize(options.resumed) > options.max_tokens) {
+    throw UsageError(fmt::format("resumed: has {} tokens, and max_tokens is {}",
+                                 options.resumed.size(), options.max_tokens));
   }
   const auto end =
       std::ranges::find_first_of(options.resumed, options.stop_tokens);
-  if (end != options.resumed.end()) {
+  if (std::distance(end, options.resumed.end()) > 1) {
     throw UsageError(fmt::format(
-        "resumed: token {} at place {} ends the text; it was complete", *end,
+        "resumed: token {} at place {} ends the text, and more follows", *end,
         end - options.resumed.begin()));
   }
 }
@@ -76,6 +74,12 @@ Sequence::Sequence(SequenceOptions options)
       origins_(options_.resumed.size(), Origin::kBonus) {
   for (const Token token : options_.resumed) history_.push(token);
   if (options_.logprobs) logprobs_.resize(options_.resumed.size());
+  if (options_.resumed.empty()) return;
+  if (is_stop(options_.resumed.back())) {
+    finish_reason_ = FinishReason::kStopToken;
+  } else if (tokens_left() == 0) {
+    finish_reason_ = FinishReason::kMaxTokens;
+  }
 }
 
 bool Sequence::is_stop(Token token) const {

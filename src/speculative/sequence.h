@@ -56,8 +56,8 @@ struct SequenceFailure {
 class Sequence {
  public:
   // Throws UsageError for an empty prompt, for max_tokens, a window, logprobs
-  // or sampling parameters out of range, and for a text to resume that has
-  // ended already.
+  // or sampling parameters out of range, and for a text to resume that goes on
+  // behind its end. One that is resumed at its end is finished().
   explicit Sequence(SequenceOptions options);
   Sequence(const Sequence&) = delete;
   Sequence& operator=(const Sequence&) = delete;

@@ -51,7 +51,7 @@ void check_tokens(std::string_view what, std::span<const Token> tokens,
 
 void check_fits(const Sequence& sequence, std::int64_t vocab_size,
                 std::int64_t n_positions) {
-  if (sequence.size() >= n_positions) {
+  if (sequence.size() - (sequence.finished() ? 1 : 0) >= n_positions) {
     throw UsageError(fmt::format(
         "prompt: {} tokens leave no room for another; n_positions is {}",
         sequence.size(), n_positions));

@@ -365,9 +365,10 @@ void check_prompt(const Request& request, const std::string& path,
                   const ServerContext& context) {
   if (request.prompt.empty()) throw bad_field(path, "is empty");
   const std::int64_t most = context.service->engine().n_positions();
-  const auto tokens =
-      static_cast<std::int64_t>(request.prompt.size() + request.resumed.size());
-  if (tokens < most) return;
+  const std::int64_t resumed = std::ssize(request.resumed);
+  const std::int64_t tokens = std::ssize(request.prompt) + resumed;
+  // A text that has filled all positions is complete.
+  if (tokens < most || (tokens == most && resumed > 0)) return;
   throw ApiError(400,
                  fmt::format("{}: {} tokens leave no place for a text in {} "
                              "positions",
