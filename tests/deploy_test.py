@@ -1,7 +1,9 @@
 """The files of deploy/, with the programs that read them.
 
-Needs HAProxy and systemd-analyze, and says which tests are skipped where they
-are missing.
+usage: deploy_test.py PROGRAM
+
+Needs HAProxy, systemd-analyze and Python's yaml, and says which tests are
+skipped where they are missing.
 """
 
 import json
@@ -11,6 +13,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -19,12 +22,18 @@ import urllib.error
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+try:
+  import yaml
+except ImportError:
+  yaml = None
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
 # Debian has HAProxy where users other than root do not look.
 PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
 HAPROXY = shutil.which("haproxy", path=PATH)
 SYSTEMD_ANALYZE = shutil.which("systemd-analyze", path=PATH)
+PROGRAM = pathlib.Path(sys.argv.pop(1))
 PATIENCE = 5  # seconds that a condition may take, on a machine that is busy
 
 
@@ -249,18 +258,168 @@ class GrafanaTest(unittest.TestCase):
           taken.add((x, y))
 
   def test_its_metrics_are_those_that_the_server_has(self):
-    source = ROOT / "src/server/http/metrics.cc"
-    if not source.exists():
-      self.skipTest("there is no server here")
-    text = source.read_text()
-    used = {name
-            for panel in self.dashboard["panels"]
-            for target in panel["targets"]
-            for name in re.findall(r"(?:vllm:|pilotfish_)(\w+)\{",
-                                   target["expr"])}
+    used = set()
+    for text in self.expressions(self.dashboard):
+      used |= set(re.findall(r"(?:vllm:|llamacpp:|pilotfish_)\w+", text))
     self.assertGreater(len(used), 12)
-    for name in used:
-      self.assertIn(f'"{name.removesuffix("_bucket")}"', text)
+    known = set()
+    for name, kind in re.findall(r"^# TYPE (\S+) (\w+)$", metrics(), re.M):
+      known.add(name)
+      if kind == "histogram":
+        known |= {f"{name}_{part}" for part in ("bucket", "sum", "count")}
+    self.assertEqual(used - known, set())
+
+  def test_each_variable_is_declared(self):
+    declared = {one["name"] for one in self.dashboard["templating"]["list"]}
+    used = set()
+    for text in self.expressions(self.dashboard):
+      used |= set(re.findall(r"\$\{?(\w+)", text))
+    self.assertEqual({name for name in used if not name.startswith("__")},
+                     declared - {"datasource"})
+
+  def expressions(self, node):
+    """What is asked of Prometheus, anywhere in the dashboard."""
+    if isinstance(node, list):
+      node = dict(enumerate(node))
+    if not isinstance(node, dict):
+      return
+    for name, value in node.items():
+      if name in ("expr", "query") and isinstance(value, str):
+        yield value
+      else:
+        yield from self.expressions(value)
+
+
+def metrics():
+  """What a server shows at /metrics after its first text."""
+  model = ROOT / "models/pilotfish-stories-draft"
+  with subprocess.Popen(
+      [PROGRAM, "serve", "--port", "0", "--log-format", "none", "-k", "4",
+       "-m", model, "-d", model], stdout=subprocess.PIPE, text=True) as server:
+    try:
+      url = server.stdout.readline().split()[-1]
+      body = json.dumps({"prompt": "Once", "max_tokens": 16}).encode()
+      end = time.monotonic() + 60
+      while True:
+        try:
+          with urllib.request.urlopen(f"{url}/v1/completions", body) as answer:
+            answer.read()
+          break
+        except urllib.error.HTTPError as error:  # the model is being loaded
+          error.close()
+          if time.monotonic() > end:
+            raise
+      with urllib.request.urlopen(f"{url}/metrics", timeout=60) as page:
+        return page.read().decode()
+    finally:
+      server.terminate()
+
+
+def help_of(command):
+  return subprocess.run([PROGRAM, command, "--help"], capture_output=True,
+                        text=True, check=True).stdout
+
+
+@unittest.skipUnless(yaml, "Python has no yaml: apt-get install python3-yaml")
+class KubernetesTest(unittest.TestCase):
+
+  def setUp(self):
+    text = (DEPLOY / "kubernetes.yaml").read_text()
+    self.head = text[:text.index("apiVersion")]
+    self.parts = {one["kind"]: one for one in yaml.safe_load_all(text)}
+    self.pod = self.parts["Deployment"]["spec"]["template"]
+    self.container, = self.pod["spec"]["containers"]
+    self.ports = {one["name"]: one["containerPort"]
+                  for one in self.container["ports"]}
+
+  def test_probes_ask_for_what_there_is(self):
+    for name in ("startupProbe", "readinessProbe"):
+      probe = self.container[name]["httpGet"]
+      self.assertEqual(probe["path"], "/health")  # which needs no key
+      self.assertIn(probe["port"], self.ports)
+    self.assertIn(self.container["livenessProbe"]["tcpSocket"]["port"],
+                  self.ports)
+    self.assertEqual(self.ports["http"], 8080)  # the program's own
+
+  def test_its_arguments_are_flags(self):
+    flags = help_of("serve")
+    for argument in self.container["args"]:
+      if argument.startswith("-"):
+        self.assertRegex(flags, rf"(?m)[ ,]{argument}\b")
+
+  def test_labels_and_ports_find_each_other(self):
+    labels = self.pod["metadata"]["labels"]
+    service = self.parts["Service"]
+    for selector in (service["spec"]["selector"],
+                     self.parts["Deployment"]["spec"]["selector"]["matchLabels"],
+                     self.parts["PodDisruptionBudget"]["spec"]["selector"][
+                         "matchLabels"]):
+      self.assertEqual(selector, labels)
+    monitor = self.parts["ServiceMonitor"]["spec"]
+    self.assertEqual(monitor["selector"]["matchLabels"],
+                     service["metadata"]["labels"])
+    port, = service["spec"]["ports"]
+    self.assertIn(port["targetPort"], self.ports)
+    self.assertEqual(monitor["endpoints"][0]["port"], port["name"])
+
+  def test_secrets_are_created_as_the_head_says(self):
+    mounted, = self.container["volumeMounts"]
+    volume, = self.pod["spec"]["volumes"]
+    self.assertEqual(mounted["name"], volume["name"])
+    keys = volume["secret"]["secretName"]
+    file = self.container["args"][self.container["args"].index(
+        "--api-key-file") + 1]
+    folder, name = file.rsplit("/", 1)
+    self.assertEqual(folder, mounted["mountPath"])
+    self.assertIn(f"secret generic {keys} --from-file={name}=", self.head)
+    # /metrics needs a key.
+    endpoint, = self.parts["ServiceMonitor"]["spec"]["endpoints"]
+    credentials = endpoint["authorization"]["credentials"]
+    self.assertIn(f"secret generic {credentials['name']} "
+                  f"--from-literal={credentials['key']}=", self.head)
+
+
+class DockerfileTest(unittest.TestCase):
+
+  def setUp(self):
+    text = (DEPLOY / "Dockerfile").read_text()
+    self.lines = text.replace("\\\n", " ").splitlines()
+
+  def line(self, begin):
+    found, = [line for line in self.lines if line.startswith(begin)]
+    return found
+
+  def test_it_installs_what_the_program_needs(self):
+    sed = re.search(r"RUN sed '(.*)' packages.txt", "\n".join(self.lines))[1]
+    packages = subprocess.run(["sed", sed, ROOT / "packages.txt"],
+                              capture_output=True, text=True, check=True)
+    # As tools/setup.sh --program.
+    program = (ROOT / "packages.txt").read_text().split("# Tests and")[0]
+    self.assertEqual(packages.stdout.split(),
+                     re.findall(r"^(?!#)(\S+)$", program, re.M))
+
+  def test_its_options_are_the_projects(self):
+    project = (ROOT / "CMakeLists.txt").read_text()
+    options = re.findall(r"-D(PILOTFISH_\w+)=", "\n".join(self.lines))
+    self.assertGreater(len(options), 1)
+    for option in options:
+      self.assertIn(f"option({option} ", project)
+
+  def test_what_it_starts_are_flags(self):
+    entry = json.loads(self.line("ENTRYPOINT").removeprefix("ENTRYPOINT "))
+    self.assertEqual(entry[:2], ["pilotfish", "serve"])
+    flags = help_of("serve")
+    for argument in entry[2:]:
+      if argument.startswith("-"):
+        self.assertRegex(flags, rf"(?m)[ ,]{argument}\b")
+
+  def test_what_it_copies_is_there_and_builds_are_left_out(self):
+    for line in self.lines:
+      copied = re.match(r"COPY (?!--from)(\S+) ", line)
+      if copied:
+        self.assertTrue((ROOT / copied[1]).exists(), line)
+    ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().split()
+    self.assertLessEqual({"build", ".git"}, set(ignored))
 
 
 if __name__ == "__main__":
