@@ -4,7 +4,7 @@ SHELL := /bin/bash
 ARGS ?=
 
 .DEFAULT_GOAL := build
-.PHONY: setup build run test sanitize fuzz coverage bench clang install format clean
+.PHONY: setup build run test sanitize fuzz coverage bench clang install package format clean
 
 setup:
 	@tools/setup.sh
@@ -46,6 +46,13 @@ install: setup
 	@cmake --preset release
 	@cmake --build --preset release
 	@cmake --install build/release $(if $(PREFIX),--prefix $(PREFIX))
+
+# build/release/package/pilotfish_VERSION_ARCHITECTURE.deb
+package:
+	@tools/setup.sh --program dpkg-dev file
+	@tools/build.sh
+	@cmake --build --preset release --target pilotfish shell_files
+	@cpack --config build/release/CPackConfig.cmake
 
 format:
 	@git ls-files '*.cc' '*.h' | xargs clang-format -i

@@ -35,7 +35,8 @@ install(FILES ${PROJECT_BINARY_DIR}/pilotfish.pc
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR}
+        PATTERN "__pycache__" EXCLUDE)
 
 # Manual pages and completions, printed by the program itself.
 set(shell_files ${PROJECT_BINARY_DIR}/shell_files)
