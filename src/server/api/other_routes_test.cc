@@ -163,6 +163,45 @@ TEST_F(RoutesTest, LlamaCppsCompletion) {
   EXPECT_EQ(none["tokens_predicted"], 0);
 }
 
+// It broke off between its last token and the news of its end.
+TEST_F(RoutesTest, ATextThatIsResumedAtItsEndSaysWhyItEnded) {
+  serve_tables();
+  Json asked = {{"prompt", {1, 8}},     {"n_predict", 40},
+                {"temperature", 1.2},   {"seed", 3},
+                {"reproducible", true}, {"ignore_eos", true},
+                {"return_tokens", true}};
+  for (const Json& stop : {Json(), Json{"#", "ab"}}) {
+    asked["stop"] = stop;
+    asked.erase("resume");
+    const Json whole = post("/completion", asked);
+    EXPECT_EQ(whole["stopping_word"], stop.is_null() ? "" : "ab");
+    asked["resume"] = {{"tokens", whole["tokens"]}};
+    const Json rest = post("/completion", asked);
+    // Half a character at the most, which was held back.
+    EXPECT_TRUE(rest["content"] == "" || rest["content"] == "\uFFFD");
+    EXPECT_TRUE(whole["content"].get<std::string>().ends_with(
+        rest["content"].get<std::string>()));
+    EXPECT_EQ(rest["tokens"], Json::array());
+    EXPECT_EQ(rest["stop_type"], whole["stop_type"]);
+    EXPECT_EQ(rest["stopping_word"], whole["stopping_word"]);
+    asked["stream"] = true;
+    const auto exchange = ask("POST", "/completion", asked.dump());
+    EXPECT_EQ(testing::chunks_of(exchange->written).back()["stop_type"],
+              whole["stop_type"]);
+    asked.erase("stream");
+  }
+  // It filled all positions.
+  asked["n_predict"] = -1;
+  asked.erase("stop");
+  asked.erase("resume");
+  asked["resume"] = {{"tokens", post("/completion", asked)["tokens"]}};
+  EXPECT_EQ(asked["resume"]["tokens"].size(), 126u);
+  EXPECT_EQ(post("/completion", asked)["stop_type"], "limit");
+  asked["resume"]["tokens"].push_back(8);
+  EXPECT_EQ(refusal("/completion", asked.dump()).code,
+            "context_length_exceeded");
+}
+
 TEST_F(RoutesTest, AnthropicsMessages) {
   serve_chat();
   Json asked = {{"model", "toy"},

@@ -17,6 +17,14 @@ using namespace std::chrono_literals;
 std::string stop_string_of(const Tokenizer& tokenizer, const Request& request,
                            const Generation& generation) {
   if (generation.finish_reason != FinishReason::kStopString) return {};
+  if (generation.tokens.empty()) {  // what was resumed ends with it
+    TextStream resumed(tokenizer, request.prompt);
+    std::string text;
+    for (const Token token : request.resumed) text += resumed.push(token);
+    for (const std::string& stop : request.stop_strings) {
+      if (text.find(stop) != std::string::npos) return stop;
+    }
+  }
   std::vector<Token> context = request.prompt;
   context.insert(context.end(), request.resumed.begin(), request.resumed.end());
   TextStream stream(tokenizer, context);
