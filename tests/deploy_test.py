@@ -101,8 +101,10 @@ def chat(*texts, **more):
       for i, text in enumerate(texts)])
 
 
-@unittest.skipUnless(HAPROXY, "HAProxy is missing: apt-get install haproxy")
-class HaproxyTest(unittest.TestCase):
+class Haproxy(unittest.TestCase):
+  """HAProxy in front of two replicas."""
+
+  CHECKS = "50ms"  # between two of a replica's health
 
   def setUp(self):
     self.replicas = {name: Replica(name) for name in ("replica1", "replica2")}
@@ -112,7 +114,8 @@ class HaproxyTest(unittest.TestCase):
     self.addCleanup(self.socket.close)
     fd = self.socket.fileno()
     config = (DEPLOY / "haproxy.cfg").read_text()
-    for old, new in [("bind :8080", f"bind fd@{fd}"), ("inter 1s", "inter 50ms"),
+    for old, new in [("bind :8080", f"bind fd@{fd}"),
+                     ("inter 1s", f"inter {self.CHECKS}"),
                      *((f"{name} 127.0.0.1:808{name[-1]}",
                         f"{name} 127.0.0.1:{replica.port}")
                        for name, replica in self.replicas.items())]:
@@ -145,6 +148,10 @@ class HaproxyTest(unittest.TestCase):
     end = time.monotonic() + PATIENCE
     while not holds():
       self.assertLess(time.monotonic(), end, "waited in vain")
+
+
+@unittest.skipUnless(HAPROXY, "HAProxy is missing: apt-get install haproxy")
+class HaproxyTest(Haproxy):
 
   def test_turns_of_a_conversation_stay_together(self):
     used = set()
@@ -213,6 +220,35 @@ class HaproxyTest(unittest.TestCase):
     self.replicas[name].stop()
     for _ in range(24):
       self.assertNotEqual(self.ask(said), name)
+
+
+@unittest.skipUnless(HAPROXY, "HAProxy is missing: apt-get install haproxy")
+class HaproxyBetweenChecksTest(Haproxy):
+
+  CHECKS = "1h"
+
+  def test_when_the_first_dies_the_second_answers(self):
+    self.kill("replica1", "replica2")
+
+  def test_when_the_second_dies_the_first_answers(self):
+    self.kill("replica2", "replica1")
+
+  def kill(self, dead, alive):
+    # Both have streams. Once those of the dead one are gone, the other has more
+    # than its share, and would be passed over as busy.
+    streams = [self.open(chat("system"), "/stream", x_session_id=f"{i}")
+               for i in range(8)]
+    for stream in streams:
+      self.addCleanup(stream.close)
+    names = [stream.readline().decode().removeprefix("data: ").strip()
+             for stream in streams]
+    self.assertEqual(set(names), set(self.replicas))
+    self.replicas[dead].stop()
+    for name, stream in zip(names, streams):
+      if name == dead:
+        stream.read()
+    for user in range(24):
+      self.assertEqual(self.ask(chat("system", f"user {user}")), alive)
 
 
 @unittest.skipUnless(SYSTEMD_ANALYZE, "systemd-analyze is missing")
