@@ -93,7 +93,7 @@ def stream_once(url, request):
 
 
 class Text:
-    """A completion that outlives its servers. Iterate over it for its pieces."""
+    """A completion that outlives its servers; iterating gives its pieces."""
 
     def __init__(self, urls, request, on_break=lambda why: None):
         self.urls = urls

@@ -39,7 +39,8 @@ find "$root" -name __pycache__ | grep -q . && fail "it has Python's caches"
 # only building needs.
 depends=$(sed -n 's/^Depends: //p' "$work/control/control")
 for library in libc6 libstdc++6 libssl3 libspdlog libprometheus-cpp-core; do
-  [[ $depends == *$library* ]] || fail "it does not depend on $library: $depends"
+  [[ $depends == *$library* ]] ||
+    fail "it does not depend on $library: $depends"
 done
 [[ $depends != *-dev* ]] || fail "it depends on what builds it: $depends"
 for script in postinst prerm postrm; do

@@ -29,7 +29,7 @@ PROMPTS = ["Once upon a time", "Tim and his mom went to the park."]
 
 
 class Server:
-    """`pilotfish serve` with a small model, on a port of the system's choice."""
+    """`pilotfish serve` with a small model."""
 
     def __init__(self, port=0):
         self.log = tempfile.TemporaryFile()

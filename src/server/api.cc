@@ -1,13 +1,22 @@
 #include "server/api.h"
 
+#include <atomic>
+#include <cstddef>
 #include <memory>
 
 #include "server/api/routes.h"
 #include "server/errors.h"
+#include "server/later_exchange.h"
 #include "server/router.h"
+#include "server/work_thread.h"
 
 namespace pilotfish::server {
 namespace {
+
+// With more than this a request takes long enough to read (megabytes of text
+// take seconds to become tokens) that others would notice: it is read on
+// another thread than the one on which all streams are written.
+constexpr std::size_t kLargeBody = std::size_t{32} << 10;
 
 // Throws ApiError for what cannot be answered in a state.
 void check_state(const ServerContext& context, const HttpRequest& request) {
@@ -30,8 +39,9 @@ Handler make_api(ServerContext& context) {
   struct Routes {
     Api api;
     Router router = {};
+    WorkThread reader = {};  // ends before what it works with
   };
-  const auto routes = std::make_shared<Routes>(Routes{.api = {context}});
+  const std::shared_ptr<Routes> routes(new Routes{.api = {context}});
   Router& router = routes->router;
   add_status_routes(router, routes->api);
   add_text_routes(router, routes->api);
@@ -48,7 +58,16 @@ Handler make_api(ServerContext& context) {
       exchange->respond(error_response_to(exchange->request(), error));
       return;
     }
-    routes->router.handle(exchange);
+    if (exchange->request().body.size() <= kLargeBody) {
+      routes->router.handle(exchange);
+      return;
+    }
+    const auto is_gone = std::make_shared<std::atomic<bool>>(false);
+    exchange->on_gone([is_gone] { *is_gone = true; });
+    routes->reader.post([&router = routes->router, exchange, is_gone] {
+      if (*is_gone) return;  // nobody waits for it
+      router.handle(std::make_shared<LaterExchange>(exchange));
+    });
   };
 }
 

@@ -9,6 +9,7 @@ namespace pilotfish::server {
 // The routes of docs/serving.md, but for GET /metrics. Used from the loop's
 // thread alone. `context` must outlive the handler and all exchanges
 // that it got; whoever destroys the handler cancels what is not at its end.
+// Large requests are read on a thread of the handler's own.
 Handler make_api(ServerContext& context);
 
 }  // namespace pilotfish::server

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "pilotfish/error.h"
+#include "server/later_exchange.h"
 
 namespace pilotfish::server {
 namespace {
@@ -75,6 +76,17 @@ void TextRun::start(ServerContext& context, ActiveRuns& runs,
                     std::vector<WantedText> wanted,
                     std::unique_ptr<AnswerShape> shape,
                     const Options& options) {
+  if (const auto later = std::dynamic_pointer_cast<LaterExchange>(exchange)) {
+    // A function can be copied, and so must be what is in it.
+    const auto texts =
+        std::make_shared<std::vector<WantedText>>(std::move(wanted));
+    const auto held =
+        std::make_shared<std::unique_ptr<AnswerShape>>(std::move(shape));
+    later->go_on([&context, &runs, texts, held, options](const auto& loops) {
+      start(context, runs, loops, std::move(*texts), std::move(*held), options);
+    });
+    return;
+  }
   const std::shared_ptr<TextRun> run(
       new TextRun(context, runs, std::move(exchange), std::move(wanted),
                   std::move(shape), options));

@@ -43,7 +43,8 @@ class TextRun : public std::enable_shared_from_this<TextRun> {
   };
 
   // Submits all of `wanted` and answers when they come. What cannot be
-  // submitted is refused in the route's shape.
+  // submitted is refused in the route's shape. May be called on another thread
+  // with a LaterExchange: then all of that happens on the loop's, soon.
   static void start(ServerContext& context, ActiveRuns& runs,
                     std::shared_ptr<Exchange> exchange,
                     std::vector<WantedText> wanted,
