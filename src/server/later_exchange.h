@@ -1,8 +1,11 @@
 #ifndef PILOTFISH_SERVER_LATER_EXCHANGE_H_
 #define PILOTFISH_SERVER_LATER_EXCHANGE_H_
 
+#include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "server/exchange.h"

@@ -4,8 +4,13 @@
 #include <atomic>
 #include <future>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "server/testing/api_fixture.h"
 
