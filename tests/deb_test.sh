@@ -62,7 +62,7 @@ line=${line//\$PILOTFISH_KEYS/}
 server=$!
 trap 'kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
 for ((i = 0; i < 600; ++i)); do
-  grep -q '"message":"ready"' "$work/err" && break
+  grep -qs '"message":"ready"' "$work/err" && break
   kill -0 "$server" 2>/dev/null || break
   sleep 0.1
 done
