@@ -55,6 +55,23 @@ bool is_weights(const fs::path& path) {
          path.extension() == ".bin" || name == "config.json";
 }
 
+// All that decides about the bits of a model's logits beside its files.
+std::string numerics(const Session& session, const ComputeOptions& options) {
+  const Model& target = *session.target;
+  const std::optional<DType> dtype = load_options(options).dtype;
+  std::string text = fmt::format("{}-{}-{}-{}", target.instruction_set(),
+                                 dtype ? dtype_name(*dtype) : "stored",
+                                 target.config().n_layers(),
+                                 dtype_name(session.engine.kv_dtype));
+  const auto grows = [](const LayerConfig& layer) {
+    return layer.attention.rope.scaling.kind == RopeScaling::Kind::kDynamic;
+  };
+  if (std::ranges::any_of(target.config().layers, grows)) {
+    text += fmt::format("-{}", options.n_positions);
+  }
+  return text;
+}
+
 std::int64_t kv_bytes_per_token(const ModelConfig& config, DType dtype) {
   // Of 32 elements: a block of Q8_0 has a scale.
   const std::int64_t bytes_of_32 = dtype == DType::kF32    ? 128
@@ -76,6 +93,7 @@ std::string model_name(const fs::path& path) {
 }
 
 server::ModelFacts model_facts(const Session& session,
+                               const DecodingOptions& options,
                                const std::string& alias) {
   const Model& target = *session.target;
   server::ModelFacts facts;
@@ -90,7 +108,7 @@ server::ModelFacts model_facts(const Session& session,
   facts.weight_bytes = target.weight_bytes();
   facts.trained_positions = target.config().n_positions;
   facts.fingerprint = fmt::format("{}-{}", weights_fingerprint(target.path()),
-                                  target.instruction_set());
+                                  numerics(session, options.compute));
   return facts;
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 
+#include "cli/options.h"
 #include "cli/session.h"
 #include "pilotfish/dtype.h"
 #include "server/context.h"
@@ -14,8 +15,10 @@ namespace pilotfish::cli {
 // "Llama-3.2-1B" of ".../Llama-3.2-1B/" and of ".../Llama-3.2-1B.gguf".
 std::string model_name(const std::filesystem::path& path);
 
-// What a server tells of its models. `alias` may be empty.
+// What a server tells of its models, which `options` has loaded. `alias` may be
+// empty.
 server::ModelFacts model_facts(const Session& session,
+                               const DecodingOptions& options,
                                const std::string& alias);
 
 // Tells files of weights apart without reading all of them: a hash of their

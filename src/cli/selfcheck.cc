@@ -12,6 +12,8 @@
 #include "cli/commands.h"
 #include "cli/dtype_flags.h"
 #include "cli/flags.h"
+#include "cli/http_text_server.h"
+#include "cli/model_facts.h"
 #include "cli/options.h"
 #include "cli/partial_file.h"
 #include "cli/prompt_file.h"
@@ -21,6 +23,7 @@
 #include "cli/terminal.h"
 #include "pilotfish/error.h"
 #include "pilotfish/inspect.h"
+#include "pilotfish/lab/server_check.h"
 
 namespace pilotfish::cli {
 namespace {
@@ -35,6 +38,8 @@ struct SelfcheckFlags {
   std::uint64_t seed = 0;
   bool json = false;
   std::string report;
+  std::string server;  // URL; empty: texts are decoded here
+  std::string api_key_file;
 };
 
 // How much is checked: prompts, and the rest of SelfcheckOptions.
@@ -159,7 +164,26 @@ Selfcheck checked(const std::vector<SelfcheckPair>& pairs,
   }
 }
 
+// Texts come from a server, and the target alone is loaded here.
+Certificate certify_server(const SelfcheckFlags& options) {
+  HttpTextServer server(options.server, options.api_key_file);
+  DecodingOptions models = options.models;
+  models.draft = "none";
+  const Session session = open_session(models);
+  server.meet(model_facts(session, models, ""));
+  SelfcheckOptions checks = selfcheck_options(options, session);
+  const SelfcheckPair model = {session.target, nullptr, session.threads};
+  Progress progress("checking");
+  checks.progress = [&](double done) { progress.update(done); };
+  Certificate certificate = make_certificate(
+      {model}, checks, check_server(server, model, session.tokenizer, checks));
+  certificate.server = {server.url(), server.model(), server.fingerprint(),
+                        server.acceptor(), server.drafters()};
+  return certificate;
+}
+
 Certificate certify(const SelfcheckFlags& options) {
+  if (!options.server.empty()) return certify_server(options);
   const Session session = open_session(options.models);
   SelfcheckOptions checks = selfcheck_options(options, session);
   const std::vector<SelfcheckPair> pairs = pairs_of(options, session);
@@ -205,10 +229,11 @@ void add_selfcheck(CommandLine& line) {
            "Texts sampled for each drafter and sampling parameter (default "
            "600; 400 quick, 10000 full)")
       .in_range(100, 100000000);
-  group
-      .add("--acceptors", options->acceptors, "NAME,NAME,...",
-           "Acceptors, also a shared library of your own (default: all)")
-      .comma_separated();
+  const Flag acceptors =
+      group
+          .add("--acceptors", options->acceptors, "NAME,NAME,...",
+               "Acceptors, also a shared library of your own (default: all)")
+          .comma_separated();
   group.add("--prompts", options->prompts_file, "FILE",
             "One prompt per line (default: the model's prompts.txt, or "
             "built-in ones)");
@@ -219,6 +244,19 @@ void add_selfcheck(CommandLine& line) {
             "Write the certificate, in Markdown, with machine and models");
   group.add_switch("--json", options->json, "One JSON object");
   add_model_pair_options(command, options->models);
+  const FlagGroup through = command.group("Through a server");
+  Flag server = through.add(
+      "--server", options->server, "URL",
+      "Check the texts of the pilotfish server at http://HOST:PORT, which "
+      "serves the model that -m names");
+  server.excludes(acceptors);
+  for (const char* draft : {"--draft", "--draft-dtype", "--draft-layers"}) {
+    server.excludes(command.flag(draft));
+  }
+  through
+      .add("--api-key-file", options->api_key_file, "FILE",
+           "Send the first key in this file")
+      .needs({server});
   command.on_run([options] { run_selfcheck(*options); });
 }
 

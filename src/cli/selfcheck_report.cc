@@ -58,7 +58,7 @@ std::string names_of(const Selfcheck& result, CheckVerdict verdict) {
   return text;
 }
 
-std::string_view meaning(CheckKind kind) {
+std::string_view meaning(CheckKind kind, bool through_server) {
   switch (kind) {
     case CheckKind::kGreedy:
       return "at temperature 0 the text is that of plain decoding, token for "
@@ -68,7 +68,10 @@ std::string_view meaning(CheckKind kind) {
     case CheckKind::kDistribution:
       return "sampled texts have the target's own distribution";
     case CheckKind::kControl:
-      return "deliberately wrong rules, which the same tests must catch";
+      return through_server
+                 ? "requests for something else, which the same tests must "
+                   "catch"
+                 : "deliberately wrong rules, which the same tests must catch";
     case CheckKind::kLossy:
       return "rules that say they are lossy: no claim, but what was seen";
   }
@@ -193,26 +196,43 @@ std::string markdown_table(const std::vector<const Check*>& checks) {
   return text;
 }
 
+// How texts were sampled, in a paragraph of 80 columns.
+std::string sampled_text(const Certificate& certificate) {
+  const Selfcheck& result = certificate.result;
+  const std::string prompt =
+      fmt::format("{}", fmt::join(result.sampled_prompt, " "));
+  if (certificate.server) {
+    return fmt::format(
+        "Sampled texts are {} tokens after the tokens {}, by the server's "
+        "acceptor\nunless another is named. predicted: the request says what "
+        "is drafted. The claims of\ntemperature 1 alone get at least twice "
+        "the texts that it takes to see every\nrequest for something else.\n",
+        result.sampled_tokens, prompt);
+  }
+  return fmt::format(
+      "Sampled texts are {} tokens after the tokens {}, most drafted by a "
+      "draft made worse\non purpose. \"{}\": the models know these tokens "
+      "alone. Wrong\nrules get as many such texts as it takes to see them, and "
+      "each rule that claims to\nbe lossless at least four times as many.\n",
+      result.sampled_tokens, prompt, result.rule_settings);
+}
+
 // What the figures mean, in paragraphs of 80 columns.
 std::string legend(const Certificate& certificate) {
   const Selfcheck& result = certificate.result;
   return fmt::format(
       "kept: the share of the drafted tokens that were accepted. Texts are "
       "compared\nbit for bit over\n\n"
-      "- {}\n\n"
-      "Sampled texts are {} tokens after the tokens {}, most drafted by a "
-      "draft made worse\non purpose. \"{}\": the models know these tokens "
-      "alone. Wrong\nrules get as many such texts as it takes to see them, and "
-      "each rule that claims to\nbe lossless at least four times as many. "
-      "chi-square is Pearson's, over the joint\ndistribution of all tokens. A "
-      "right engine fails any of the {} tests with\nprobability {} (Holm's "
-      "procedure: {:.1e} for the least p-value, and wrong rules\nmust fall "
-      "below that). seen: the total variation distance between the texts "
-      "and\nthe target's distribution, over the cells; chance alone makes "
-      "some. detects: the\ndistance that a test refuses with probability {} "
+      "- {}\n\n{}"
+      "chi-square is Pearson's, over the joint distribution of all tokens. A "
+      "right engine\nfails any of the {} tests with probability {} (Holm's "
+      "procedure: {:.1e} for the\nleast p-value, and what must be caught has "
+      "to fall below that). seen: the total\nvariation distance between the "
+      "texts and the target's distribution, over the\ncells; chance alone "
+      "makes "
+      "some. detects: the distance that a test refuses with\nprobability {} "
       "(non-central chi-square).\n",
-      fmt::join(result.varied, "\n- "), result.sampled_tokens,
-      fmt::join(result.sampled_prompt, " "), result.rule_settings,
+      fmt::join(result.varied, "\n- "), sampled_text(certificate),
       result.statistical_claims, certificate.options.level,
       result.strictest_level, certificate.options.power);
 }
@@ -262,6 +282,24 @@ Json model_json(const CertifiedModel& model) {
           {"files", files}};
 }
 
+std::string server_text(const CertifiedServer& server) {
+  return fmt::format("{}, {}, acceptor {}, drafters {}, {}", server.url,
+                     server.model, server.acceptor,
+                     server.drafters.empty()
+                         ? "none"
+                         : fmt::format("{}", fmt::join(server.drafters, ", ")),
+                     server.fingerprint);
+}
+
+Json server_json(const std::optional<CertifiedServer>& server) {
+  if (!server) return nullptr;
+  return {{"url", server->url},
+          {"model", server->model},
+          {"fingerprint", server->fingerprint},
+          {"acceptor", server->acceptor},
+          {"drafters", server->drafters}};
+}
+
 // The distance that every claim of a kind would have shown; `of_rules`: those
 // of rules by themselves. Above 1: none.
 double found_by(const Selfcheck& result, bool of_rules) {
@@ -274,10 +312,21 @@ double found_by(const Selfcheck& result, bool of_rules) {
   return distance;
 }
 
+// Rules by themselves are not tested through a server.
+bool is_of_server(const Selfcheck& result) {
+  return result.rule_settings.empty();
+}
+
 // What a claim that holds says of errors that are too small to be seen.
 std::string found_text(const Selfcheck& result) {
-  const double rule = found_by(result, true);
   const double one = found_by(result, false);
+  if (is_of_server(result)) {
+    return fmt::format(
+        "a total variation distance of {} would have been found with each "
+        "sampling parameter",
+        one <= 1 ? fmt::format("{:.2g}", one) : "more than some tests show");
+  }
+  const double rule = found_by(result, true);
   if (rule > 1) return "the tests of rules show no error at all";
   return fmt::format(
       "a total variation distance of {:.2g} in a rule, or of {} with one "
@@ -344,8 +393,9 @@ std::string summary(const Selfcheck& result) {
   switch (result.verdict) {
     case SelfcheckVerdict::kLossless:
       return fmt::format(
-          "lossless: {} claims hold, and the {} wrong rules were caught; {}{}",
-          held, count(result, CheckVerdict::kCaught), found_text(result),
+          "lossless: {} claims hold, and the {} wrong {} were caught; {}{}",
+          held, count(result, CheckVerdict::kCaught),
+          is_of_server(result) ? "requests" : "rules", found_text(result),
           lossy_text(result, "; "));
     case SelfcheckVerdict::kNotLossless:
       return fmt::format("NOT lossless: {} of {} claims fail: {}",
@@ -369,6 +419,10 @@ std::string certificate_text(const Certificate& certificate, bool colours) {
     text += fmt::format("{:<9} {}, {} parameters\n", model.role, model.path,
                         model.parameters);
   }
+  if (certificate.server) {
+    text +=
+        fmt::format("{:<9} {}\n", "server", server_text(*certificate.server));
+  }
   text += fmt::format("{:<9} {}, {}, {} {}\n", "machine", certificate.processor,
                       certificate.instruction_set,
                       fmt::join(certificate.threads, " and "),
@@ -376,7 +430,8 @@ std::string certificate_text(const Certificate& certificate, bool colours) {
   for (const CheckKind kind : kKinds) {
     const auto checks = of_kind(certificate.result, kind);
     if (checks.empty()) continue;
-    text += fmt::format("\n{}: {}\n", check_kind_name(kind), meaning(kind));
+    text += fmt::format("\n{}: {}\n", check_kind_name(kind),
+                        meaning(kind, certificate.server.has_value()));
     text += text_table(checks, colours);
   }
   return text + "\n" + legend(certificate) + "\n" +
@@ -402,11 +457,14 @@ std::string certificate_markdown(const Certificate& certificate) {
                         model.path, model.architecture, model.parameters,
                         fmt::join(files, ", "));
   }
+  if (certificate.server) {
+    text += fmt::format("| server | {} |\n", server_text(*certificate.server));
+  }
   for (const CheckKind kind : kKinds) {
     const auto checks = of_kind(certificate.result, kind);
     if (checks.empty()) continue;
-    text +=
-        fmt::format("\n## {}\n\n{}.\n\n", check_kind_name(kind), meaning(kind));
+    text += fmt::format("\n## {}\n\n{}.\n\n", check_kind_name(kind),
+                        meaning(kind, certificate.server.has_value()));
     text += markdown_table(checks);
   }
   return text + "\n## How to read this\n\n" + legend(certificate);
@@ -430,6 +488,7 @@ std::string certificate_json(const Certificate& certificate) {
                {"instruction_set", certificate.instruction_set},
                {"threads", certificate.threads},
                {"models", models},
+               {"server", server_json(certificate.server)},
                {"settings",
                 {{"prompts", options.prompts.size()},
                  {"max_tokens", options.max_tokens},

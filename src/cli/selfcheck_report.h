@@ -2,6 +2,7 @@
 #define PILOTFISH_CLI_SELFCHECK_REPORT_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,15 @@ struct CertifiedModel {
 };
 CertifiedModel certified_model(std::string role, const Model& model);
 
+// The server through which texts came.
+struct CertifiedServer {
+  std::string url;
+  std::string model;
+  std::string fingerprint;
+  std::string acceptor;
+  std::vector<std::string> drafters;
+};
+
 // What was checked, where and when.
 struct Certificate {
   std::string version;
@@ -33,6 +43,7 @@ struct Certificate {
   std::string instruction_set;
   std::vector<int> threads;  // the numbers of them that were compared
   std::vector<CertifiedModel> models;
+  std::optional<CertifiedServer> server;  // nullopt: texts were decoded here
   SelfcheckOptions options;
   Selfcheck result;
 };

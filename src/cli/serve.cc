@@ -75,7 +75,7 @@ server::LoadedModels load_service(const ServeOptions& options,
   engine.kv_memory = kv_memory_for(options, session, n_positions);
 
   context.tokenizer = session.tokenizer;
-  context.model = model_facts(session, options.alias);
+  context.model = model_facts(session, options.decoding, options.alias);
   if (!options.template_file.empty()) {
     context.chat_template_source = read_template(options.template_file);
   } else if (session.tokenizer) {

@@ -38,7 +38,7 @@ struct ModelFacts {
   std::int64_t parameters = 0;
   std::int64_t weight_bytes = 0;
   std::int64_t trained_positions = 0;
-  // Tells weights and instruction set apart; see system_fingerprint.
+  // Tells weights and numerics apart; see system_fingerprint.
   std::string fingerprint = {};
 };
 

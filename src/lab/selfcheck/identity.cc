@@ -29,19 +29,6 @@ void vary(std::size_t i, std::span<const Token> likely,
   if (i % 7 == 6) sampling.banned_tokens = {token(0), token(2)};
 }
 
-// Says in words where two texts part; nullopt where they are equal.
-std::optional<std::string> difference(std::span<const Token> expected,
-                                      std::span<const Token> found) {
-  const auto [a, b] = std::ranges::mismatch(expected, found);
-  const auto place = a - expected.begin();
-  if (a == expected.end() && b == found.end()) return std::nullopt;
-  if (a == expected.end() || b == found.end()) {
-    return fmt::format("{} tokens instead of {}", found.size(),
-                       expected.size());
-  }
-  return fmt::format("token {} is {} instead of {}", place, *b, *a);
-}
-
 }  // namespace
 
 std::vector<std::vector<std::string>> drafters_for(const SelfcheckPair& pair) {
@@ -52,6 +39,33 @@ std::vector<std::vector<std::string>> drafters_for(const SelfcheckPair& pair) {
   }
   drafters.push_back({"prediction", "suffix", "ngram"});
   return drafters;
+}
+
+std::vector<Request> varied_requests(const SelfcheckOptions& options,
+                                     std::span<const Token> likely,
+                                     double temperature) {
+  std::vector<Request> requests;
+  for (std::size_t i = 0; i < options.prompts.size(); ++i) {
+    Request& request = requests.emplace_back();
+    request.prompt = options.prompts[i];
+    request.max_tokens = options.max_tokens;
+    request.sampling.temperature = temperature;
+    request.sampling.seed = options.seed + i;
+    vary(i, likely, request.sampling);
+  }
+  return requests;
+}
+
+std::optional<std::string> text_difference(std::span<const Token> expected,
+                                           std::span<const Token> found) {
+  const auto [a, b] = std::ranges::mismatch(expected, found);
+  const auto place = a - expected.begin();
+  if (a == expected.end() && b == found.end()) return std::nullopt;
+  if (a == expected.end() || b == found.end()) {
+    return fmt::format("{} tokens instead of {}", found.size(),
+                       expected.size());
+  }
+  return fmt::format("token {} is {} instead of {}", place, *b, *a);
 }
 
 IdentityChecks::IdentityChecks(const std::vector<SelfcheckPair>& pairs,
@@ -100,19 +114,6 @@ IdentityResult IdentityChecks::compare(
   return result;
 }
 
-std::vector<Request> IdentityChecks::requests(double temperature) const {
-  std::vector<Request> requests;
-  for (std::size_t i = 0; i < options_.prompts.size(); ++i) {
-    Request& request = requests.emplace_back();
-    request.prompt = options_.prompts[i];
-    request.max_tokens = options_.max_tokens;
-    request.sampling.temperature = temperature;
-    request.sampling.seed = options_.seed + i;
-    vary(i, likely_, request.sampling);
-  }
-  return requests;
-}
-
 EngineOptions IdentityChecks::engine_options(
     const std::shared_ptr<const TokenAcceptor>& acceptor) const {
   std::size_t longest = 0;
@@ -135,7 +136,7 @@ IdentityChecks::Texts IdentityChecks::plain(
   options.reuse_prefixes = false;  // the variations reuse them
   Engine engine(pairs_.front().target, nullptr, nullptr, options);
   Texts texts;
-  for (Request& request : requests(temperature)) {
+  for (Request& request : varied_requests(options_, likely_, temperature)) {
     texts.push_back(engine.generate(std::move(request)).tokens);
   }
   return texts;
@@ -153,7 +154,7 @@ void IdentityChecks::run(const Variation& variation,
   Engine engine(variation.pair->target, variation.pair->draft, nullptr,
                 options);
   std::vector<RequestId> ids;
-  for (Request& request : requests(temperature)) {
+  for (Request& request : varied_requests(options_, likely_, temperature)) {
     // The text as it came, with one token changed in its middle.
     std::vector<Token> prediction = expected[ids.size()];
     prediction[prediction.size() / 2] = likely_.back();
@@ -168,7 +169,7 @@ void IdentityChecks::run(const Variation& variation,
     result.tokens += std::ssize(generation.tokens);
     result.drafted += generation.stats.summary.drafted;
     result.accepted += generation.stats.summary.accepted;
-    const auto where = difference(expected[i], generation.tokens);
+    const auto where = text_difference(expected[i], generation.tokens);
     if (!where) continue;
     if (result.different++ > 0) continue;
     result.first_difference = fmt::format(

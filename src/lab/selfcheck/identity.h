@@ -5,6 +5,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -45,7 +47,6 @@ class IdentityChecks {
     std::int64_t chunk;
   };
 
-  std::vector<Request> requests(double temperature) const;
   Texts plain(const std::shared_ptr<const TokenAcceptor>& acceptor,
               double temperature) const;
   void run(const Variation& variation,
@@ -61,6 +62,16 @@ class IdentityChecks {
   std::vector<std::vector<std::string>> drafters_;
   std::vector<Variation> variations_;
 };
+
+// A request for each prompt, with different sampling parameters, so that every
+// one is on somewhere. `likely`: tokens for those that name some.
+std::vector<Request> varied_requests(const SelfcheckOptions& options,
+                                     std::span<const Token> likely,
+                                     double temperature);
+
+// Says in words where two texts part; nullopt where they are equal.
+std::optional<std::string> text_difference(std::span<const Token> expected,
+                                           std::span<const Token> found);
 
 // Which drafters can be checked with a pair, each list in order of preference.
 std::vector<std::vector<std::string>> drafters_for(const SelfcheckPair& pair);

@@ -22,11 +22,13 @@ constexpr float kNoise = 2;             // of logits: about half are refused
 
 }  // namespace
 
-void TextCounts::add(const Sequence& sequence, const TextCells& cells) {
+void TextCounts::add(std::span<const Token> text, std::int64_t drafted,
+                     std::int64_t accepted, const TextCells& cells) {
   counts_.resize(cells.probabilities().size());
-  ++counts_[cells.cell_of(sequence.generated())];
+  ++counts_[cells.cell_of(text)];
   ++texts_;
-  iterations_.add(sequence.iterations());
+  drafted_ += drafted;
+  accepted_ += accepted;
 }
 
 DistributionResult TextCounts::tested(const TextCells& cells) const {
@@ -35,8 +37,8 @@ DistributionResult TextCounts::tested(const TextCells& cells) const {
   const ChiSquare test = chi_square(counts_, probabilities);
   DistributionResult result;
   result.texts = texts_;
-  result.drafted = iterations_.drafted;
-  result.accepted = iterations_.accepted;
+  result.drafted = drafted_;
+  result.accepted = accepted_;
   result.statistic = test.statistic;
   result.degrees = test.degrees;
   result.p_value = test.p_value();
@@ -67,7 +69,10 @@ void add_texts(Scorer& target, Drafter& drafter, const TextRecipe& recipe,
       },
       [&](const Sequence& sequence) {
         if (sequence.failure()) throw Error(sequence.failure()->text);
-        counts.add(sequence, cells);
+        IterationSummary iterations;
+        iterations.add(sequence.iterations());
+        counts.add(sequence.generated(), iterations.drafted,
+                   iterations.accepted, cells);
       });
 }
 

@@ -4,16 +4,15 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "lab/selfcheck/text_cells.h"
 #include "pilotfish/acceptor.h"
 #include "pilotfish/engine.h"
-#include "pilotfish/iteration_summary.h"
 #include "pilotfish/lab/selfcheck.h"
 #include "pilotfish/scorer.h"
 #include "speculative/drafter.h"
-#include "speculative/sequence.h"
 
 namespace pilotfish {
 
@@ -34,7 +33,8 @@ struct SampledRun {
 // Texts of a recipe as they came: how many fell into each of its cells.
 class TextCounts {
  public:
-  void add(const Sequence& sequence, const TextCells& cells);
+  void add(std::span<const Token> text, std::int64_t drafted,
+           std::int64_t accepted, const TextCells& cells);
   std::int64_t texts() const { return texts_; }
   // Pearson's test. Requires: the cells of all that was added.
   DistributionResult tested(const TextCells& cells) const;
@@ -42,7 +42,8 @@ class TextCounts {
  private:
   std::int64_t texts_ = 0;
   std::vector<double> counts_;  // [cells]
-  IterationSummary iterations_;
+  std::int64_t drafted_ = 0;
+  std::int64_t accepted_ = 0;
 };
 
 // Decodes texts of a recipe speculatively, many in a batch. Text i has the seed

@@ -51,7 +51,8 @@ SamplingParams everything(std::span<const Token> likely) {
 
 }  // namespace
 
-std::vector<SamplingCase> sampling_cases(std::span<const Token> likely) {
+std::vector<SamplingCase> sampling_cases(std::span<const Token> likely,
+                                         BadWords bad_words) {
   SamplingParams base;
   base.temperature = 1;
   std::vector<SamplingCase> cases;
@@ -75,8 +76,10 @@ std::vector<SamplingCase> sampling_cases(std::span<const Token> likely) {
         likely.begin(), likely.begin() + static_cast<long>(likely.size() / 2));
   });
   add("allowed tokens", few, [](auto&) {});
-  add("bad words", few,
-      [](auto& p) { p.bad_words = some_pairs(p.allowed_tokens); });
+  if (bad_words == BadWords::kSome) {
+    add("bad words", few,
+        [](auto& p) { p.bad_words = some_pairs(p.allowed_tokens); });
+  }
   add("repetition penalty", few, [](auto& p) { p.repetition_penalty = 1.5; });
   add("frequency penalty", few, [](auto& p) { p.frequency_penalty = 1.5; });
   add("presence penalty", few, [](auto& p) {
@@ -87,7 +90,9 @@ std::vector<SamplingCase> sampling_cases(std::span<const Token> likely) {
   cases.back().stop_tokens = {likely.front()};
   add("min tokens", few, [](auto& p) { p.min_tokens = 3; });
   cases.back().stop_tokens = {likely.front()};
-  add("all together", everything(likely), [](auto&) {});
+  add("all together", everything(likely), [&](auto& p) {
+    if (bad_words == BadWords::kNone) p.bad_words.clear();
+  });
   cases.back().stop_tokens = {likely.back()};
   return cases;
 }

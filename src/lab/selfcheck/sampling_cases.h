@@ -17,10 +17,14 @@ struct SamplingCase {
   std::vector<Token> stop_tokens = {};
 };
 
+// Servers take bad words as texts, which can be other tokens.
+enum class BadWords { kSome, kNone };
+
 // Every sampling parameter alone, and all together. `likely`, the likeliest
 // tokens first, are for parameters that name some. The first case is
 // temperature 1 and nothing else.
-std::vector<SamplingCase> sampling_cases(std::span<const Token> likely);
+std::vector<SamplingCase> sampling_cases(std::span<const Token> likely,
+                                         BadWords bad_words = BadWords::kSome);
 
 }  // namespace pilotfish
 

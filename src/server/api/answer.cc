@@ -148,15 +148,4 @@ double finite_logprob(double logprob) {
   return std::isfinite(logprob) ? logprob : kNever;
 }
 
-std::string system_fingerprint(const ServerContext& context,
-                               const TokenAcceptor& acceptor) {
-  // FNV-1a.
-  std::uint64_t hash = 14695981039346656037u;
-  for (const char c :
-       fmt::format("{}\n{}", context.model.fingerprint, acceptor.name())) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  }
-  return fmt::format("fp_{:016x}", hash);
-}
-
 }  // namespace pilotfish::server

@@ -108,11 +108,6 @@ void add_said(OutJson& choice, const std::vector<SaidToken>& said,
 // What a log-probability of -infinity is told as: JSON has none.
 double finite_logprob(double logprob);
 
-// Equal for two servers if the same seed gives the same bytes under
-// `reproducible`: weights, instruction set and acceptor are the same.
-std::string system_fingerprint(const ServerContext& context,
-                               const TokenAcceptor& acceptor);
-
 }  // namespace pilotfish::server
 
 #endif  // PILOTFISH_SERVER_API_ANSWER_H_

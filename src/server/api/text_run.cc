@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "pilotfish/error.h"
+#include "server/fingerprint.h"
 #include "server/later_exchange.h"
 
 namespace pilotfish::server {
@@ -112,14 +113,15 @@ TextRun::TextRun(ServerContext& context, ActiveRuns& runs,
       shape_(std::move(shape)),
       options_(options) {
   const TokenAcceptor* acceptor = wanted.front().request.acceptor.get();
-  answer_ = {
-      .context = &context,
-      .id = exchange_->request().id,
-      .created = std::time(nullptr),
-      .fingerprint = system_fingerprint(
-          context, acceptor != nullptr ? *acceptor
-                                       : context.service->engine().acceptor()),
-      .wanted = std::move(wanted)};
+  answer_ = {.context = &context,
+             .id = exchange_->request().id,
+             .created = std::time(nullptr),
+             .fingerprint = system_fingerprint(
+                 context.model.fingerprint,
+                 (acceptor != nullptr ? *acceptor
+                                      : context.service->engine().acceptor())
+                     .name()),
+             .wanted = std::move(wanted)};
   for (WantedText& text : answer_.wanted) {
     text.request.keep_proposals = options.wants_tokens;
   }

@@ -31,7 +31,7 @@ bool is_bearer(std::string_view word) {
 
 }  // namespace
 
-ApiKeys ApiKeys::read(const std::filesystem::path& file) {
+std::vector<std::string> ApiKeys::keys_in(const std::filesystem::path& file) {
   std::ifstream input(file);
   if (!input || std::filesystem::is_directory(file)) {
     throw Error(fmt::format("{}: cannot be read: {}", file.string(),
@@ -46,7 +46,7 @@ ApiKeys ApiKeys::read(const std::filesystem::path& file) {
     throw Error(
         fmt::format("{}: holds no key, expected one a line", file.string()));
   }
-  return ApiKeys(keys);
+  return keys;
 }
 
 ApiKeys::ApiKeys(const std::vector<std::string>& keys) {

@@ -16,7 +16,10 @@ class ApiKeys {
  public:
   // A file has a key a line; empty lines and those that begin with # are none.
   // Throws Error for a file that cannot be read or has no key.
-  static ApiKeys read(const std::filesystem::path& file);
+  static std::vector<std::string> keys_in(const std::filesystem::path& file);
+  static ApiKeys read(const std::filesystem::path& file) {
+    return ApiKeys(keys_in(file));
+  }
   explicit ApiKeys(const std::vector<std::string>& keys);
 
   // Takes the same time for every text of a length.
