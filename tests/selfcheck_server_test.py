@@ -114,6 +114,8 @@ def test_right(server, keys, folder):
     check("clients went away", any("went away" in varied for varied
                                    in found["settings"]["varied"]), found)
     for one in found["checks"]:
+        if one["settings"].endswith("auto"):
+            continue  # by what passes cost
         plain = one["settings"].endswith("plain")
         check(f"drafted for {one['settings']}", (one["drafted"] == 0) == plain,
               one)

@@ -77,6 +77,6 @@ class Server:
         with socket.create_connection(("127.0.0.1", self.port),
                                       timeout=TIMEOUT) as client:
             client.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: x\r\n"
-                           b"Content-Length: %d\r\n\r\n" % len(data) + data)
+                           b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(data) + data)
             while size > 0:
                 size -= len(client.recv(min(size, 512))) or size

@@ -154,7 +154,10 @@ void ServedIdentity::run(const Run& run, const Texts& texts,
                          const std::vector<ServedRequest>& requests,
                          IdentityResult& result) {
   std::vector<ServedRequest> longer = requests;
-  for (ServedRequest& request : longer) request.max_tokens = kNeighbourTokens;
+  for (ServedRequest& request : longer) {
+    request.max_tokens = kNeighbourTokens;
+    request.ignore_eos = true;
+  }
   Neighbours neighbours(
       server_, std::move(longer),
       options_.seed + static_cast<std::uint64_t>(neighbours_));

@@ -220,8 +220,8 @@ TEST_F(ServerCheckTest, ARightServerPasses) {
     }
     const std::int64_t drafted =
         check.identity ? check.identity->drafted : check.distribution->drafted;
-    const bool is_plain = check.settings.ends_with("plain");
-    EXPECT_EQ(drafted == 0, is_plain);
+    if (check.settings.ends_with("auto")) continue;  // by what passes cost
+    EXPECT_EQ(drafted == 0, check.settings.ends_with("plain"));
   }
 }
 

@@ -129,6 +129,13 @@ TEST(HttpClient, LeavesInMidStream) {
   EXPECT_EQ(server.wait_for_record().end, ExchangeEnd::kGone);
 }
 
+TEST(HttpClient, LeavesAtTheEndOfAShortAnswer) {
+  RunningServer server(tell);
+  HttpClient client(address_of(server.port()));
+  client.post_and_leave("/", "{}", 1'000'000);
+  EXPECT_EQ(server.wait_for_record().end, ExchangeEnd::kSent);
+}
+
 TEST(HttpClient, SaysWhatIsWrong) {
   std::uint16_t closed = 0;
   { closed = Says("").port(); }
