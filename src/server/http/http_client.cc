@@ -256,9 +256,8 @@ HttpAnswer HttpClient::post(std::string_view path, std::string json) {
 
 void HttpClient::post_and_leave(std::string_view path, std::string json,
                                 std::size_t bytes) {
-  ClientRequest request =
-      with_json(connection_->request(beast::http::verb::post, path),
-                std::move(json));
+  ClientRequest request = with_json(
+      connection_->request(beast::http::verb::post, path), std::move(json));
   request.keep_alive(false);  // so that the answer's end is the connection's
   connection_->leave_after(request, bytes);
 }
