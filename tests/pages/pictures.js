@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
+import { startServer } from "./running_server.js";
+
 const program = process.argv[2];
 const images = fileURLToPath(new URL("../../docs/images/", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "pictures-"));
@@ -29,22 +31,43 @@ const pictures = [
   },
 ];
 
+// The address of a report that the program writes now.
+function written({ name, command }) {
+  const file = join(folder, `${name}.html`);
+  execFileSync(program, command(file), { stdio: ["ignore", "ignore", "inherit"] });
+  return pathToFileURL(file).href;
+}
+
+const server = await startServer(program);
+pictures.push({
+  name: "serve.png",
+  size: { width: 1240, height: 860 },
+  address: server.address,
+  ready: ".state.ready",
+  prepare: async (page) => {
+    await page.locator("input[name=mode][value=race]").check();
+    await page.locator("#prompt").fill("Once upon a time");
+    await page.locator("#send").click();
+    await page.waitForSelector(".verdict");
+  },
+});
+
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   args: ["--no-sandbox"],
 });
 try {
-  for (const { name, size, command, prepare } of pictures) {
-    const file = join(folder, `${name}.html`);
-    execFileSync(program, command(file), { stdio: ["ignore", "ignore", "inherit"] });
+  for (const picture of pictures) {
+    const { name, size, prepare, ready = "footer" } = picture;
     const page = await browser.newPage({ viewport: size, colorScheme: "light" });
-    await page.goto(pathToFileURL(file).href);
-    await page.waitForSelector("footer");
+    await page.goto(picture.address ?? written(picture));
+    await page.waitForSelector(ready);
     if (prepare) await prepare(page);
     await page.screenshot({ path: join(images, name) });
     await page.close();
   }
 } finally {
+  await server.stop();
   await browser.close();
   rmSync(folder, { recursive: true });
 }
