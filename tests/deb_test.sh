@@ -60,8 +60,8 @@ line=${line//\$PILOTFISH_KEYS/}
 # shellcheck disable=SC2086  # a list of arguments
 "$root/usr/bin/pilotfish" $line >"$work/out" 2>"$work/err" &
 server=$!
-trap 'kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
-for ((i = 0; i < 600; ++i)); do
+trap 'kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
+for ((i = 0; i < 3000; ++i)); do
   grep -qs '"message":"ready"' "$work/err" && break
   kill -0 "$server" 2>/dev/null || break
   sleep 0.1

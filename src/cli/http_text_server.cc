@@ -165,15 +165,14 @@ std::vector<ServedText> HttpTextServer::generate(const ServedRequest& request) {
       for (const Json& token : choice.at("tokens")) {
         text.tokens.push_back(token.at("id"));
       }
+      for (const Json& pass : choice.at("passes")) {
+        text.drafted += pass.at("drafted").get<std::int64_t>();
+        text.accepted += pass.at("accepted").get<std::int64_t>();
+      }
     }
     if (std::ssize(answer.at("choices")) != request.texts) {
       throw_strange(url(), "it gives another number of texts than was asked");
     }
-    const Json& counts = answer.at("usage").at("completion_tokens_details");
-    texts.front().accepted = counts.at("accepted_prediction_tokens");
-    texts.front().drafted =
-        texts.front().accepted +
-        counts.at("rejected_prediction_tokens").get<std::int64_t>();
     return texts;
   } catch (const Json::exception& error) {
     throw_strange(url(), error.what());

@@ -303,7 +303,7 @@ test("the server's figures are those of its metrics", () =>
   withServer({}, wide, async (page) => {
     const tiles = await page.locator(".tile").allInnerTexts();
     assert.match(tiles[0], /0\s+of 4, 0 waiting/);
-    assert.match(tiles[2], /31 %/);
+    assert.match(tiles[2], /31\.0 %/);
     assert.match(tiles[3], /83\.0 %/);
     assert.match(tiles[4], /74\.5 %/);
   }));

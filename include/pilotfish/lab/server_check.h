@@ -38,7 +38,7 @@ struct ServedRequest {
 struct ServedText {
   std::string text;
   std::vector<Token> tokens;  // the stop token included
-  std::int64_t drafted = 0;   // of all texts of the request, in the first one
+  std::int64_t drafted = 0;   // tokens, for this text
   std::int64_t accepted = 0;
 };
 

@@ -85,6 +85,7 @@ FieldTypes generation_fields() {
           {"/resume/tokens", "a"},
           {"/priority", "n"},
           {"/cache_salt", "s"},
+          {"/tool_choice", "so"},
           {"/response_format", "o"},
           {"/response_format/type", "s"}};
 }
