@@ -10,11 +10,13 @@ A setting is a server with the fields that each request adds, for example
 
 For each number of streams, so many clients send one request after the other.
 The settings take turns, in an order that moves on from round to round, so that
-a busy machine is no setting's luck; a round's requests are alike for all. The
+a busy machine is no setting's luck; a round's requests are alike for all, but no
+setting finds the prompts of another in pilotfish's prefix cache (`cache_salt`). The
 table gives the medians over the rounds of the tokens a second of all streams
 together, of TTFT and ITL at p50 and p99, and of the tokens a pass. An ITL is the
 time between arrivals of text: where a window brings several tokens at once, it is
-that of the window. `--json FILE` writes what each round measured.
+that of the window. `--json FILE` writes what each round measured,
+as soon as it is measured.
 
 The prompts are token ids drawn at random, which suits models with random
 weights; `--prompts FILE` takes the lines of a file instead.
@@ -50,7 +52,7 @@ def prompts_for(options, generator, count):
 
 async def run_streams(setting, prompts, streams, options):
     """[Answer] of all prompts, `streams` at a time, and the seconds it took."""
-    _, url, fields = setting
+    name, url, fields = setting
     waiting = list(prompts)
     answers = []
 
@@ -58,7 +60,7 @@ async def run_streams(setting, prompts, streams, options):
         while waiting:
             body = {"prompt": waiting.pop(), "max_tokens": options.tokens,
                     "temperature": options.temperature, "ignore_eos": True,
-                    "cache_prompt": True, **fields}
+                    "cache_salt": name, **fields}
             answers.append(await event_stream.stream(url, body))
 
     begin = time.perf_counter()
@@ -95,7 +97,16 @@ def measure(options):
                 figures = figures_of(answers, seconds)
                 rounds.setdefault((streams, setting[0]), []).append(figures)
                 progress(options, round_, streams, setting[0], figures)
+            write_json(options, rounds)
     return rounds
+
+
+def write_json(options, rounds):
+    if not options.json:
+        return
+    lines = [{"streams": streams, "setting": name, "rounds": all_}
+             for (streams, name), all_ in rounds.items()]
+    pathlib.Path(options.json).write_text(json.dumps(lines, indent=1))
 
 
 def progress(options, round_, streams, name, figures):
@@ -149,12 +160,7 @@ def parse_arguments():
 
 def main():
     options = parse_arguments()
-    rounds = measure(options)
-    print("\n".join(table(rounds)))
-    if options.json:
-        lines = [{"streams": streams, "setting": name, "rounds": all_}
-                 for (streams, name), all_ in rounds.items()]
-        pathlib.Path(options.json).write_text(json.dumps(lines, indent=1))
+    print("\n".join(table(measure(options))))
 
 
 if __name__ == "__main__":
