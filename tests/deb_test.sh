@@ -61,12 +61,9 @@ line=${line//\$PILOTFISH_KEYS/}
 "$root/usr/bin/pilotfish" $line >"$work/out" 2>"$work/err" &
 server=$!
 trap 'kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
-for ((i = 0; i < 3000; ++i)); do
-  grep -qs '"message":"ready"' "$work/err" && break
-  kill -0 "$server" 2>/dev/null || break
-  sleep 0.1
-done
-grep -q '"message":"ready"' "$work/err" ||
+# Until it says so, or has ended.
+grep -qm 1 '"message":"ready"' \
+  <(timeout 300 tail -n +1 -f --pid "$server" "$work/err") ||
   { cat "$work/err"; fail "the unit's command does not serve"; }
 kill "$server"
 wait "$server" || fail "the unit's command does not end with status 0"

@@ -54,8 +54,9 @@ void count_drafter(const IterationStats& iteration, IterationSummary& summary) {
   ++counts.passes;
   counts.drafted += iteration.drafted;
   counts.accepted += iteration.accepted;
-  add_to(counts.accepted_at,
-         std::vector<std::int64_t>(static_cast<size_t>(iteration.accepted), 1));
+  const auto accepted = static_cast<size_t>(iteration.accepted);
+  if (counts.accepted_at.size() < accepted) counts.accepted_at.resize(accepted);
+  for (size_t i = 0; i < accepted; ++i) ++counts.accepted_at[i];
 }
 
 void count(const IterationStats& iteration, IterationSummary& summary) {

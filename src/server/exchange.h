@@ -18,7 +18,8 @@ struct HttpRequest {
   std::map<std::string, std::string> query = {};    // decoded
   std::map<std::string, std::string> headers = {};  // names in lower case
   std::string body = {};
-  std::string id = {};  // of this exchange, for logs and the x-request-id header
+  // Of this exchange, for logs and the x-request-id header.
+  std::string id = {};
 };
 
 struct HttpResponse {

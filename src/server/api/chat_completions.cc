@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "server/api/choices_shape.h"
 #include "server/api/conversation_fields.h"
 #include "server/api/decoding_fields.h"
 #include "server/api/routes.h"
@@ -15,10 +16,12 @@ namespace {
 
 constexpr std::int64_t kMostChatLogprobs = 100;
 
-class ChatShape final : public AnswerShape {
+class ChatShape final : public ChoicesShape {
  public:
   ChatShape(const StreamFields& stream, bool scores)
-      : stream_(stream), scores_(scores) {}
+      : ChoicesShape({"chatcmpl-", "chat.completion", "chat.completion.chunk"},
+                     stream),
+        scores_(scores) {}
 
   OutJson whole(const Answer& answer) override {
     OutJson choices = OutJson::array();
@@ -35,16 +38,12 @@ class ChatShape final : public AnswerShape {
           {"message", std::move(message)},
           {"logprobs", scores_ ? scores(answer, said.scored) : OutJson()},
           {"finish_reason", finish_word(said.generation.finish_reason)}};
-      if (stream_.wants_tokens) {
+      if (stream().wants_tokens) {
         add_said(choice, said.said, said.passes, false);
       }
       choices.push_back(std::move(choice));
     }
-    OutJson json = head(answer, "chat.completion");
-    json["choices"] = std::move(choices);
-    json["usage"] = usage_json(answer.usage());
-    json["timings"] = timings_json(answer.said.front());
-    return json;
+    return whole_json(answer, std::move(choices));
   }
 
   std::string begin(const Answer& answer) override {
@@ -64,7 +63,7 @@ class ChatShape final : public AnswerShape {
     OutJson json = chunk(answer, text, std::move(words));
     OutJson& choice = json["choices"][0];
     if (scores_) choice["logprobs"] = scores(answer, delta.scored);
-    if (stream_.wants_tokens) {
+    if (stream().wants_tokens) {
       add_said(choice, delta.said, delta.passes, true);
     }
     return sse_event(json);
@@ -79,37 +78,11 @@ class ChatShape final : public AnswerShape {
     return sse_event(json);
   }
 
-  std::string end(const Answer& answer) override {
-    std::string events;
-    if (stream_.includes_usage) {
-      OutJson json = head(answer, "chat.completion.chunk");
-      json["choices"] = OutJson::array();
-      json["usage"] = usage_json(answer.usage());
-      events = sse_event(json);
-    }
-    return events + "data: [DONE]\n\n";
-  }
-
-  std::string broke_off(const ApiError& error) override {
-    return sse_event(error_json(error), "error");
-  }
-
  private:
-  static OutJson head(const Answer& answer, const char* object) {
-    return {{"id", "chatcmpl-" + answer.id},
-            {"object", object},
-            {"created", answer.created},
-            {"model", answer.model()},
-            {"system_fingerprint", answer.fingerprint}};
-  }
-
   OutJson chunk(const Answer& answer, std::size_t text, OutJson delta) const {
-    OutJson json = head(answer, "chat.completion.chunk");
-    json["choices"] = OutJson::array({OutJson{{"index", text},
-                                              {"delta", std::move(delta)},
-                                              {"finish_reason", nullptr}}});
-    if (stream_.includes_usage) json["usage"] = nullptr;
-    return json;
+    return chunk_json(answer, {{"index", text},
+                               {"delta", std::move(delta)},
+                               {"finish_reason", nullptr}});
   }
 
   static OutJson scores(const Answer& answer,
@@ -118,7 +91,6 @@ class ChatShape final : public AnswerShape {
             {"refusal", nullptr}};
   }
 
-  const StreamFields stream_;
   const bool scores_;
 };
 

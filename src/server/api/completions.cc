@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/api/choices_shape.h"
 #include "server/api/decoding_fields.h"
 #include "server/api/prompt_fields.h"
 #include "server/api/routes.h"
@@ -82,10 +83,11 @@ std::vector<std::int64_t> token_offsets(const Tokenizer& tokenizer,
   return offsets;
 }
 
-class CompletionShape final : public AnswerShape {
+class CompletionShape final : public ChoicesShape {
  public:
   CompletionShape(const StreamFields& stream, bool scores)
-      : stream_(stream), scores_(scores) {}
+      : ChoicesShape({"cmpl-", "text_completion", "text_completion"}, stream),
+        scores_(scores) {}
 
   OutJson whole(const Answer& answer) override {
     OutJson choices = OutJson::array();
@@ -98,17 +100,13 @@ class CompletionShape final : public AnswerShape {
         add_text(columns, answer, i, said.scored);
         choice["logprobs"] = std::move(columns).json();
       }
-      if (stream_.wants_tokens) {
+      if (stream().wants_tokens) {
         add_said(choice, said.said, said.passes, false);
       }
       choice["finish_reason"] = finish_word(said.generation.finish_reason);
       choices.push_back(std::move(choice));
     }
-    OutJson json = head(answer);
-    json["choices"] = std::move(choices);
-    json["usage"] = usage_json(answer.usage());
-    json["timings"] = timings_json(answer.said.front());
-    return json;
+    return whole_json(answer, std::move(choices));
   }
 
   std::string begin(const Answer& answer) override {
@@ -121,7 +119,7 @@ class CompletionShape final : public AnswerShape {
     std::string events = echo(answer, text, delta.prompt_scores);
     OutJson choice = choice_json(text, delta.content);
     if (scores_) choice["logprobs"] = scores(answer, text, delta.scored);
-    if (stream_.wants_tokens) {
+    if (stream().wants_tokens) {
       add_said(choice, delta.said, delta.passes, true);
     }
     return events + chunk(answer, std::move(choice));
@@ -138,30 +136,7 @@ class CompletionShape final : public AnswerShape {
     return events + sse_event(json);
   }
 
-  std::string end(const Answer& answer) override {
-    std::string events;
-    if (stream_.includes_usage) {
-      OutJson json = head(answer);
-      json["choices"] = OutJson::array();
-      json["usage"] = usage_json(answer.usage());
-      events = sse_event(json);
-    }
-    return events + "data: [DONE]\n\n";
-  }
-
-  std::string broke_off(const ApiError& error) override {
-    return sse_event(error_json(error), "error");
-  }
-
  private:
-  OutJson head(const Answer& answer) const {
-    return {{"id", "cmpl-" + answer.id},
-            {"object", "text_completion"},
-            {"created", answer.created},
-            {"model", answer.model()},
-            {"system_fingerprint", answer.fingerprint}};
-  }
-
   static OutJson choice_json(std::size_t text, const std::string& words) {
     return {{"text", words},
             {"index", text},
@@ -218,17 +193,10 @@ class CompletionShape final : public AnswerShape {
     }
   }
 
-  OutJson chunk_json(const Answer& answer, OutJson choice) const {
-    OutJson json = head(answer);
-    json["choices"] = OutJson::array({std::move(choice)});
-    if (stream_.includes_usage) json["usage"] = nullptr;
-    return json;
-  }
   std::string chunk(const Answer& answer, OutJson choice) const {
     return sse_event(chunk_json(answer, std::move(choice)));
   }
 
-  const StreamFields stream_;
   const bool scores_;
   std::vector<bool> echoed_;  // [texts], of a stream
 };
