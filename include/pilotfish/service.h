@@ -107,8 +107,9 @@ struct ServiceStatus {
 // which steps the engine while there is something to do. All functions may be
 // called from any thread.
 //
-// A text does not depend on what else the service does: not on neighbours, on
-// those that are cancelled, or on when they come.
+// A text that is greedy, or whose acceptor is coupled, does not depend on what
+// else the service does: not on neighbours, on those that are cancelled, or on
+// when they come. Others have the target's distribution, whatever it does.
 class Service {
  public:
   explicit Service(std::unique_ptr<Engine> engine,
