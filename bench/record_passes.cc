@@ -51,12 +51,12 @@ class Recorder : public WindowPolicy, private DraftGuide {
   std::vector<double> confidences_;
 
  private:
-  std::int64_t most() const override { return length(); }
+  std::int64_t most() override { return length(); }
   std::int64_t ask(std::size_t) override { return length(); }
-  bool drafted(double confidence) override {
+  void drafted(double confidence) override {
     confidences_.push_back(confidence);
-    return true;
   }
+  bool another_pays() override { return true; }
   bool worth(std::int64_t, double) override { return true; }
 };
 

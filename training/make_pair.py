@@ -4,7 +4,7 @@
     python3 training/make_pair.py --text FOLDER --out models
 
 A run that was cut goes on where it was when started again with the same
---work folder. --quick makes a toy in two minutes.
+--work folder. --quick makes a toy in a minute.
 """
 
 import argparse
@@ -20,7 +20,7 @@ def main():
     parser.add_argument("--out", type=Path, default=Path("models"), help="where the folders go")
     parser.add_argument("--work", type=Path, default=Path("build/training"), help="checkpoints")
     parser.add_argument("--threads", type=int, default=0, help="default: one a processor")
-    parser.add_argument("--quick", action="store_true", help="a toy, in two minutes")
+    parser.add_argument("--quick", action="store_true", help="a toy, in a minute")
     options = parser.parse_args()
     if not (options.text / "tinystories.txt").exists():
         parser.error(f"--text {options.text}: no tinystories.txt there")

@@ -15,7 +15,7 @@ class DraftGuide {
   virtual ~DraftGuide() = default;
 
   // The most tokens any source may propose.
-  virtual std::int64_t most() const = 0;
+  virtual std::int64_t most() = 0;
 
   // The most tokens that this source may propose now, of the drafter's
   // sources(); 0: it is left out. The source that was asked for last is the one
@@ -23,10 +23,14 @@ class DraftGuide {
   virtual std::int64_t ask(std::size_t source) = 0;
 
   // Is told that a token was drafted, which the drafter gave the probability
-  // `confidence`. Returns whether another one is worth its cost. The token
-  // stays in the draft either way: to take it back because of what it is would
-  // bias the text.
-  virtual bool drafted(double confidence) = 0;
+  // `confidence`.
+  virtual void drafted(double confidence) = 0;
+
+  // Whether another token is worth its cost. Asked once all sequences that had
+  // a row in a drafting pass were told of their tokens: they share the cost of
+  // the next one. Those drafted stay in the draft either way: to take one back
+  // because of what it is would bias the text.
+  virtual bool another_pays() = 0;
 
   // Drafters of trees ask beforehand: returns whether one more token is worth
   // its cost, where the tree has `drafted` tokens and the further one would be

@@ -8,6 +8,7 @@ skip() {
   exit 77
 }
 command -v node >/dev/null || skip node
-command -v chromium >/dev/null || skip chromium
+command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null ||
+  skip chromium
 [ -d node_modules/playwright-core ] || skip playwright-core
 exec node run.js "$program"

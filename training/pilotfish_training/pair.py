@@ -45,7 +45,9 @@ def make(recipe: Recipe, corpus: data.Corpus, work: Path, out: Path):
     prompts_file = out / "pilotfish-stories" / "prompts.txt"
     prompts_file.write_text("\n".join(prompts) + "\n", "utf-8")
     held_out = data.encode_stories(processor, corpus.held_out)
-    results = measure(big, small, stories, held_out, processor.encode(prompts), device)
+    results = measure(
+        big, small, stories, held_out, processor.encode(prompts), recipe.acceptance_tokens, device
+    )
     (work / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     print(json.dumps(results, indent=2))
 
@@ -76,7 +78,7 @@ def openings(stories) -> list:
     return found
 
 
-def measure(big, small, stories, held_out, prompts, device) -> dict:
+def measure(big, small, stories, held_out, prompts, length: int, device) -> dict:
     prompts = [np.array([1, *ids]) for ids in prompts]
     results = {
         "parameters": {"target": big.parameter_count(), "draft": small.parameter_count()},
@@ -90,7 +92,7 @@ def measure(big, small, stories, held_out, prompts, device) -> dict:
     progress = Progress("acceptance", 3)
     for done, temperature in enumerate((0.0, 0.7, 1.0)):
         results["acceptance"][str(temperature)] = evaluate.acceptance(
-            big, small, prompts, 128, temperature, device
+            big, small, prompts, length, temperature, device
         )
         progress.show(done + 1)
     return results

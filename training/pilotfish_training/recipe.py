@@ -16,6 +16,7 @@ class Recipe:
     draft_rows: int = 8
     draft_peak: float = 2.5e-3
     teacher_tokens: int = 1_200_000  # of which a fifth are the target's own
+    acceptance_tokens: int = 128  # of each text that acceptance is measured on
     seed: int = 1
 
 
@@ -45,4 +46,5 @@ QUICK = Recipe(
     target_peak=5e-3,
     draft_peak=5e-3,
     teacher_tokens=60_000,
+    acceptance_tokens=24,
 )

@@ -73,6 +73,9 @@ void ModelDrafter::run() {
     std::erase_if(running_, [&](Runner* runner) {
       return !runner->draft.extend(shared(logits.row(row++)), processor_);
     });
+    std::erase_if(running_, [](const Runner* runner) {
+      return !runner->draft.another_pays();
+    });
   }
 }
 

@@ -108,11 +108,12 @@ class SeldomWindow final : public WindowPolicy, private DraftGuide {
   void observe(const IterationOutcome&) override {}
 
  private:
-  std::int64_t most() const override {
+  std::int64_t most() override {
     return iterations_ % (2 * DraftRequest::kShortContext + 4) < 3 ? 4 : 0;
   }
   std::int64_t ask(std::size_t) override { return most(); }
-  bool drafted(double) override { return true; }
+  void drafted(double) override {}
+  bool another_pays() override { return true; }
   bool worth(std::int64_t, double) override { return true; }
 
   std::int64_t iterations_ = 0;

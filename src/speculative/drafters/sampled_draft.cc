@@ -16,10 +16,10 @@ bool SampledDraft::extend(std::span<const float> logits,
   const bool greedy = sequence.sampling().temperature == 0;
   const Token token =
       greedy ? q.argmax() : draw_drafted(q, *request_, draft_->size());
-  const bool goes_on =
-      request_->guide == nullptr ||
-      request_->guide->drafted(greedy ? processor.share_of_largest()
-                                      : q.probability(token));
+  if (request_->guide != nullptr) {
+    request_->guide->drafted(greedy ? processor.share_of_largest()
+                                    : q.probability(token));
+  }
   draft_->tokens.push_back(token);
   if (greedy) {
     processor.recycle(std::move(q));
@@ -27,7 +27,7 @@ bool SampledDraft::extend(std::span<const float> logits,
     draft_->probs.push_back(std::move(q));
   }
   request_->history->push(token);
-  return goes_on && static_cast<std::int64_t>(draft_->size()) < length_ &&
+  return static_cast<std::int64_t>(draft_->size()) < length_ &&
          !sequence.is_stop(token);
 }
 

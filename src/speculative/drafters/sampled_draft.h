@@ -27,8 +27,14 @@ class SampledDraft {
   const Draft& draft() const { return *draft_; }
 
   // Draws one more token, or none where the row gives none. Returns whether
-  // another may follow and, where there is a guide, is worth it.
+  // another may follow.
   bool extend(std::span<const float> logits, LogitsProcessor& processor);
+
+  // Whether it is worth its cost, as a guide sees it. Asked once all drafts
+  // that had a row in a pass are extended.
+  bool another_pays() const {
+    return request_->guide == nullptr || request_->guide->another_pays();
+  }
 
  private:
   const DraftRequest* request_;

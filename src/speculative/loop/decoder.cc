@@ -215,14 +215,23 @@ std::optional<DraftRequest> SpeculativeDecoder::request_for(
   if (window == kAutoWindow) {
     request.guide = &options_.policy->plan(sequence, batch);
     request.context = DraftRequest::kShortContext;
-    const std::int64_t planned = request.guide->most();
-    request.length = std::min(request.length, planned);
-    request.tree_size = std::min(request.tree_size, planned);
-    if (request.length == 0) return std::nullopt;
+  }
+  return request;
+}
+
+// Returns whether anything may be drafted, once all sequences are planned.
+bool SpeculativeDecoder::open(DraftRequest& request, Part& part) {
+  if (request.guide != nullptr) {
+    const std::int64_t most = request.guide->most();
+    request.length = std::min(request.length, most);
+    request.tree_size = std::min(request.tree_size, most);
+    if (request.length == 0) return false;
   }
   request.failure = &part.failure;
-  request.history = part.history = &history_of(sequence);
-  return request;
+  if (request.length > 0) {
+    request.history = part.history = &history_of(*part.sequence);
+  }
+  return true;
 }
 
 void SpeculativeDecoder::draft() {
@@ -234,6 +243,14 @@ void SpeculativeDecoder::draft() {
     requests_.push_back(*request);
     requested_by_.push_back(&part);
   }
+  size_t open = 0;
+  for (size_t i = 0; i < requests_.size(); ++i) {
+    if (!this->open(requests_[i], *requested_by_[i])) continue;
+    requests_[open] = requests_[i];
+    requested_by_[open++] = requested_by_[i];
+  }
+  requests_.resize(open);
+  requested_by_.resize(open);
   if (requests_.empty()) return;
   drafts_ = drafter_.propose(requests_);
   assert(drafts_.size() == requests_.size());

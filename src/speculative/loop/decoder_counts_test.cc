@@ -171,9 +171,10 @@ class SpyWindow final : public WindowPolicy, private DraftGuide {
   std::vector<Told> told;
 
  private:
-  std::int64_t most() const override { return 6; }
+  std::int64_t most() override { return 6; }
   std::int64_t ask(std::size_t) override { return most(); }
-  bool drafted(double) override { return true; }
+  void drafted(double) override {}
+  bool another_pays() override { return true; }
   bool worth(std::int64_t, double) override { return true; }
 };
 

@@ -133,7 +133,8 @@ class Replay {
                   std::ssize(recorded.confidences)});
     std::int64_t drafted = 0;
     for (bool more = most > 0; more && drafted < most; ++drafted) {
-      more = guide.drafted(recorded.confidences[static_cast<size_t>(drafted)]);
+      guide.drafted(recorded.confidences[static_cast<size_t>(drafted)]);
+      more = guide.another_pays();
     }
     const std::int64_t accepted =
         drafted == 0 ? 0 : recorded.accepted[static_cast<size_t>(drafted - 1)];

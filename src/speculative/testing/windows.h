@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <random>
 
+#include "speculative/sequence_key.h"
 #include "speculative/window/adaptive_window.h"
 #include "speculative/window_policy.h"
 
@@ -20,31 +21,45 @@ class WildWindow final : public WindowPolicy, private DraftGuide {
   void observe(const IterationOutcome&) override {}
 
  private:
-  std::int64_t most() const override { return random_() % 8; }
+  std::int64_t most() override { return random_() % 8; }
   std::int64_t ask(std::size_t) override { return random_() % 8; }
-  bool drafted(double) override { return random_() % 4 > 0; }
+  void drafted(double) override {}
+  bool another_pays() override { return random_() % 4 > 0; }
   bool worth(std::int64_t, double) override { return random_() % 4 > 0; }
 
-  mutable std::mt19937 random_;
+  std::mt19937 random_;
 };
 
 // Drafts on as long as the draft is sure of its tokens.
-class SureWindow final : public WindowPolicy, private DraftGuide {
+class SureWindow final : public WindowPolicy {
  public:
   explicit SureWindow(double least) : least_(least) {}
 
-  DraftGuide& plan(const Sequence&, std::int64_t) override { return *this; }
+  DraftGuide& plan(const Sequence& sequence, std::int64_t) override {
+    return guides_.find_or_make(sequence.key, least_);
+  }
   void observe(const IterationOutcome&) override {}
 
  private:
-  std::int64_t most() const override { return 4; }
-  std::int64_t ask(std::size_t) override { return most(); }
-  bool drafted(double confidence) override { return confidence > least_; }
-  bool worth(std::int64_t, double likelihood) override {
-    return likelihood > least_;
-  }
+  class Guide final : public DraftGuide {
+   public:
+    explicit Guide(double least) : least_(least) {}
+
+   private:
+    std::int64_t most() override { return 4; }
+    std::int64_t ask(std::size_t) override { return most(); }
+    void drafted(double confidence) override { confidence_ = confidence; }
+    bool another_pays() override { return confidence_ > least_; }
+    bool worth(std::int64_t, double likelihood) override {
+      return likelihood > least_;
+    }
+
+    double least_;
+    double confidence_ = 0;
+  };
 
   double least_;
+  PerSequence<Guide> guides_;
 };
 
 // AdaptiveWindow, told the times that passes over so many rows would take on
@@ -75,31 +90,34 @@ class ClocklessWindow final : public WindowPolicy {
 
 // Drafts a token only where its acceptance is likely, by the very number that
 // will decide about it: a bias, which tests must find.
-class PeekingWindow final : public WindowPolicy, private DraftGuide {
+class PeekingWindow final : public WindowPolicy {
  public:
   DraftGuide& plan(const Sequence& sequence, std::int64_t) override {
-    sequence_ = &sequence;
-    place_ = 0;
-    return *this;
+    Guide& guide = guides_.find_or_make(sequence.key);
+    guide.sequence = &sequence;
+    guide.place = 0;
+    return guide;
   }
   void observe(const IterationOutcome&) override {}
 
  private:
-  std::int64_t most() const override { return next_is_accepted() ? 3 : 0; }
-  std::int64_t ask(std::size_t) override { return most(); }
-  bool drafted(double) override {
-    ++place_;
-    return next_is_accepted();
-  }
-  bool worth(std::int64_t, double) override { return next_is_accepted(); }
-  bool next_is_accepted() const {
-    return sequence_->random().uniform(
-               static_cast<std::uint64_t>(sequence_->size()) + place_,
-               RandomRole::kAccept, place_) < 0.5;
-  }
+  struct Guide final : public DraftGuide {
+    std::int64_t most() override { return next_is_accepted() ? 3 : 0; }
+    std::int64_t ask(std::size_t) override { return most(); }
+    void drafted(double) override { ++place; }
+    bool another_pays() override { return next_is_accepted(); }
+    bool worth(std::int64_t, double) override { return next_is_accepted(); }
+    bool next_is_accepted() const {
+      return sequence->random().uniform(
+                 static_cast<std::uint64_t>(sequence->size()) + place,
+                 RandomRole::kAccept, place) < 0.5;
+    }
 
-  const Sequence* sequence_ = nullptr;
-  std::uint32_t place_ = 0;
+    const Sequence* sequence = nullptr;
+    std::uint32_t place = 0;
+  };
+
+  PerSequence<Guide> guides_;
 };
 
 }  // namespace pilotfish::test

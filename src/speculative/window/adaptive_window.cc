@@ -36,139 +36,86 @@ constexpr double kRowsEncodedPerPass = 4;
 constexpr double kOutlier = 2;
 // What a window counts for in a source's rows a place.
 constexpr double kRowsShare = 0.1;
+constexpr double kStays = 32;
 // Tokens drafted to try a source that rests.
 constexpr std::int64_t kTryLength = 1;
-struct Best {
-  std::int64_t window = 1;
-  double rate = 0;  // tokens in the time of a plain pass
-};
-
-// The best of the windows that draft `most` tokens at the most. Each row of one
-// is a part of a place.
-Best best_window(const SpeculationCosts& costs,
-                 const AcceptanceEstimate& acceptance, double rows_per_place,
-                 std::int64_t most) {
-  Best best;
-  double survival = acceptance.at(0);
-  double tokens = 1;
-  std::int64_t place = 0;
-  double rows = 0;  // of that place
-  for (std::int64_t k = 2; k <= std::min(costs.max_window(), most + 1); ++k) {
-    if (rows >= rows_per_place) {
-      survival *= acceptance.at(++place);
-      rows -= rows_per_place;
-    }
-    rows += 1;
-    tokens += survival / rows_per_place;
-    const double rate = tokens / costs.iteration(k);
-    if (rate > best.rate) best = {k, rate};
-  }
-  return best;
-}
-
 // What encoding the context that a drafter missed takes, in drafting passes.
 double encoding_passes(std::int64_t behind) {
   return static_cast<double>(std::min(behind, DraftRequest::kShortContext)) /
          kRowsEncodedPerPass;
 }
 
-// Of an iteration, in plain passes.
-double passes_of(const SpeculationCosts& costs, std::int64_t drafted,
-                 std::int64_t behind) {
-  return costs.iteration(drafted + 1) + costs.draft * encoding_passes(behind);
-}
-
-// The time of a drafting pass, in plain passes.
-double draft_cost(const PassTimes& times, std::int64_t batch, double plain) {
-  if (times.empty()) return kDraftUnknown;
-  const double seen = times.estimate(batch) / plain;
-  return kDraftUnknown * std::pow(seen / kDraftUnknown, times.trust(batch));
-}
-
 }  // namespace
 
-AdaptiveWindow::Guide::Guide(std::span<const Source> sources)
-    : offers_(sources.size()) {
+AdaptiveWindow::Guide::Guide(AdaptiveWindow& policy,
+                             std::span<const Source> sources)
+    : policy_(&policy), offers_(sources.size()) {
   for (const Source& source : sources) trials_.emplace_back(source.usual);
 }
 
-std::int64_t AdaptiveWindow::Guide::most() const {
+std::int64_t AdaptiveWindow::Guide::most() {
+  policy_->make_offers();
   std::int64_t most = 0;
   for (const Offer& offer : offers_) most = std::max(most, offer.length);
   return most;
 }
 
 std::int64_t AdaptiveWindow::Guide::ask(std::size_t source) {
+  policy_->make_offers();
   drafting_ = source;
   return offers_[source].length;
 }
 
-bool AdaptiveWindow::Guide::drafted(double confidence) {
+void AdaptiveWindow::Guide::drafted(double confidence) {
   confidences_.push_back(confidence);
-  const AcceptanceEstimate& acceptance = trials_[drafting_].acceptance();
-  survival_ *= acceptance.of(confidence);
-  double survival = survival_;
-  return another_pays(std::ssize(confidences_), [&](std::int64_t place) {
-    return survival *= acceptance.at(place);
-  });
+  survival_ *= trials_[drafting_].acceptance().of(confidence);
 }
 
+bool AdaptiveWindow::Guide::another_pays() {
+  if (offer().fixed) return true;
+  if (decided_ != drafted()) policy_->decide_together(drafting_, drafted());
+  return goes_on_;
+}
+
+// One or more further tokens, each as likely.
 bool AdaptiveWindow::Guide::worth(std::int64_t drafted, double likelihood) {
   grows_tree_ = true;
-  return another_pays(drafted,
-                      [likelihood](std::int64_t) { return likelihood; });
-}
-
-// Whether one or more further tokens, each accepted with `likelihood(index)`,
-// are expected to bring in what they cost, at the rate that time is worth
-// elsewhere.
-template <typename Likelihood>
-bool AdaptiveWindow::Guide::another_pays(std::int64_t drafted,
-                                         const Likelihood& likelihood) const {
-  const Offer& offer = offers_[drafting_];
-  if (offer.costs.max_window() == 0) return true;  // warming up
+  if (offer().fixed) return true;
+  const DraftTerms& terms = policy_->terms_[drafting_];
   double tokens = 0;
-  for (std::int64_t i = drafted; i < offer.length; ++i) {
-    tokens += likelihood(i);
-    const double cost =
-        offer.costs.iteration(i + 2) - offer.costs.iteration(drafted + 1);
-    if (tokens >= offer.rate * cost) return true;
+  double passes = 0;
+  for (std::int64_t n = drafted + 1; n <= offer().length; ++n) {
+    tokens += likelihood;
+    passes += terms.draft;
+    const double rows = terms.v(n + 1) - terms.v(drafted + 1);
+    if (tokens >= terms.rate * (rows + passes)) return true;
   }
   return false;
 }
 
-AdaptiveWindow::AdaptiveWindow(std::size_t sources) : sources_(sources) {}
+AdaptiveWindow::AdaptiveWindow(std::size_t sources)
+    : sources_(sources), terms_(sources) {}
 
 DraftGuide& AdaptiveWindow::plan(const Sequence& sequence, std::int64_t batch) {
-  Guide& guide =
-      guides_.find_or_make(sequence.key, std::span<const Source>(sources_));
+  if (has_offers_) round_.clear();
+  has_offers_ = false;
+  batch_ = batch;
+  Guide& guide = guides_.find_or_make(sequence.key, *this,
+                                      std::span<const Source>(sources_));
   guide.drafting_ = 0;
   guide.confidences_.clear();
   guide.survival_ = 1;
   guide.grows_tree_ = false;
   guide.planned_ = true;
-  make_offers(guide, batch);
+  guide.decided_ = -1;
+  if (std::ranges::find(round_, &guide) == round_.end()) {
+    round_.push_back(&guide);
+  }
   return guide;
 }
 
-// A copy costs the same however long it is: that is in v from 2 on.
-SpeculationCosts AdaptiveWindow::costs(const Source& source,
-                                       std::int64_t batch) const {
-  SpeculationCosts costs;
-  const double plain = target_.estimate(batch);
-  const double draft = draft_cost(source.times, batch, plain);
-  costs.draft = source.copies ? 0 : draft;
-  costs.verify = {1};
-  for (std::int64_t k = 2; k <= kLargest; ++k) {
-    costs.verify.push_back(std::max(1.0, target_.estimate(batch * k) / plain) +
-                           (source.copies ? draft : 0));
-  }
-  return costs;
-}
-
-// What is drafted to learn about costs; kNoLimit: there is nothing to learn
-// now.
-std::int64_t AdaptiveWindow::length_to_learn_from(std::int64_t batch) const {
+// What all draft to learn about costs; kNoLimit: there is nothing to learn now.
+std::int64_t AdaptiveWindow::length_to_learn_from() const {
   if (iterations_ < std::ssize(kWarmUp)) {
     const std::int64_t length = kWarmUp[static_cast<size_t>(iterations_)];
     return accepted_ || iterations_ == 0 ? length
@@ -176,57 +123,133 @@ std::int64_t AdaptiveWindow::length_to_learn_from(std::int64_t batch) const {
   }
   const double passes =
       std::clamp((rate_ - 1) / kPlainShare, kPlainMostOften, kPlainLeastOften);
-  if (static_cast<double>(since_plain_) >= passes) return 0;
+  return static_cast<double>(since_plain_) >= passes ? 0 : kNoLimit;
+}
+
+// The same of those who draft anyway.
+std::int64_t AdaptiveWindow::length_to_look_at() const {
   if (window_ == 1 || since_look_ < kLooksEvery) return kNoLimit;
   const std::int64_t furthest = std::min(window_ + kLooksFurther, kLargest);
   for (std::int64_t k = window_ + 1; k <= furthest; ++k) {
-    if (target_.times(batch * k) < kSeenEnough) return k - 1;
+    if (target_.times_about(batch_ * k, batch_ / 2) < kSeenEnough) return k - 1;
   }
   return kNoLimit;
 }
 
-// A source competes with plain decoding and with the sources behind it, which
-// draft where it does not.
-void AdaptiveWindow::make_offers(Guide& guide, std::int64_t batch) {
-  const std::int64_t fixed = length_to_learn_from(batch);
-  double alternative = 1;
-  std::int64_t window = 1;
-  for (size_t i = sources_.size(); i-- > 0;) {
-    Offer& offer = guide.offers_[i];
-    if (fixed != kNoLimit) {
-      offer = {.length = fixed, .costs = {}, .rate = 0};
-      continue;
-    }
-    SourceTrial& trial = guide.trials_[i];
-    offer.costs = costs(sources_[i], batch);
-    const Best best = best_window(offer.costs, trial.acceptance(),
-                                  sources_[i].rows_per_place, sources_[i].most);
-    switch (trial.next_use(
-        best.rate > alternative,
-        passes_of(offer.costs, kTryLength, trial.behind()) - 1)) {
+void AdaptiveWindow::make_offers() {
+  if (std::exchange(has_offers_, true)) return;
+  const std::int64_t learns = length_to_learn_from();
+  looks_ = learns != kNoLimit;
+  const Offer offer = {.length = looks_ ? learns : 0, .fixed = looks_};
+  for (Guide* guide : round_) std::ranges::fill(guide->offers_, offer);
+  if (looks_) return;
+  // A source competes with plain decoding and with the sources behind it, which
+  // draft where it does not.
+  rate_ = 1;
+  window_ = 1;
+  prospects_.assign(round_.size(), {});
+  for (size_t i = sources_.size(); i-- > 0;) looks_ |= offer_from(i);
+}
+
+// Returns whether those who draft do it to learn from it.
+bool AdaptiveWindow::offer_from(std::size_t i) {
+  Source& source = sources_[i];
+  set_terms(i);
+  for (size_t j = 0; j < round_.size(); ++j) {
+    prospects_[j].acceptance = &round_[j]->trials_[i].acceptance();
+  }
+  const std::int64_t most = std::min(source.most, kLargest - 1);
+  const SharedDraft best =
+      best_shared_draft(terms_[i], prospects_, source.rows_per_place, most);
+  terms_[i].rate = best.pays() ? best.rate : best.alternative;
+  if (best.rate > rate_ && best.pays()) {
+    rate_ = best.rate;
+    window_ = best.window;
+  }
+  const std::int64_t look = best.pays() ? length_to_look_at() : kNoLimit;
+  // As far as its confidence goes.
+  Offer full = {.length = source.copies ? best.window - 1 : most};
+  if (look != kNoLimit) full = {.length = std::min(look, most), .fixed = true};
+
+  source.savings.next_iteration();
+  for (size_t j = 0; j < round_.size(); ++j) {
+    Prospect& prospect = prospects_[j];
+    SourceTrial& trial = round_[j]->trials_[i];
+    Offer& offer = round_[j]->offers_[i];
+    const double cost = try_cost(i, trial.behind(), best.pays());
+    switch (
+        trial.next_use(prospect.joins && best.pays(), cost, source.savings)) {
       case SourceTrial::Use::kFull:
-        offer.length = best.window - 1;
-        // As far as its confidence goes.
-        if (!sources_[i].copies) offer.length = kLargest - 1;
-        offer.length = std::min(offer.length, sources_[i].most);
+        offer = full;
+        prospect.alternative = std::max(prospect.alternative, best.rate);
         break;
       case SourceTrial::Use::kTry:
-        offer.length = kTryLength;
+        offer = {.length = kTryLength};
         break;
       case SourceTrial::Use::kNone:
-        offer.length = 0;
+        offer = {};
         break;
     }
-    if (best.rate > alternative) {
-      alternative = best.rate;
-      window = best.window;
-    }
-    offer.rate = alternative;
   }
-  looks_ = fixed != kNoLimit;
-  if (looks_) return;
-  rate_ = alternative;
-  window_ = window;
+  return look != kNoLimit;
+}
+
+// A copy costs the same however long it is: that is in v from 2 on.
+void AdaptiveWindow::set_terms(std::size_t i) {
+  const Source& source = sources_[i];
+  const double draft = draft_cost(i, std::ssize(round_));
+  const double copy = source.copies ? draft : 0;
+  const double plain = target_.estimate(batch_);
+  DraftTerms& terms = terms_[i];
+  terms.batch = batch_;
+  terms.draft = draft - copy;
+  terms.verify.assign(1, 1);
+  for (std::int64_t k = 2; k <= kLargest; ++k) {
+    const double verify = target_.estimate(batch_ * k) / plain;
+    terms.verify.push_back(std::max(1.0, verify) + copy);
+  }
+}
+
+// The time of a drafting pass for so many, in plain passes.
+double AdaptiveWindow::draft_cost(std::size_t i, std::int64_t sequences) const {
+  const PassTimes& times = sources_[i].times;
+  if (times.empty()) return kDraftUnknown;
+  const double seen = times.estimate(sequences) / target_.estimate(batch_);
+  return kDraftUnknown * std::pow(seen / kDraftUnknown, times.trust(sequences));
+}
+
+// What a try makes the batch wait, for its own row and pass. `others`: it can
+// use a pass of those.
+double AdaptiveWindow::try_cost(std::size_t i, std::int64_t behind,
+                                bool others) const {
+  const double row =
+      (terms_[i].v(1 + kTryLength) - 1) / static_cast<double>(batch_);
+  if (sources_[i].copies) return row;
+  const double passes = encoding_passes(behind) + (others ? 0 : kTryLength);
+  return row + draft_cost(i, 1) * passes;
+}
+
+// Whether those who have drafted so many tokens go on, and who.
+void AdaptiveWindow::decide_together(std::size_t i, std::int64_t drafted) {
+  drafting_.clear();
+  drafting_guides_.clear();
+  for (Guide* guide : round_) {
+    if (guide->drafting_ != i || guide->drafted() != drafted ||
+        guide->offer().fixed) {
+      continue;
+    }
+    drafting_guides_.push_back(guide);
+    drafting_.push_back({.acceptance = &guide->trials_[i].acceptance(),
+                         .survival = guide->survival_,
+                         .length = guide->offer().length});
+  }
+  const double pass =
+      sources_[i].copies ? 0 : draft_cost(i, std::ssize(drafting_));
+  share_next_pass(terms_[i], pass, drafted, drafting_);
+  for (size_t j = 0; j < drafting_.size(); ++j) {
+    drafting_guides_[j]->decided_ = drafted;
+    drafting_guides_[j]->goes_on_ = drafting_[j].goes_on;
+  }
 }
 
 void AdaptiveWindow::observe(const IterationOutcome& iteration) {
@@ -238,6 +261,7 @@ void AdaptiveWindow::observe(const IterationOutcome& iteration) {
     note_window(*guide, window, iteration);
     guide->planned_ = false;
   }
+  round_.clear();
 }
 
 // nullptr where the window was not planned here.
@@ -275,7 +299,7 @@ void AdaptiveWindow::note_times(const IterationOutcome& iteration) {
 void AdaptiveWindow::note_draft_times(const IterationOutcome& iteration) {
   std::int64_t sequences = 0;
   std::int64_t longest = 0;
-  std::int64_t behind = 0;
+  double encoding = 0;
   Source* source = nullptr;
   for (const WindowOutcome& window : iteration.windows) {
     if (window.drafted == 0) continue;
@@ -285,45 +309,57 @@ void AdaptiveWindow::note_draft_times(const IterationOutcome& iteration) {
     if (source != nullptr && source != &its) return;
     source = &its;
     source->copies = guide->confidences_.empty() && !guide->grows_tree_;
-    behind = std::max(behind, guide->trials_[guide->drafting_].behind());
+    const std::int64_t behind = guide->trials_[guide->drafting_].behind();
+    if (behind > 1) encoding += encoding_passes(behind);
     ++sequences;
     longest = std::max(longest, window.drafted);
   }
   if (source == nullptr || iteration.draft_seconds <= 0) return;
   // The first time is that of memory never touched before.
   if (!std::exchange(source->has_drafted, true)) return;
-  double passes = 1;
-  if (!source->copies) {
-    passes = static_cast<double>(longest);
-    if (behind > 1) passes += encoding_passes(behind);
-  }
+  const double passes =
+      source->copies ? 1 : static_cast<double>(longest) + encoding;
   source->times.add(sequences, iteration.draft_seconds / passes);
 }
 
-// What a window cost, in plain passes. It is bounded, since an outlier is the
-// machine's fault. The time of a pass that encoded prompts too cannot be
-// divided between them and the window, which is then charged with the expected
-// cost or, where none is known, with the tokens that it gained.
-double AdaptiveWindow::passes_taken(const Offer& offer,
-                                    const WindowOutcome& window,
-                                    std::int64_t behind,
-                                    const IterationOutcome& iteration) const {
+// What a window's drafting took of the batch's time. It is bounded, since an
+// outlier is the machine's fault. The time of a pass that encoded prompts too
+// cannot be divided between them and the window, nor that of several windows
+// between these: they are charged with the expected cost or, where none is
+// known, with the tokens that the window gained.
+double AdaptiveWindow::cost_of(std::size_t i, const Guide& guide,
+                               const WindowOutcome& window,
+                               const IterationOutcome& iteration) const {
+  const auto batch = static_cast<double>(iteration.windows.size());
+  const auto drafting = std::ranges::count_if(
+      iteration.windows, [](const auto& each) { return each.drafted > 0; });
   const double measured = (iteration.draft_seconds + iteration.target_seconds) /
-                          target_.estimate(std::ssize(iteration.windows));
-  if (offer.costs.max_window() == 0) {  // it was fixed, to learn from it
-    return iteration.encodes ? static_cast<double>(window.accepted + 1)
-                             : measured;
+                              target_.estimate(std::ssize(iteration.windows)) -
+                          1;
+  if (guide.offers_[i].fixed) {
+    return iteration.encodes ? static_cast<double>(window.accepted) / batch
+                             : measured / static_cast<double>(drafting);
   }
-  const double expected = passes_of(offer.costs, window.drafted, behind);
-  return iteration.encodes ? expected : std::min(measured, kOutlier * expected);
+  double expected = (terms_[i].v(window.drafted + 1) - 1) / batch;
+  if (!sources_[i].copies) {
+    const double shared =
+        static_cast<double>(window.drafted) / static_cast<double>(drafting);
+    expected += draft_cost(i, drafting) *
+                (shared + encoding_passes(guide.trials_[i].behind()));
+  }
+  if (iteration.encodes || drafting > 1) return expected;
+  return std::min(measured, kOutlier * (1 + expected) - 1);
 }
 
 void AdaptiveWindow::note_window(Guide& guide, const WindowOutcome& window,
                                  const IterationOutcome& iteration) {
   for (size_t i = 0; i < sources_.size(); ++i) {
     SourceTrial& trial = guide.trials_[i];
+    const auto batch = static_cast<double>(iteration.windows.size());
     if (window.drafted == 0 || i != guide.drafting_) {
-      trial.left_out(window.accepted + 1);
+      const std::int64_t emitted = window.accepted + 1;
+      if (trial.left_out(emitted))
+        sources_[i].savings.save(static_cast<double>(emitted) / batch);
       continue;
     }
     accepted_ = accepted_ || window.accepted > 0;
@@ -335,9 +371,11 @@ void AdaptiveWindow::note_window(Guide& guide, const WindowOutcome& window,
         kRowsShare * (static_cast<double>(window.drafted) /
                           static_cast<double>(window.places) -
                       sources_[i].rows_per_place);
-    trial.drafted(
-        window.places, window.accepted, guide.confidences_,
-        passes_taken(guide.offers_[i], window, trial.behind(), iteration));
+    const double cost = cost_of(i, guide, window, iteration);
+    if (trial.drafted(window.places, window.accepted, guide.confidences_)) {
+      sources_[i].savings.settle(static_cast<double>(window.accepted) / batch -
+                                 cost);
+    }
   }
 }
 

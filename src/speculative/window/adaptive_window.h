@@ -6,9 +6,9 @@
 #include <span>
 #include <vector>
 
-#include "pilotfish/speedup.h"
 #include "speculative/window/acceptance_estimate.h"
 #include "speculative/window/pass_times.h"
+#include "speculative/window/shared_draft.h"
 #include "speculative/window/source_trial.h"
 #include "speculative/window_policy.h"
 
@@ -17,10 +17,8 @@ namespace pilotfish {
 // The window with the most expected tokens a second, from measured pass times
 // and a running estimate of acceptance for each sequence and source of drafts;
 // k = 1 where none pays. A source that tells how sure it is of its tokens ends
-// a draft early, or goes on further, by that.
-//
-// Costs are those of a batch that goes the same way as the sequence: with B of
-// them, v(k) is a pass over B k rows relative to one over B.
+// a draft early, or goes on further, by that. The sequences of an iteration
+// decide together (shared_draft.h).
 class AdaptiveWindow final : public WindowPolicy {
  public:
   static constexpr std::int64_t kLargest = 16;  // k
@@ -40,6 +38,7 @@ class AdaptiveWindow final : public WindowPolicy {
     // Of a pass that drafts a token for each of some sequences; of a whole
     // draft where the source copies.
     PassTimes times;
+    TrySavings savings;
     bool has_drafted = false;
     bool copies = false;        // and does not say how sure it is
     double rows_per_place = 1;  // more where it drafts trees
@@ -51,43 +50,51 @@ class AdaptiveWindow final : public WindowPolicy {
   // What a sequence may draft from a source in its next window.
   struct Offer {
     std::int64_t length = 0;
-    SpeculationCosts costs;  // of windows up to length + 1
-    double rate = 1;         // tokens a plain pass's time that it must bring in
+    bool fixed = false;  // to learn from it, whatever it costs
   };
 
   class Guide final : public DraftGuide {
    public:
-    explicit Guide(std::span<const Source> sources);
+    Guide(AdaptiveWindow& policy, std::span<const Source> sources);
 
-    std::int64_t most() const override;
+    std::int64_t most() override;
     std::int64_t ask(std::size_t source) override;
-    bool drafted(double confidence) override;
+    void drafted(double confidence) override;
+    bool another_pays() override;
     bool worth(std::int64_t drafted, double likelihood) override;
 
    private:
     friend class AdaptiveWindow;
 
-    template <typename Likelihood>
-    bool another_pays(std::int64_t drafted, const Likelihood& likelihood) const;
+    const Offer& offer() const { return offers_[drafting_]; }
+    std::int64_t drafted() const { return std::ssize(confidences_); }
 
+    AdaptiveWindow* policy_;
     std::vector<SourceTrial> trials_;  // [source]
     std::vector<Offer> offers_;        // [source]
     std::size_t drafting_ = 0;
     std::vector<double> confidences_;  // of the tokens drafted
     double survival_ = 1;              // that all of them are accepted
     bool grows_tree_ = false;
-    bool planned_ = false;  // for the current iteration
+    bool planned_ = false;       // for the current iteration
+    std::int64_t decided_ = -1;  // tokens drafted when it was asked for more
+    bool goes_on_ = false;       // the answer
   };
 
-  SpeculationCosts costs(const Source& source, std::int64_t batch) const;
-  void make_offers(Guide& guide, std::int64_t batch);
-  std::int64_t length_to_learn_from(std::int64_t batch) const;
+  std::int64_t length_to_learn_from() const;
+  std::int64_t length_to_look_at() const;
+  void make_offers();
+  void set_terms(std::size_t source);
+  bool offer_from(std::size_t source);
+  double draft_cost(std::size_t source, std::int64_t sequences) const;
+  double try_cost(std::size_t source, std::int64_t behind, bool others) const;
+  void decide_together(std::size_t source, std::int64_t drafted);
   Guide* planned(const WindowOutcome& window);
   void note_times(const IterationOutcome& iteration);
   void note_draft_times(const IterationOutcome& iteration);
-  double passes_taken(const Offer& offer, const WindowOutcome& window,
-                      std::int64_t behind,
-                      const IterationOutcome& iteration) const;
+  double cost_of(std::size_t source, const Guide& guide,
+                 const WindowOutcome& window,
+                 const IterationOutcome& iteration) const;
   void note_window(Guide& guide, const WindowOutcome& window,
                    const IterationOutcome& iteration);
 
@@ -101,6 +108,14 @@ class AdaptiveWindow final : public WindowPolicy {
   double rate_ = 1;               // of the last offer, in tokens a plain pass
   std::int64_t window_ = 1;       // the best one then
   PerSequence<Guide> guides_;
+  // Of the current iteration.
+  std::vector<Guide*> round_;      // sequences that were planned
+  std::vector<DraftTerms> terms_;  // [source]
+  std::int64_t batch_ = 1;
+  bool has_offers_ = false;
+  std::vector<Prospect> prospects_;  // [round]
+  std::vector<Drafting> drafting_;
+  std::vector<Guide*> drafting_guides_;
 };
 
 }  // namespace pilotfish

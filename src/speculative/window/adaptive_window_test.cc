@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -169,6 +170,52 @@ INSTANTIATE_TEST_SUITE_P(
              (std::get<1>(test.param) ? "Samples" : "Copies");
     });
 
+// A server's load: streams of short texts, and batches whose passes cost ever
+// more for each row. Against plain decoding, and the best of fixed windows.
+SimulatedRatios simulate_load(SimulatedCosts costs, const Texts& texts,
+                              std::int64_t streams) {
+  costs.prompt = 1;
+  costs.draft_growth = 0.08;
+  const auto simulation = [&] {
+    return WindowSimulation(costs, {texts.acceptance, true, 100, 16, streams},
+                            5);
+  };
+  AdaptiveWindow policy(1);
+  const double time = simulation().time(policy);
+  const double plain = simulation().time(1);
+  double best = plain;
+  for (std::int64_t k = 2; k <= 8; ++k) {
+    best = std::min(best, simulation().time(k));
+  }
+  return {plain / time, best / time};
+}
+
+class AdaptiveWindowUnderLoad : public testing::TestWithParam<std::int64_t> {};
+
+TEST_P(AdaptiveWindowUnderLoad, IsNeverSlowerAndNearTheBest) {
+  // Of rows up to 64 and more, in passes over one.
+  const auto growing = [](std::int64_t rows) {
+    const auto m = static_cast<double>(rows);
+    return m <= 8 ? 1 + 0.12 * (m - 1) : 1.84 + 0.16 * (m - 8);
+  };
+  const std::vector<SimulatedCosts> batches = {
+      {line(0.01), 0.1, 0.02}, {line(0.04), 0.12, 0.02}, {growing, 0.2, 0.02}};
+  double best = 0;
+  for (const SimulatedCosts& costs : batches) {
+    for (const Texts& texts : std::span(kTexts).first(5)) {
+      const SimulatedRatios ratios = simulate_load(costs, texts, GetParam());
+      EXPECT_GE(ratios.plain, 0.975) << texts.name;
+      EXPECT_GE(ratios.best, 0.92) << texts.name;
+      best += ratios.best / static_cast<double>(5 * batches.size());
+    }
+  }
+  EXPECT_GE(best, 0.98);
+}
+
+INSTANTIATE_TEST_SUITE_P(Streams, AdaptiveWindowUnderLoad,
+                         testing::Values(2, 4, 8, 16, 32),
+                         testing::PrintToStringParamName());
+
 // A source that cannot pay, on a text without end: what is lost is a share of
 // the time, and not more of it the longer it takes.
 TEST(AdaptiveWindow, TriesAreBounded) {
@@ -196,7 +243,8 @@ std::int64_t draft_all(AdaptiveWindow& policy, const Sequence& sequence) {
   DraftGuide& guide = policy.plan(sequence, 1);
   const std::int64_t most = guide.most();
   std::int64_t drafted = 0;
-  while (drafted < most && (drafted++, guide.drafted(0.9))) {
+  while (drafted < most &&
+         (drafted++, guide.drafted(0.9), guide.another_pays())) {
   }
   return drafted;
 }
@@ -389,13 +437,16 @@ TEST(AdaptiveWindow, TheFirstDraftIsNotTimed) {
   AdaptiveWindow policy(1);
   const auto drafts = [&](const std::vector<const Sequence*>& sequences,
                           double draft_seconds) {
+    std::vector<DraftGuide*> guides;
+    for (const Sequence* sequence : sequences) {
+      guides.push_back(&policy.plan(*sequence, std::ssize(sequences)));
+    }
     std::vector<WindowOutcome> outcomes;
     std::int64_t rows = 0;
-    for (const Sequence* sequence : sequences) {
-      DraftGuide& guide = policy.plan(*sequence, std::ssize(sequences));
-      const std::int64_t drafted = std::min<std::int64_t>(guide.most(), 4);
-      for (std::int64_t i = 0; i < drafted; ++i) guide.drafted(0.9);
-      outcomes.push_back({sequence->key, drafted, drafted, drafted});
+    for (size_t i = 0; i < guides.size(); ++i) {
+      const std::int64_t drafted = std::min<std::int64_t>(guides[i]->most(), 4);
+      for (std::int64_t j = 0; j < drafted; ++j) guides[i]->drafted(0.9);
+      outcomes.push_back({sequences[i]->key, drafted, drafted, drafted});
       rows += 1 + drafted;
     }
     const std::int64_t drafted = outcomes.front().drafted;
@@ -485,7 +536,8 @@ TEST(AdaptiveWindow, ASourceCompetesWithThoseBehindIt) {
     if (length == 0) length = guide.ask(source = 1);
     if (i >= 100 && source == 0) ++asked_first;
     std::int64_t drafted = 0;
-    while (drafted < length && (drafted++, guide.drafted(0.9))) {
+    while (drafted < length &&
+           (drafted++, guide.drafted(0.9), guide.another_pays())) {
     }
     // The first gets one token right, the second all.
     const WindowOutcome outcome = {

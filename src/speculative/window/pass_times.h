@@ -30,6 +30,9 @@ class PassTimes {
     return known == shapes_.end() ? 0 : known->second.times;
   }
 
+  // How often so many rows were seen, or up to `away` more or less.
+  std::int64_t times_about(std::int64_t rows, std::int64_t away) const;
+
   // In seconds. On straight lines between the rows that are known; that of the
   // first before it, and along the last line after the last, or the line from
   // the first to the last where that rises less: a hopeful guess is soon put

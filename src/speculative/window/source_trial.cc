@@ -23,17 +23,29 @@ constexpr double kHope = 0.6;
 
 }  // namespace
 
+void TrySavings::save(double passes) { saved_ += kAllowance * passes; }
+
+bool TrySavings::set_aside(double cost) {
+  saved_ = std::min(saved_, kMostSaved * cost);
+  if (saved_ - aside_ < cost) return false;
+  aside_ += cost;
+  return true;
+}
+
 SourceTrial::SourceTrial(const AcceptanceEstimate& usual)
     : acceptance_(kDecay, &usual), rest_(kFirstRest) {}
 
-SourceTrial::Use SourceTrial::next_use(bool pays, double cost) {
+SourceTrial::Use SourceTrial::next_use(bool pays, double cost,
+                                       TrySavings& savings) {
   if (pays) {
     if (state_ != State::kInUse) take_up();
     return Use::kFull;
   }
   if (state_ == State::kInUse) rest();
-  saved_ = std::min(saved_, kMostSaved * cost);
-  if (rested_ >= rest_ && saved_ >= cost) state_ = State::kTrying;
+  if (state_ == State::kResting && rested_ >= rest_ &&
+      savings.set_aside(cost)) {
+    state_ = State::kTrying;
+  }
   return state_ == State::kTrying ? Use::kTry : Use::kNone;
 }
 
@@ -45,19 +57,18 @@ void SourceTrial::take_up() {
 void SourceTrial::rest() {
   rest_ = windows_ >= kProved ? kFirstRest : std::min(2 * rest_, kLongestRest);
   state_ = State::kResting;
+  const bool drafted = windows_ > 0 || has_rested_;
+  rested_ = drafted ? 0 : rest_;
   has_rested_ = true;
-  rested_ = 0;
 }
 
-void SourceTrial::drafted(std::int64_t drafted, std::int64_t accepted,
-                          std::span<const double> confidences, double passes) {
+bool SourceTrial::drafted(std::int64_t drafted, std::int64_t accepted,
+                          std::span<const double> confidences) {
   assert(drafted > 0);
   behind_ = 0;
   if (state_ == State::kInUse) ++windows_;
   const bool proved = state_ == State::kInUse && windows_ > kProved;
-  if (has_rested_ && !proved) {
-    saved_ += static_cast<double>(accepted + 1) - passes;
-  }
+  const bool settles = has_rested_ && !proved;
   if (state_ == State::kTrying) {
     if (accepted > 0) {
       acceptance_.restart(kHope);
@@ -67,13 +78,14 @@ void SourceTrial::drafted(std::int64_t drafted, std::int64_t accepted,
     }
   }
   acceptance_.add(drafted, accepted, confidences);
+  return settles;
 }
 
-void SourceTrial::left_out(std::int64_t emitted) {
+bool SourceTrial::left_out(std::int64_t emitted) {
   behind_ += emitted;
-  if (state_ == State::kInUse) return;
+  if (state_ == State::kInUse) return false;
   rested_ += emitted;
-  saved_ += kAllowance * static_cast<double>(emitted);
+  return true;
 }
 
 }  // namespace pilotfish

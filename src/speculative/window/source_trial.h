@@ -8,13 +8,31 @@
 
 namespace pilotfish {
 
+// The time that tries of a source may take, in plain passes: a small share of
+// all that goes by while it rests. All sequences save and spend together, since
+// a try holds up the whole batch; so what tries cost stays bounded however
+// hopeless the source, however many the sequences and however short they are.
+class TrySavings {
+ public:
+  // `tokens` brought in without the source, of a batch's `share` of a pass.
+  void save(double passes);
+  // Of a window of an unproved source: what it brought in, beyond what it cost.
+  void settle(double passes) { saved_ += passes; }
+  // Whether a try of such a cost is saved for; then it is set aside until the
+  // next iteration, in which it is settled.
+  bool set_aside(double cost);
+  void next_iteration() { aside_ = 0; }
+
+ private:
+  double saved_ = 0;
+  double aside_ = 0;
+};
+
 // How a source of drafts does for one sequence, and whether it is in use.
 //
 // One that does not pay rests, and is tried with a window of its own now and
-// then: after ever more tokens, and never before a small share of the time has
-// been saved up that covers what the try costs beyond plain decoding. So the
-// cost stays bounded however hopeless the source. A try that succeeds takes it
-// up again.
+// then: after ever more tokens, and never before enough has been saved up. A
+// try that succeeds takes it up again.
 class SourceTrial {
  public:
   // `usual`, how it does for all sequences, must outlive this.
@@ -26,14 +44,15 @@ class SourceTrial {
   enum class Use { kFull, kTry, kNone };
   // Of the next window, where the source is expected to pay, or is not.
   // `cost`: of a try that fails, in plain passes.
-  Use next_use(bool pays, double cost);
+  Use next_use(bool pays, double cost, TrySavings& savings);
 
-  // The source drafted a window. `passes`: what the iteration took, in plain
-  // passes. Requires: drafted > 0.
-  void drafted(std::int64_t drafted, std::int64_t accepted,
-               std::span<const double> confidences, double passes);
-  // It did not, and the sequence grew by so many tokens.
-  void left_out(std::int64_t emitted);
+  // The source drafted a window. Returns whether what that cost is to be
+  // settled with the savings. Requires: drafted > 0.
+  bool drafted(std::int64_t drafted, std::int64_t accepted,
+               std::span<const double> confidences);
+  // It did not, and the sequence grew by so many tokens. Returns whether it
+  // rests.
+  bool left_out(std::int64_t emitted);
 
  private:
   enum class State { kInUse, kResting, kTrying };
@@ -48,7 +67,6 @@ class SourceTrial {
   std::int64_t rested_ = 0;  // tokens since it was last tried
   std::int64_t rest_;        // how many it takes until the next try
   bool has_rested_ = false;
-  double saved_ = 0;  // for tries, in plain passes
 };
 
 }  // namespace pilotfish
