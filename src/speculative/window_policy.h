@@ -35,6 +35,14 @@ class WindowPolicy {
   // emit. Valid until the policy is asked or told of the sequence again.
   virtual DraftGuide& plan(const Sequence& sequence, std::int64_t batch) = 0;
 
+  // Whether drafters shall encode the sequence's prompt, in an iteration of
+  // `batch` sequences: not where no draft is expected to pay. Asked for each
+  // chunk of a prompt, before the first `plan`.
+  virtual bool follows_prompt(const Sequence& /*sequence*/,
+                              std::int64_t /*batch*/) {
+    return true;
+  }
+
   // How an iteration went, also of sequences whose window is fixed.
   virtual void observe(const IterationOutcome& iteration) = 0;
 };

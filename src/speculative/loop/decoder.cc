@@ -209,6 +209,10 @@ std::optional<DraftRequest> SpeculativeDecoder::request_for(
   // A prompt, or a text that goes on in an empty cache, is encoded first,
   // whatever chunks it comes in.
   if (sequence.generated_size() == 0 || !part.emits()) {
+    if (window == kAutoWindow &&
+        !options_.policy->follows_prompt(sequence, std::ssize(parts_))) {
+      return std::nullopt;
+    }
     request.length = 0;
     return request;
   }

@@ -199,6 +199,51 @@ TEST(DecoderCounts, ThePolicyIsToldOfPlacesAndNotOfATreesRows) {
   EXPECT_GT(whole, 3);
 }
 
+// Counts the prompt chunks that it is shown.
+class ShownPrompts final : public Drafter {
+ public:
+  std::vector<Draft> propose(std::span<const DraftRequest> requests) override {
+    for (const DraftRequest& request : requests) chunks += request.length == 0;
+    return std::vector<Draft>(requests.size());
+  }
+
+  int chunks = 0;
+};
+
+class NeedsNoPrompts final : public WindowPolicy {
+ public:
+  DraftGuide& plan(const Sequence& sequence, std::int64_t batch) override {
+    return spy_.plan(sequence, batch);
+  }
+  bool follows_prompt(const Sequence&, std::int64_t batch) override {
+    EXPECT_EQ(batch, 1);
+    return false;
+  }
+  void observe(const IterationOutcome&) override {}
+
+ private:
+  SpyWindow spy_;
+};
+
+TEST(DecoderCounts, PromptsThatAPolicyDoesNotNeedAreNotShownToDrafters) {
+  Toy toy = small_toy();
+  toy.prompt.assign(20, 3);
+  const auto shown = [&](std::int64_t window,
+                         std::shared_ptr<WindowPolicy> policy) {
+    toy.window = window;
+    TableScorer target(toy.target);
+    ShownPrompts drafter;
+    SpeculativeDecoder decoder(target, drafter, make_acceptor("rejection"),
+                               {.prefill_chunk = 6, .policy = policy});
+    Sequence sequence(toy.sequence(0));
+    run_alone(decoder, sequence);
+    return drafter.chunks;
+  };
+  EXPECT_EQ(shown(kAutoWindow, std::make_shared<NeedsNoPrompts>()), 0);
+  EXPECT_EQ(shown(kAutoWindow, std::make_shared<SpyWindow>()), 4);
+  EXPECT_EQ(shown(4, std::make_shared<NeedsNoPrompts>()), 4);
+}
+
 TEST(DecoderCounts, ThePolicyIsToldWhichPassesEncodePrompts) {
   Toy toy = small_toy();
   toy.window = kAutoWindow;

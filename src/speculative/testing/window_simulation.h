@@ -172,7 +172,8 @@ class WindowSimulation {
 
   double iterate(WindowPolicy& policy, std::vector<Stream>& streams) {
     std::int64_t prompts = 0;
-    std::vector<DraftGuide*> guides;  // nullptr: the prompt is encoded
+    std::int64_t drafted_prompts = 0;  // which the draft model encodes too
+    std::vector<DraftGuide*> guides;   // nullptr: the prompt is encoded
     for (Stream& stream : streams) {
       bool encodes = false;
       if (stream.sequence == nullptr) {
@@ -180,8 +181,12 @@ class WindowSimulation {
         options.prompt = {0};
         stream.sequence = std::make_unique<KeyedSequence>(
             options, static_cast<std::uint32_t>(stream.slot));
-        stream.behind = 0;
         encodes = costs_.prompt > 0;
+        const bool follows =
+            !encodes ||
+            policy.follows_prompt(*stream.sequence, std::ssize(streams));
+        stream.behind = follows ? 0 : DraftRequest::kShortContext;
+        drafted_prompts += encodes && follows;
       }
       prompts += encodes;
       guides.push_back(
@@ -211,7 +216,9 @@ class WindowSimulation {
     }
     const double draft = drafting(windows, behind);
     const double verify = costs_.verify(rows);
-    const double prompt = costs_.prompt * static_cast<double>(prompts);
+    const double prompt =
+        costs_.prompt * (static_cast<double>(prompts) +
+                         costs_.draft * static_cast<double>(drafted_prompts));
     constexpr double kPlain = 3e-3;  // seconds
     const std::int64_t extra = rows - std::ssize(streams);
     const bool first_draft = extra > 0 && !std::exchange(has_drafted_, true);

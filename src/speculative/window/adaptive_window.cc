@@ -37,6 +37,9 @@ constexpr double kOutlier = 2;
 // What a window counts for in a source's rows a place.
 constexpr double kRowsShare = 0.1;
 constexpr double kStays = 32;
+// Prompts are encoded for a source that would bring in this share of what plain
+// decoding does: it may pay again.
+constexpr double kNearlyPays = 0.95;
 // Tokens drafted to try a source that rests.
 constexpr std::int64_t kTryLength = 1;
 // What encoding the context that a drafter missed takes, in drafting passes.
@@ -151,14 +154,23 @@ void AdaptiveWindow::make_offers() {
   for (size_t i = sources_.size(); i-- > 0;) looks_ |= offer_from(i);
 }
 
+// The longest window whose cost is known or, of one sequence, may be hoped for.
+// The rows of a batch grow by as many as it has sequences: a guess would be far
+// from what is known, and passes that encode prompts, of which a busy server
+// has many, do not put it right.
+std::int64_t AdaptiveWindow::longest_known(std::int64_t batch) const {
+  if (batch == 1) return kLargest;
+  return std::min(target_.most_rows() / batch + 1, kLargest);
+}
+
 // Returns whether those who draft do it to learn from it.
 bool AdaptiveWindow::offer_from(std::size_t i) {
   Source& source = sources_[i];
-  set_terms(i);
+  set_terms(i, batch_, std::ssize(round_), terms_[i]);
   for (size_t j = 0; j < round_.size(); ++j) {
     prospects_[j].acceptance = &round_[j]->trials_[i].acceptance();
   }
-  const std::int64_t most = std::min(source.most, kLargest - 1);
+  const std::int64_t most = std::min(source.most, longest_known(batch_) - 1);
   const SharedDraft best =
       best_shared_draft(terms_[i], prospects_, source.rows_per_place, most);
   terms_[i].rate = best.pays() ? best.rate : best.alternative;
@@ -195,26 +207,29 @@ bool AdaptiveWindow::offer_from(std::size_t i) {
 }
 
 // A copy costs the same however long it is: that is in v from 2 on.
-void AdaptiveWindow::set_terms(std::size_t i) {
+// `sequences`: those that may draft.
+void AdaptiveWindow::set_terms(std::size_t i, std::int64_t batch,
+                               std::int64_t sequences,
+                               DraftTerms& terms) const {
   const Source& source = sources_[i];
-  const double draft = draft_cost(i, std::ssize(round_));
+  const double draft = draft_cost(i, sequences, batch);
   const double copy = source.copies ? draft : 0;
-  const double plain = target_.estimate(batch_);
-  DraftTerms& terms = terms_[i];
-  terms.batch = batch_;
+  const double plain = target_.estimate(batch);
+  terms.batch = batch;
   terms.draft = draft - copy;
   terms.verify.assign(1, 1);
   for (std::int64_t k = 2; k <= kLargest; ++k) {
-    const double verify = target_.estimate(batch_ * k) / plain;
+    const double verify = target_.estimate(batch * k) / plain;
     terms.verify.push_back(std::max(1.0, verify) + copy);
   }
 }
 
 // The time of a drafting pass for so many, in plain passes.
-double AdaptiveWindow::draft_cost(std::size_t i, std::int64_t sequences) const {
+double AdaptiveWindow::draft_cost(std::size_t i, std::int64_t sequences,
+                                  std::int64_t batch) const {
   const PassTimes& times = sources_[i].times;
   if (times.empty()) return kDraftUnknown;
-  const double seen = times.estimate(sequences) / target_.estimate(batch_);
+  const double seen = times.estimate(sequences) / target_.estimate(batch);
   return kDraftUnknown * std::pow(seen / kDraftUnknown, times.trust(sequences));
 }
 
@@ -226,7 +241,7 @@ double AdaptiveWindow::try_cost(std::size_t i, std::int64_t behind,
       (terms_[i].v(1 + kTryLength) - 1) / static_cast<double>(batch_);
   if (sources_[i].copies) return row;
   const double passes = encoding_passes(behind) + (others ? 0 : kTryLength);
-  return row + draft_cost(i, 1) * passes;
+  return row + draft_cost(i, 1, batch_) * passes;
 }
 
 // Whether those who have drafted so many tokens go on, and who.
@@ -244,12 +259,43 @@ void AdaptiveWindow::decide_together(std::size_t i, std::int64_t drafted) {
                          .length = guide->offer().length});
   }
   const double pass =
-      sources_[i].copies ? 0 : draft_cost(i, std::ssize(drafting_));
+      sources_[i].copies ? 0 : draft_cost(i, std::ssize(drafting_), batch_);
   share_next_pass(terms_[i], pass, drafted, drafting_);
   for (size_t j = 0; j < drafting_.size(); ++j) {
     drafting_guides_[j]->decided_ = drafted;
     drafting_guides_[j]->goes_on_ = drafting_[j].goes_on;
   }
+}
+
+// The first answer holds for all chunks of the prompt.
+bool AdaptiveWindow::follows_prompt(const Sequence& sequence,
+                                    std::int64_t batch) {
+  Guide& guide = guides_.find_or_make(sequence.key, *this,
+                                      std::span<const Source>(sources_));
+  if (guide.follows_prompt_) return *guide.follows_prompt_;
+  guide.follows_prompt_ = may_pay(batch);
+  if (!*guide.follows_prompt_) {
+    for (SourceTrial& trial : guide.trials_) {
+      trial.left_out(DraftRequest::kShortContext);
+    }
+  }
+  return *guide.follows_prompt_;
+}
+
+// Whether a source pays, or nearly so, for sequences of which nothing is known.
+bool AdaptiveWindow::may_pay(std::int64_t batch) const {
+  if (iterations_ < std::ssize(kWarmUp)) return true;
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    std::vector<Prospect> prospects(static_cast<size_t>(batch),
+                                    {&sources_[i].usual});
+    DraftTerms terms;
+    set_terms(i, batch, batch, terms);
+    const SharedDraft best =
+        best_shared_draft(terms, prospects, sources_[i].rows_per_place,
+                          std::min(sources_[i].most, longest_known(batch) - 1));
+    if (best.rate > kNearlyPays * best.alternative) return true;
+  }
+  return false;
 }
 
 void AdaptiveWindow::observe(const IterationOutcome& iteration) {
@@ -299,7 +345,7 @@ void AdaptiveWindow::note_times(const IterationOutcome& iteration) {
 void AdaptiveWindow::note_draft_times(const IterationOutcome& iteration) {
   std::int64_t sequences = 0;
   std::int64_t longest = 0;
-  double encoding = 0;
+  std::int64_t behind = 0;
   Source* source = nullptr;
   for (const WindowOutcome& window : iteration.windows) {
     if (window.drafted == 0) continue;
@@ -309,16 +355,18 @@ void AdaptiveWindow::note_draft_times(const IterationOutcome& iteration) {
     if (source != nullptr && source != &its) return;
     source = &its;
     source->copies = guide->confidences_.empty() && !guide->grows_tree_;
-    const std::int64_t behind = guide->trials_[guide->drafting_].behind();
-    if (behind > 1) encoding += encoding_passes(behind);
+    behind = std::max(behind, guide->trials_[guide->drafting_].behind());
     ++sequences;
     longest = std::max(longest, window.drafted);
   }
   if (source == nullptr || iteration.draft_seconds <= 0) return;
   // The first time is that of memory never touched before.
   if (!std::exchange(source->has_drafted, true)) return;
-  const double passes =
-      source->copies ? 1 : static_cast<double>(longest) + encoding;
+  double passes = 1;
+  if (!source->copies) {
+    passes = static_cast<double>(longest);
+    if (behind > 1) passes += encoding_passes(behind);
+  }
   source->times.add(sequences, iteration.draft_seconds / passes);
 }
 
@@ -344,7 +392,7 @@ double AdaptiveWindow::cost_of(std::size_t i, const Guide& guide,
   if (!sources_[i].copies) {
     const double shared =
         static_cast<double>(window.drafted) / static_cast<double>(drafting);
-    expected += draft_cost(i, drafting) *
+    expected += draft_cost(i, drafting, std::ssize(iteration.windows)) *
                 (shared + encoding_passes(guide.trials_[i].behind()));
   }
   if (iteration.encodes || drafting > 1) return expected;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -29,6 +30,7 @@ class AdaptiveWindow final : public WindowPolicy {
   AdaptiveWindow& operator=(const AdaptiveWindow&) = delete;
 
   DraftGuide& plan(const Sequence& sequence, std::int64_t batch) override;
+  bool follows_prompt(const Sequence& sequence, std::int64_t batch) override;
   void observe(const IterationOutcome& iteration) override;
 
  private:
@@ -76,6 +78,7 @@ class AdaptiveWindow final : public WindowPolicy {
     std::vector<double> confidences_;  // of the tokens drafted
     double survival_ = 1;              // that all of them are accepted
     bool grows_tree_ = false;
+    std::optional<bool> follows_prompt_;
     bool planned_ = false;       // for the current iteration
     std::int64_t decided_ = -1;  // tokens drafted when it was asked for more
     bool goes_on_ = false;       // the answer
@@ -83,10 +86,14 @@ class AdaptiveWindow final : public WindowPolicy {
 
   std::int64_t length_to_learn_from() const;
   std::int64_t length_to_look_at() const;
+  std::int64_t longest_known(std::int64_t batch) const;
+  bool may_pay(std::int64_t batch) const;
   void make_offers();
-  void set_terms(std::size_t source);
+  void set_terms(std::size_t source, std::int64_t batch, std::int64_t sequences,
+                 DraftTerms& terms) const;
   bool offer_from(std::size_t source);
-  double draft_cost(std::size_t source, std::int64_t sequences) const;
+  double draft_cost(std::size_t source, std::int64_t sequences,
+                    std::int64_t batch) const;
   double try_cost(std::size_t source, std::int64_t behind, bool others) const;
   void decide_together(std::size_t source, std::int64_t drafted);
   Guide* planned(const WindowOutcome& window);

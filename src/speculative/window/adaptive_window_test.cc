@@ -552,6 +552,43 @@ TEST(AdaptiveWindow, ASourceCompetesWithThoseBehindIt) {
   EXPECT_GT(offers(policy, sequence, 2, 1)[1], 7);
 }
 
+// Iterations of a sequence whose drafts are all rejected.
+void draft_in_vain(AdaptiveWindow& policy, const Sequence& sequence) {
+  for (int i = 0; i < 2000; ++i) {
+    const std::int64_t drafted = draft_all(policy, sequence);
+    const WindowOutcome outcome = {sequence.key, drafted, drafted, 0};
+    policy.observe({{&outcome, 1},
+                    1e-4 * static_cast<double>(drafted),
+                    1e-3 * line(0.1)(1 + drafted),
+                    false});
+  }
+}
+
+// It is not worth encoding a prompt for drafts that will not be used.
+TEST(AdaptiveWindow, PromptsAreNotEncodedForDraftsThatDoNotPay) {
+  const KeyedSequence sequence(one_token(), 0);
+  const auto follows = [&](AdaptiveWindow& policy) {
+    return policy.follows_prompt(KeyedSequence(one_token(), 1), 1);
+  };
+  AdaptiveWindow hopeless(1);
+  EXPECT_TRUE(follows(hopeless)) << "nothing is known";
+  draft_in_vain(hopeless, sequence);
+  EXPECT_FALSE(follows(hopeless));
+  AdaptiveWindow hopeful(1);
+  longest_of(300, hopeful, sequence, line(0.1));
+  EXPECT_TRUE(follows(hopeful));
+}
+
+// All chunks of a prompt have the same answer, or the draft would have gaps.
+TEST(AdaptiveWindow, APromptIsEncodedForDraftsAsAWhole) {
+  const KeyedSequence sequence(one_token(), 0);
+  const KeyedSequence other(one_token(), 1);
+  AdaptiveWindow policy(1);
+  EXPECT_TRUE(policy.follows_prompt(other, 1));
+  draft_in_vain(policy, sequence);
+  EXPECT_TRUE(policy.follows_prompt(other, 1));
+}
+
 // In a batch a row more costs more of a pass: windows get shorter, or vanish.
 TEST(AdaptiveWindow, ABatchThatComputesMoreThanItReadsDraftsLess) {
   const KeyedSequence first(one_token(), 0);

@@ -24,6 +24,8 @@ class PassTimes {
   void add(std::int64_t rows, double seconds);
 
   bool empty() const { return shapes_.empty(); }
+  // The most rows seen. Requires: !empty().
+  std::int64_t most_rows() const { return shapes_.rbegin()->first; }
   // How often so many rows were seen.
   std::int64_t times(std::int64_t rows) const {
     const auto known = shapes_.find(rows);
