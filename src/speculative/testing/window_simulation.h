@@ -17,6 +17,22 @@
 
 namespace pilotfish::test {
 
+// v by a table, proportional beyond it.
+inline std::function<double(std::int64_t)> table(std::vector<double> values) {
+  return [values](std::int64_t rows) {
+    const auto known = std::ssize(values);
+    return rows <= known ? values[static_cast<size_t>(rows - 1)]
+                         : values.back() * static_cast<double>(rows) /
+                               static_cast<double>(known);
+  };
+}
+
+inline std::function<double(std::int64_t)> line(double slope) {
+  return [slope](std::int64_t rows) {
+    return 1 + slope * static_cast<double>(rows - 1);
+  };
+}
+
 // What decoding costs, in plain passes of one sequence.
 struct SimulatedCosts {
   std::function<double(std::int64_t rows)> verify;  // v, v(1) = 1
