@@ -36,7 +36,8 @@ constexpr double kRowsEncodedPerPass = 4;
 constexpr double kOutlier = 2;
 // What a window counts for in a source's rows a place.
 constexpr double kRowsShare = 0.1;
-constexpr double kStays = 32;
+// Windows over which the cost of catching up with a text is spread.
+constexpr double kStays = 16;
 // Prompts are encoded for a source that would bring in this share of what plain
 // decoding does: it may pay again.
 constexpr double kNearlyPays = 0.95;
@@ -120,6 +121,8 @@ DraftGuide& AdaptiveWindow::plan(const Sequence& sequence, std::int64_t batch) {
 // What all draft to learn about costs; kNoLimit: there is nothing to learn now.
 std::int64_t AdaptiveWindow::length_to_learn_from() const {
   if (iterations_ < std::ssize(kWarmUp)) {
+    // Prompts come together: while they do, nothing can be learnt.
+    if (encoded_ && batch_ > 1) return 0;
     const std::int64_t length = kWarmUp[static_cast<size_t>(iterations_)];
     return accepted_ || iterations_ == 0 ? length
                                          : std::min(length, kTryLength);
@@ -168,7 +171,12 @@ bool AdaptiveWindow::offer_from(std::size_t i) {
   Source& source = sources_[i];
   set_terms(i, batch_, std::ssize(round_), terms_[i]);
   for (size_t j = 0; j < round_.size(); ++j) {
-    prospects_[j].acceptance = &round_[j]->trials_[i].acceptance();
+    const SourceTrial& trial = round_[j]->trials_[i];
+    prospects_[j].acceptance = &trial.acceptance();
+    prospects_[j].entry = source.copies
+                              ? 0
+                              : draft_cost(i, 1, batch_) *
+                                    encoding_passes(trial.behind()) / kStays;
   }
   const std::int64_t most = std::min(source.most, longest_known(batch_) - 1);
   const SharedDraft best =
@@ -317,6 +325,7 @@ AdaptiveWindow::Guide* AdaptiveWindow::planned(const WindowOutcome& window) {
 }
 
 void AdaptiveWindow::note_times(const IterationOutcome& iteration) {
+  encoded_ = iteration.encodes;
   if (iteration.windows.empty()) return;
   std::int64_t drafted = 0;
   bool any_planned = false;

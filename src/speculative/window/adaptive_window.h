@@ -111,6 +111,7 @@ class AdaptiveWindow final : public WindowPolicy {
   std::int64_t since_plain_ = 0;  // that only decoded, since one without draft
   std::int64_t since_look_ = 0;   // that drafted, since one to learn from
   bool looks_ = false;            // the latest planned is one to learn from
+  bool encoded_ = false;          // prompts, in the latest iteration
   bool accepted_ = false;         // anything that was drafted
   double rate_ = 1;               // of the last offer, in tokens a plain pass
   std::int64_t window_ = 1;       // the best one then

@@ -353,6 +353,22 @@ void draft_in_vain(AdaptiveWindow& policy, const Sequence& sequence) {
   }
 }
 
+// A server that starts under load: its first passes all encode prompts, and
+// tell nothing of what drafts cost.
+TEST(AdaptiveWindow, NothingIsDraftedToLearnFromPassesThatEncodePrompts) {
+  const KeyedSequence first(one_token(), 0);
+  const KeyedSequence second(one_token(), 1);
+  AdaptiveWindow policy(1);
+  encode_prompts(policy, first);
+  EXPECT_EQ(policy.plan(first, 2).most(), 0);
+  const WindowOutcome outcome = {first.key, 0, 0, 0};
+  policy.observe({{&outcome, 1}, 0, 1e-3, false});
+  policy.plan(first, 2);
+  EXPECT_EQ(policy.plan(second, 2).most(), 0) << "the second of the warm-up";
+  policy.observe({{&outcome, 1}, 0, 1e-3, false});
+  EXPECT_EQ(policy.plan(first, 2).most(), 1) << "the third";
+}
+
 // It is not worth encoding a prompt for drafts that will not be used.
 TEST(AdaptiveWindow, PromptsAreNotEncodedForDraftsThatDoNotPay) {
   const KeyedSequence sequence(one_token(), 0);

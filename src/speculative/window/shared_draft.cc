@@ -37,20 +37,23 @@ SharedDraft best_shared_draft(const DraftTerms& terms,
   assert(static_cast<std::size_t>(most) + 1 < kWindows);
   std::array<double, kWindows> tokens{};  // [k], of those that join
   double joined = 0;
+  double entries = 0;
   double rate_of_joined = 0;
   double rate_of_all = static_cast<double>(terms.batch - std::ssize(prospects));
   for (Prospect& prospect : prospects) {
     rate_of_all += prospect.alternative;
     prospect.joins = false;
+    const double entry = static_cast<double>(terms.batch) * prospect.entry;
     std::array<double, kWindows> own;
     for_each_window(*prospect.acceptance, rows_per_place, most,
                     [&](std::int64_t k, double brought) {
                       own[static_cast<std::size_t>(k)] = brought;
                       prospect.joins |=
-                          brought > prospect.alternative * terms.v(k);
+                          brought > prospect.alternative * (terms.v(k) + entry);
                     });
     if (!prospect.joins) continue;
     joined += 1;
+    entries += prospect.entry;
     rate_of_joined += prospect.alternative;
     for (std::int64_t k = 2; k <= most + 1; ++k) {
       tokens[static_cast<std::size_t>(k)] += own[static_cast<std::size_t>(k)];
@@ -59,10 +62,11 @@ SharedDraft best_shared_draft(const DraftTerms& terms,
   SharedDraft best;
   if (joined == 0) return best;
   best.alternative = rate_of_joined / joined;
-  const double draft = terms.draft * rate_of_all / rate_of_joined;
+  const double waiting = rate_of_all / rate_of_joined;
   for (std::int64_t k = 2; k <= most + 1; ++k) {
+    const double all_wait = entries + terms.draft * static_cast<double>(k - 1);
     const double rate = tokens[static_cast<std::size_t>(k)] / joined /
-                        (terms.v(k) + draft * static_cast<double>(k - 1));
+                        (terms.v(k) + waiting * all_wait);
     if (rate > best.rate) {
       best.window = k;
       best.rate = rate;

@@ -35,6 +35,9 @@ struct DraftTerms {
 struct Prospect {
   const AcceptanceEstimate* acceptance = nullptr;
   double alternative = 1;  // the rate that it has otherwise
+  // What the batch waits while its drafter catches up with it, divided by the
+  // windows that it is going to draft then.
+  double entry = 0;
   bool joins = false;
 };
 

@@ -61,6 +61,21 @@ TEST(SharedDraft, APassThatOthersNeedIsFree) {
   EXPECT_TRUE(prospects[0].joins);
 }
 
+// All wait while the drafter encodes what it has missed.
+TEST(SharedDraft, CatchingUpCostsAllOfThem) {
+  const AcceptanceEstimate acceptance = accepting(0.7);
+  std::vector<Prospect> prospects(8, {&acceptance});
+  const DraftTerms terms = ::pilotfish::terms(8, 0.1, 0.1);
+  const double rate = best_shared_draft(terms, prospects, 1, 7).rate;
+  for (Prospect& prospect : prospects) prospect.entry = 0.01;
+  EXPECT_LT(best_shared_draft(terms, prospects, 1, 7).rate, rate);
+  for (Prospect& prospect : prospects) prospect.entry = 0.2;
+  EXPECT_FALSE(best_shared_draft(terms, prospects, 1, 7).pays());
+  for (size_t i = 0; i < 7; ++i) prospects[i].entry = 0;
+  EXPECT_TRUE(best_shared_draft(terms, prospects, 1, 7).pays());
+  EXPECT_FALSE(prospects[7].joins);
+}
+
 // Sequences that do not draft at all wait too.
 TEST(SharedDraft, CountsThoseThatAreNotAsked) {
   const AcceptanceEstimate good = accepting(0.9);
