@@ -32,7 +32,8 @@ class WindowPolicy {
   virtual ~WindowPolicy() = default;
 
   // For the sequence's next window, in an iteration in which `batch` sequences
-  // emit. Valid until the policy is asked or told of the sequence again.
+  // emit. All sequences of an iteration are planned before a guide is asked.
+  // Valid until the policy is asked or told of the sequence again.
   virtual DraftGuide& plan(const Sequence& sequence, std::int64_t batch) = 0;
 
   // Whether drafters shall encode the sequence's prompt, in an iteration of

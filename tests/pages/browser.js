@@ -1,16 +1,10 @@
 // A browser, and what every page must be in it.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { existsSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { chromium } from "playwright-core";
+import { launch } from "./chromium.js";
 
-// The one without a window to draw takes half as long.
-const installed = ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"];
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? installed.find(existsSync),
-  args: ["--no-sandbox"], // it has none for root
-});
+const browser = await launch();
 after(() => browser.close());
 
 export const looks = ["light", "dark"].flatMap((colorScheme) =>

@@ -5,8 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { chromium } from "playwright-core";
-
+import { launch } from "./chromium.js";
 import { startServer } from "./running_server.js";
 
 const program = process.argv[2];
@@ -52,10 +51,7 @@ pictures.push({
   },
 });
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox"],
-});
+const browser = await launch();
 try {
   for (const picture of pictures) {
     const { name, size, prepare, ready = "footer" } = picture;

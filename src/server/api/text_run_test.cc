@@ -214,8 +214,6 @@ TEST_F(TextRunTest, TellsWhatARequestTook) {
   EXPECT_EQ(finished_[0].end, TicketEnd::kFinished);
   EXPECT_EQ(finished_[0].stats.generated_tokens, 7);
   EXPECT_EQ(finished_[0].stats.prompt_tokens, 2);
-  // From before its first token came to after its last.
-  EXPECT_GE(finished_[0].e2e_seconds, finished_[0].stats.decode_seconds);
 }
 
 TEST_F(TextRunTest, TheHandlersEndCancelsWhatRuns) {

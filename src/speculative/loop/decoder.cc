@@ -223,16 +223,16 @@ std::optional<DraftRequest> SpeculativeDecoder::request_for(
   return request;
 }
 
-// Returns whether anything may be drafted, once all sequences are planned.
-bool SpeculativeDecoder::open(DraftRequest& request, Part& part) {
+// Once all sequences are planned. Returns whether the drafter is needed.
+bool SpeculativeDecoder::complete(DraftRequest& request, Part& part) {
   if (request.guide != nullptr) {
     const std::int64_t most = request.guide->most();
     request.length = std::min(request.length, most);
     request.tree_size = std::min(request.tree_size, most);
     if (request.length == 0) return false;
   }
-  request.failure = &part.failure;
   if (request.length > 0) {
+    request.failure = &part.failure;
     request.history = part.history = &history_of(*part.sequence);
   }
   return true;
@@ -247,14 +247,14 @@ void SpeculativeDecoder::draft() {
     requests_.push_back(*request);
     requested_by_.push_back(&part);
   }
-  size_t open = 0;
+  size_t kept = 0;
   for (size_t i = 0; i < requests_.size(); ++i) {
-    if (!this->open(requests_[i], *requested_by_[i])) continue;
-    requests_[open] = requests_[i];
-    requested_by_[open++] = requested_by_[i];
+    if (!complete(requests_[i], *requested_by_[i])) continue;
+    requests_[kept] = requests_[i];
+    requested_by_[kept++] = requested_by_[i];
   }
-  requests_.resize(open);
-  requested_by_.resize(open);
+  requests_.resize(kept);
+  requested_by_.resize(kept);
   if (requests_.empty()) return;
   drafts_ = drafter_.propose(requests_);
   assert(drafts_.size() == requests_.size());

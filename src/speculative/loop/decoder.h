@@ -89,7 +89,7 @@ class SpeculativeDecoder {
   void plan(std::span<Sequence* const> sequences);
   void recycle_drafts();
   std::optional<DraftRequest> request_for(Part& part, std::int64_t batch);
-  bool open(DraftRequest& request, Part& part);
+  bool complete(DraftRequest& request, Part& part);
   void draft();
   ForwardOutput score();
   void add_rows(Part& part);

@@ -43,6 +43,7 @@ constexpr double kStays = 16;
 constexpr double kNearlyPays = 0.95;
 // Tokens drafted to try a source that rests.
 constexpr std::int64_t kTryLength = 1;
+
 // What encoding the context that a drafter missed takes, in drafting passes.
 double encoding_passes(std::int64_t behind) {
   return static_cast<double>(std::min(behind, DraftRequest::kShortContext)) /
@@ -137,7 +138,7 @@ std::int64_t AdaptiveWindow::length_to_look_at() const {
   if (window_ == 1 || since_look_ < kLooksEvery) return kNoLimit;
   const std::int64_t furthest = std::min(window_ + kLooksFurther, kLargest);
   for (std::int64_t k = window_ + 1; k <= furthest; ++k) {
-    if (target_.times_about(batch_ * k, batch_ / 2) < kSeenEnough) return k - 1;
+    if (target_.times(batch_ * k, batch_ / 2) < kSeenEnough) return k - 1;
   }
   return kNoLimit;
 }
@@ -170,13 +171,11 @@ std::int64_t AdaptiveWindow::longest_known(std::int64_t batch) const {
 bool AdaptiveWindow::offer_from(std::size_t i) {
   Source& source = sources_[i];
   set_terms(i, batch_, std::ssize(round_), terms_[i]);
+  const double pass = pass_cost(i, 1, batch_);
   for (size_t j = 0; j < round_.size(); ++j) {
     const SourceTrial& trial = round_[j]->trials_[i];
     prospects_[j].acceptance = &trial.acceptance();
-    prospects_[j].entry = source.copies
-                              ? 0
-                              : draft_cost(i, 1, batch_) *
-                                    encoding_passes(trial.behind()) / kStays;
+    prospects_[j].entry = pass * encoding_passes(trial.behind()) / kStays;
   }
   const std::int64_t most = std::min(source.most, longest_known(batch_) - 1);
   const SharedDraft best =
@@ -191,12 +190,18 @@ bool AdaptiveWindow::offer_from(std::size_t i) {
   Offer full = {.length = source.copies ? best.window - 1 : most};
   if (look != kNoLimit) full = {.length = std::min(look, most), .fixed = true};
 
+  // A try makes the batch wait for its own row and passes; it can share a pass
+  // of others.
+  const double row =
+      (terms_[i].v(1 + kTryLength) - 1) / static_cast<double>(batch_);
+  const double try_passes = best.pays() ? 0 : kTryLength;
   source.savings.next_iteration();
   for (size_t j = 0; j < round_.size(); ++j) {
     Prospect& prospect = prospects_[j];
     SourceTrial& trial = round_[j]->trials_[i];
     Offer& offer = round_[j]->offers_[i];
-    const double cost = try_cost(i, trial.behind(), best.pays());
+    const double cost =
+        row + pass * (encoding_passes(trial.behind()) + try_passes);
     switch (
         trial.next_use(prospect.joins && best.pays(), cost, source.savings)) {
       case SourceTrial::Use::kFull:
@@ -220,11 +225,10 @@ void AdaptiveWindow::set_terms(std::size_t i, std::int64_t batch,
                                std::int64_t sequences,
                                DraftTerms& terms) const {
   const Source& source = sources_[i];
-  const double draft = draft_cost(i, sequences, batch);
-  const double copy = source.copies ? draft : 0;
+  const double copy = source.copies ? draft_cost(i, sequences, batch) : 0;
   const double plain = target_.estimate(batch);
   terms.batch = batch;
-  terms.draft = draft - copy;
+  terms.draft = pass_cost(i, sequences, batch);
   terms.verify.assign(1, 1);
   for (std::int64_t k = 2; k <= kLargest; ++k) {
     const double verify = target_.estimate(batch * k) / plain;
@@ -232,7 +236,7 @@ void AdaptiveWindow::set_terms(std::size_t i, std::int64_t batch,
   }
 }
 
-// The time of a drafting pass for so many, in plain passes.
+// The time of a drafting pass, or of copying a draft, for so many.
 double AdaptiveWindow::draft_cost(std::size_t i, std::int64_t sequences,
                                   std::int64_t batch) const {
   const PassTimes& times = sources_[i].times;
@@ -241,15 +245,10 @@ double AdaptiveWindow::draft_cost(std::size_t i, std::int64_t sequences,
   return kDraftUnknown * std::pow(seen / kDraftUnknown, times.trust(sequences));
 }
 
-// What a try makes the batch wait, for its own row and pass. `others`: it can
-// use a pass of those.
-double AdaptiveWindow::try_cost(std::size_t i, std::int64_t behind,
-                                bool others) const {
-  const double row =
-      (terms_[i].v(1 + kTryLength) - 1) / static_cast<double>(batch_);
-  if (sources_[i].copies) return row;
-  const double passes = encoding_passes(behind) + (others ? 0 : kTryLength);
-  return row + draft_cost(i, 1, batch_) * passes;
+// The same of a drafting pass alone.
+double AdaptiveWindow::pass_cost(std::size_t i, std::int64_t sequences,
+                                 std::int64_t batch) const {
+  return sources_[i].copies ? 0 : draft_cost(i, sequences, batch);
 }
 
 // Whether those who have drafted so many tokens go on, and who.
@@ -266,9 +265,8 @@ void AdaptiveWindow::decide_together(std::size_t i, std::int64_t drafted) {
                          .survival = guide->survival_,
                          .length = guide->offer().length});
   }
-  const double pass =
-      sources_[i].copies ? 0 : draft_cost(i, std::ssize(drafting_), batch_);
-  share_next_pass(terms_[i], pass, drafted, drafting_);
+  share_next_pass(terms_[i], pass_cost(i, std::ssize(drafting_), batch_),
+                  drafted, drafting_);
   for (size_t j = 0; j < drafting_.size(); ++j) {
     drafting_guides_[j]->decided_ = drafted;
     drafting_guides_[j]->goes_on_ = drafting_[j].goes_on;
@@ -291,8 +289,11 @@ bool AdaptiveWindow::follows_prompt(const Sequence& sequence,
 }
 
 // Whether a source pays, or nearly so, for sequences of which nothing is known.
+// What passes over such a batch cost may not be known either.
 bool AdaptiveWindow::may_pay(std::int64_t batch) const {
-  if (iterations_ < std::ssize(kWarmUp)) return true;
+  if (iterations_ < std::ssize(kWarmUp) || longest_known(batch) == 1) {
+    return true;
+  }
   for (size_t i = 0; i < sources_.size(); ++i) {
     std::vector<Prospect> prospects(static_cast<size_t>(batch),
                                     {&sources_[i].usual});
@@ -309,10 +310,12 @@ bool AdaptiveWindow::may_pay(std::int64_t batch) const {
 void AdaptiveWindow::observe(const IterationOutcome& iteration) {
   note_times(iteration);
   if (target_.empty() || iteration.windows.empty()) return;
+  const auto drafting = std::ranges::count_if(
+      iteration.windows, [](const auto& each) { return each.drafted > 0; });
   for (const WindowOutcome& window : iteration.windows) {
     Guide* const guide = planned(window);
     if (guide == nullptr) continue;
-    note_window(*guide, window, iteration);
+    note_window(*guide, window, drafting, iteration);
     guide->planned_ = false;
   }
   round_.clear();
@@ -386,10 +389,9 @@ void AdaptiveWindow::note_draft_times(const IterationOutcome& iteration) {
 // known, with the tokens that the window gained.
 double AdaptiveWindow::cost_of(std::size_t i, const Guide& guide,
                                const WindowOutcome& window,
+                               std::int64_t drafting,
                                const IterationOutcome& iteration) const {
   const auto batch = static_cast<double>(iteration.windows.size());
-  const auto drafting = std::ranges::count_if(
-      iteration.windows, [](const auto& each) { return each.drafted > 0; });
   const double measured = (iteration.draft_seconds + iteration.target_seconds) /
                               target_.estimate(std::ssize(iteration.windows)) -
                           1;
@@ -398,25 +400,26 @@ double AdaptiveWindow::cost_of(std::size_t i, const Guide& guide,
                              : measured / static_cast<double>(drafting);
   }
   double expected = (terms_[i].v(window.drafted + 1) - 1) / batch;
-  if (!sources_[i].copies) {
-    const double shared =
-        static_cast<double>(window.drafted) / static_cast<double>(drafting);
-    expected += draft_cost(i, drafting, std::ssize(iteration.windows)) *
-                (shared + encoding_passes(guide.trials_[i].behind()));
-  }
+  const double passes =
+      static_cast<double>(window.drafted) / static_cast<double>(drafting);
+  expected += pass_cost(i, drafting, std::ssize(iteration.windows)) *
+              (passes + encoding_passes(guide.trials_[i].behind()));
   if (iteration.encodes || drafting > 1) return expected;
   return std::min(measured, kOutlier * (1 + expected) - 1);
 }
 
+// `drafting`: in how many of the iteration's windows tokens were drafted.
 void AdaptiveWindow::note_window(Guide& guide, const WindowOutcome& window,
+                                 std::int64_t drafting,
                                  const IterationOutcome& iteration) {
+  const auto batch = static_cast<double>(iteration.windows.size());
   for (size_t i = 0; i < sources_.size(); ++i) {
     SourceTrial& trial = guide.trials_[i];
-    const auto batch = static_cast<double>(iteration.windows.size());
     if (window.drafted == 0 || i != guide.drafting_) {
       const std::int64_t emitted = window.accepted + 1;
-      if (trial.left_out(emitted))
+      if (trial.left_out(emitted)) {
         sources_[i].savings.save(static_cast<double>(emitted) / batch);
+      }
       continue;
     }
     accepted_ = accepted_ || window.accepted > 0;
@@ -428,7 +431,7 @@ void AdaptiveWindow::note_window(Guide& guide, const WindowOutcome& window,
         kRowsShare * (static_cast<double>(window.drafted) /
                           static_cast<double>(window.places) -
                       sources_[i].rows_per_place);
-    const double cost = cost_of(i, guide, window, iteration);
+    const double cost = cost_of(i, guide, window, drafting, iteration);
     if (trial.drafted(window.places, window.accepted, guide.confidences_)) {
       sources_[i].savings.settle(static_cast<double>(window.accepted) / batch -
                                  cost);

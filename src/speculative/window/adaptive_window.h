@@ -94,16 +94,17 @@ class AdaptiveWindow final : public WindowPolicy {
   bool offer_from(std::size_t source);
   double draft_cost(std::size_t source, std::int64_t sequences,
                     std::int64_t batch) const;
-  double try_cost(std::size_t source, std::int64_t behind, bool others) const;
+  double pass_cost(std::size_t source, std::int64_t sequences,
+                   std::int64_t batch) const;
   void decide_together(std::size_t source, std::int64_t drafted);
   Guide* planned(const WindowOutcome& window);
   void note_times(const IterationOutcome& iteration);
   void note_draft_times(const IterationOutcome& iteration);
   double cost_of(std::size_t source, const Guide& guide,
-                 const WindowOutcome& window,
+                 const WindowOutcome& window, std::int64_t drafting,
                  const IterationOutcome& iteration) const;
   void note_window(Guide& guide, const WindowOutcome& window,
-                   const IterationOutcome& iteration);
+                   std::int64_t drafting, const IterationOutcome& iteration);
 
   std::vector<Source> sources_;
   PassTimes target_;

@@ -384,6 +384,14 @@ TEST(AdaptiveWindow, PromptsAreNotEncodedForDraftsThatDoNotPay) {
   EXPECT_TRUE(follows(hopeful));
 }
 
+// What passes over many rows cost is not known: drafts may pay.
+TEST(AdaptiveWindow, PromptsOfABatchNeverSeenAreEncoded) {
+  const KeyedSequence sequence(one_token(), 0);
+  AdaptiveWindow policy(1);
+  draft_in_vain(policy, sequence);
+  EXPECT_TRUE(policy.follows_prompt(KeyedSequence(one_token(), 1), 64));
+}
+
 // All chunks of a prompt have the same answer, or the draft would have gaps.
 TEST(AdaptiveWindow, APromptIsEncodedForDraftsAsAWhole) {
   const KeyedSequence sequence(one_token(), 0);

@@ -77,8 +77,7 @@ void PassTimes::add(std::int64_t rows, double seconds) {
   shape.log += (1 - of_level) * step;
 }
 
-std::int64_t PassTimes::times_about(std::int64_t rows,
-                                    std::int64_t away) const {
+std::int64_t PassTimes::times(std::int64_t rows, std::int64_t away) const {
   std::int64_t times = 0;
   for (auto known = shapes_.lower_bound(rows - away);
        known != shapes_.end() && known->first <= rows + away; ++known) {

@@ -26,14 +26,8 @@ class PassTimes {
   bool empty() const { return shapes_.empty(); }
   // The most rows seen. Requires: !empty().
   std::int64_t most_rows() const { return shapes_.rbegin()->first; }
-  // How often so many rows were seen.
-  std::int64_t times(std::int64_t rows) const {
-    const auto known = shapes_.find(rows);
-    return known == shapes_.end() ? 0 : known->second.times;
-  }
-
   // How often so many rows were seen, or up to `away` more or less.
-  std::int64_t times_about(std::int64_t rows, std::int64_t away) const;
+  std::int64_t times(std::int64_t rows, std::int64_t away = 0) const;
 
   // In seconds. On straight lines between the rows that are known; that of the
   // first before it, and along the last line after the last, or the line from

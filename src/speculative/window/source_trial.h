@@ -14,7 +14,7 @@ namespace pilotfish {
 // hopeless the source, however many the sequences and however short they are.
 class TrySavings {
  public:
-  // `tokens` brought in without the source, of a batch's `share` of a pass.
+  // Of the time that went by while the source rested.
   void save(double passes);
   // Of a window of an unproved source: what it brought in, beyond what it cost.
   void settle(double passes) { saved_ += passes; }
