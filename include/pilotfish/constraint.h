@@ -1,0 +1,63 @@
+#ifndef PILOTFISH_CONSTRAINT_H_
+#define PILOTFISH_CONSTRAINT_H_
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pilotfish {
+
+class Automaton;
+
+// How JSON is written where a schema leaves it open.
+struct JsonSchemaOptions {
+  enum class Whitespace {
+    kFlexible,  // what models like to write, bounded: blanks, line breaks, tabs
+    kSpaced,    // one blank behind each ':' and ','
+    kCompact,   // none
+  };
+  Whitespace whitespace = Whitespace::kFlexible;
+  // Properties come in the order in which the schema lists them; else in any.
+  bool keep_order = true;
+  // Takes keywords that say nothing about which texts are valid and that are
+  // unknown here. Keywords that do and cannot be enforced are always refused.
+  bool lenient = false;
+};
+
+// What a text has to be, whatever model writes it: a schema, a regular
+// expression, a grammar, or one of some texts, compiled. Immutable: any number
+// of requests and threads may share one.
+class Constraint {
+ public:
+  // Each throws UsageError that says what is wrong with the source and where,
+  // or what in it cannot be enforced or is too large.
+
+  // Texts that are JSON and valid by this schema, of draft 7 or 2020-12.
+  static std::shared_ptr<const Constraint> json_schema(
+      std::string_view schema, const JsonSchemaOptions& options = {});
+  // Any JSON object.
+  static std::shared_ptr<const Constraint> json_object(
+      const JsonSchemaOptions& options = {});
+  // Texts that a regular expression in RE2's syntax matches from end to end.
+  static std::shared_ptr<const Constraint> regex(std::string_view pattern);
+  // A grammar in llama.cpp's GBNF; texts are what its rule `root` gives.
+  static std::shared_ptr<const Constraint> gbnf(std::string_view grammar);
+  // One of these texts.
+  static std::shared_ptr<const Constraint> choice(
+      std::span<const std::string> texts);
+
+  explicit Constraint(std::shared_ptr<const Automaton> automaton);
+
+  const std::shared_ptr<const Automaton>& automaton() const {
+    return automaton_;
+  }
+
+ private:
+  std::shared_ptr<const Automaton> automaton_;
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_CONSTRAINT_H_
