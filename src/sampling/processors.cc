@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "sampling/constraints.h"
+#include "sampling/token_rule.h"
 
 namespace pilotfish {
 namespace {
@@ -50,6 +51,27 @@ bool completes(std::span<const Token> history, const std::vector<Token>& word) {
          std::equal(word.begin(), word.end() - 1, history.end() - before);
 }
 
+constexpr std::size_t kWord = 64;  // tokens whose bits are in one
+
+// Bans the tokens whose bits are not set.
+void keep_set(std::span<const std::uint64_t> bits, std::span<float> row) {
+  for (std::size_t first = 0; first < row.size(); first += kWord) {
+    const std::uint64_t word =
+        first / kWord < bits.size() ? bits[first / kWord] : 0;
+    if (word == ~std::uint64_t{0}) continue;
+    const std::size_t end = std::min(first + kWord, row.size());
+    for (std::size_t i = first; i < end; ++i) {
+      if ((word >> (i - first) & 1) == 0) row[i] = kBanned;
+    }
+  }
+}
+
+void set_bit(Token token, std::vector<std::uint64_t>& bits) {
+  const auto i = static_cast<std::size_t>(token);
+  if (i / kWord >= bits.size()) bits.resize(i / kWord + 1);
+  bits[i / kWord] |= std::uint64_t{1} << i % kWord;
+}
+
 bool is_untruncated(const SamplingParams& params, size_t row_size) {
   return (params.top_k == 0 || static_cast<size_t>(params.top_k) >= row_size) &&
          params.typical_p == 1 && params.top_p == 1 && params.min_p == 0;
@@ -62,15 +84,17 @@ Distribution LogitsProcessor::process(std::span<const float> logits,
                                       const TokenHistory& history,
                                       std::span<const Token> stop_tokens) {
   assert(!logits.empty());
+  if (history.rule() != nullptr && history.rule_state() == nullptr) {
+    fault_ = {.is_models = false, .text = "the text has left its constraint"};
+    return {};
+  }
   scan_.scan(logits);
   if (!scan_.all_finite() && has_fault(logits)) return {};
   const std::span<const float> adjusted =
       adjust(logits, params, history, stop_tokens);
   if (adjusted.data() != logits.data()) scan_.scan(adjusted);
   if (scan_.largest() == kBanned) {
-    fault_ = {.is_models = false,
-              .text = fmt::format("no token can come next with {}",
-                                  constraint_names(params))};
+    fault_ = {.is_models = false, .text = no_token_text(params, history)};
     return {};
   }
   if (params.temperature == 0) return one_hot(scan_.argmax());
@@ -156,11 +180,14 @@ std::span<const float> LogitsProcessor::adjust(
   const bool bans = too_early && !stop_tokens.empty();
   const bool penalises = has_penalty(params);
   const bool constrained = is_constrained(params);
-  if (!bans && !penalises && !constrained && params.logit_bias.empty()) {
+  const bool ruled = history.rule() != nullptr;
+  if (!ruled && !bans && !penalises && !constrained &&
+      params.logit_bias.empty()) {
     return logits;
   }
 
   adjusted_.assign(logits.begin(), logits.end());
+  if (ruled) keep_to_rule(history, stop_tokens);
   if (constrained) constrain(params, history);
   const auto in_row = [&](Token token) {
     return token >= 0 && static_cast<size_t>(token) < adjusted_.size();
@@ -181,6 +208,17 @@ std::span<const float> LogitsProcessor::adjust(
     }
   }
   return adjusted_;
+}
+
+void LogitsProcessor::keep_to_rule(const TokenHistory& history,
+                                   std::span<const Token> stop_tokens) {
+  const TokenRule& rule = *history.rule();
+  const TokenRule::State state = history.rule_state();
+  rule.allow(state, by_rule_);
+  if (rule.may_end(state)) {
+    for (const Token token : stop_tokens) set_bit(token, by_rule_);
+  }
+  keep_set(by_rule_, adjusted_);
 }
 
 void LogitsProcessor::constrain(const SamplingParams& params,
@@ -204,6 +242,20 @@ void LogitsProcessor::constrain(const SamplingParams& params,
   for (const std::vector<Token>& word : params.bad_words) {
     if (completes(history.tokens(), word)) ban(word.back());
   }
+}
+
+std::string LogitsProcessor::no_token_text(const SamplingParams& params,
+                                           const TokenHistory& history) const {
+  std::string names = constraint_names(params);
+  if (history.rule() != nullptr) {
+    const auto is_empty = [](std::uint64_t word) { return word == 0; };
+    if (std::ranges::all_of(by_rule_, is_empty) &&
+        !history.rule()->may_end(history.rule_state())) {
+      return "the vocabulary has no token for what the constraint wants next";
+    }
+    names += names.empty() ? "the constraint" : " and the constraint";
+  }
+  return fmt::format("no token can come next with {}", names);
 }
 
 }  // namespace pilotfish

@@ -1,7 +1,9 @@
 #ifndef PILOTFISH_SAMPLING_PROCESSORS_H_
 #define PILOTFISH_SAMPLING_PROCESSORS_H_
 
+#include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "kernels/kernels.h"
@@ -16,15 +18,16 @@
 namespace pilotfish {
 
 // Turns rows of logits into the distributions that tokens are drawn from, by
-// the steps of SamplingParams in their order; each truncation works on what the
-// one before left, renormalised. Holds scratch memory alone: one object serves
-// any number of sequences, from one thread. A distribution is a function of its
-// row and the parameters: the same bits on every instruction set.
+// the steps of SamplingParams in their order, of which the first is the
+// history's rule; each truncation works on what the one before left,
+// renormalised. Holds scratch memory alone: one object serves any number of
+// sequences, from one thread. A distribution is a function of its row and the
+// parameters: the same bits on every instruction set.
 //
-// A row that is not a distribution (see logits_fault), or for which the
-// parameters leave no token, gives an empty distribution, and never a banned
-// token. Logits that only a bias makes infinite share the probability. Among
-// equal logits the smaller id goes first wherever an order matters.
+// A row that is not a distribution (see logits_fault), or for which the rule
+// and the parameters leave no token, gives an empty distribution, and never a
+// banned token. Logits that only a bias makes infinite share the probability.
+// Among equal logits the smaller id goes first wherever an order matters.
 class LogitsProcessor {
  public:
   explicit LogitsProcessor(const Kernels& kernels = best_kernels())
@@ -34,7 +37,8 @@ class LogitsProcessor {
 
   // The distribution of the token that follows `history`. Tokens of the
   // parameters that lie outside the row are ignored. `stop_tokens` are banned
-  // until params.min_tokens are generated. Empty where no token can come;
+  // until params.min_tokens are generated, and are allowed by a rule wherever
+  // the text may end. Empty where no token can come;
   // `fault` then says why. Requires: !logits.empty(), valid parameters.
   Distribution process(std::span<const float> logits,
                        const SamplingParams& params,
@@ -61,20 +65,26 @@ class LogitsProcessor {
   void truncate(const SamplingParams& params,
                 std::vector<Distribution::Entry>& entries);
 
-  // The row with constraints, bias, penalties and bans; `logits` itself where
-  // none applies.
+  // The row with rule, constraints, bias, penalties and bans; `logits` itself
+  // where none applies.
   std::span<const float> adjust(std::span<const float> logits,
                                 const SamplingParams& params,
                                 const TokenHistory& history,
                                 std::span<const Token> stop_tokens);
 
+  void keep_to_rule(const TokenHistory& history,
+                    std::span<const Token> stop_tokens);
   void constrain(const SamplingParams& params, const TokenHistory& history);
+  // Why the row has no token left.
+  std::string no_token_text(const SamplingParams& params,
+                            const TokenHistory& history) const;
 
   LogitScan scan_;
   RowSoftmax softmax_;
   RowFault fault_;
   std::vector<float> adjusted_;
   std::vector<float> allowed_;
+  std::vector<std::uint64_t> by_rule_;  // bits of the tokens a rule allows
   std::vector<TypicalEntry> typical_;
   std::vector<std::vector<Distribution::Entry>> spare_;
   size_t most_entries_ = 0;  // the largest capacity that came back

@@ -6,13 +6,16 @@
 namespace pilotfish {
 
 TokenHistory::TokenHistory(std::vector<Token> prompt,
-                           const SamplingParams& params)
+                           const SamplingParams& params,
+                           std::shared_ptr<const TokenRule> rule)
     : tokens_(std::move(prompt)),
       prompt_size_(static_cast<std::int64_t>(tokens_.size())),
       window_(params.penalty_window),
       counting_(window_ != 0 && (params.repetition_penalty != 1 ||
                                  params.frequency_penalty != 0 ||
-                                 params.presence_penalty != 0)) {
+                                 params.presence_penalty != 0)),
+      rule_(std::move(rule)) {
+  if (rule_ != nullptr) states_.push_back(rule_->begin());
   if (!counting_) return;
   const std::int64_t first =
       window_ > 0 && prompt_size_ > window_ ? prompt_size_ - window_ : 0;
@@ -21,6 +24,10 @@ TokenHistory::TokenHistory(std::vector<Token> prompt,
 
 void TokenHistory::push(Token token) {
   tokens_.push_back(token);
+  if (rule_ != nullptr) {
+    const TokenRule::State before = states_.back();
+    states_.push_back(before ? rule_->after(before, token) : nullptr);
+  }
   if (!counting_) return;
   const std::int64_t newest = size() - 1;
   count(newest, 1);
@@ -36,6 +43,9 @@ void TokenHistory::truncate(std::int64_t size) {
     }
   }
   tokens_.resize(static_cast<size_t>(size));
+  if (rule_ != nullptr) {
+    states_.resize(static_cast<size_t>(size - prompt_size_ + 1));
+  }
 }
 
 void TokenHistory::count(std::int64_t position, std::int32_t change) {

@@ -2,6 +2,7 @@
 #define PILOTFISH_SAMPLING_TOKEN_HISTORY_H_
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <unordered_map>
 #include <utility>
@@ -9,13 +10,14 @@
 
 #include "pilotfish/sampling.h"
 #include "pilotfish/token.h"
+#include "sampling/token_rule.h"
 
 namespace pilotfish {
 
-// The tokens of a sequence, prompt first, and how often each occurs, kept up to
-// date in constant time as tokens come and drafted ones are taken back. Only
-// the latest `penalty_window` tokens are counted, and only where `params` has a
-// penalty that asks.
+// The tokens of a sequence, prompt first, how often each occurs, and where a
+// rule for what follows the prompt stands: kept up to date in constant time as
+// tokens come and drafted ones are taken back. Only the latest `penalty_window`
+// tokens are counted, and only where `params` has a penalty that asks.
 class TokenHistory {
  public:
   struct Occurrences {
@@ -23,7 +25,9 @@ class TokenHistory {
     std::int32_t generated = 0;  // drafted ones included
   };
 
-  TokenHistory(std::vector<Token> prompt, const SamplingParams& params);
+  // `rule` may be null.
+  TokenHistory(std::vector<Token> prompt, const SamplingParams& params,
+               std::shared_ptr<const TokenRule> rule = nullptr);
 
   void push(Token token);
   // Forgets the tokens from `size` on. Requires: prompt_size() <= size <=
@@ -43,6 +47,14 @@ class TokenHistory {
     return occurrences_;
   }
 
+  // What the tokens behind the prompt have to keep to; null: nothing.
+  const TokenRule* rule() const { return rule_.get(); }
+  // Where it stands behind the last token. Null: there is no rule, or the
+  // tokens have broken it; one that only ends the text does that too.
+  TokenRule::State rule_state() const {
+    return rule_ == nullptr ? nullptr : states_.back();
+  }
+
  private:
   void count(std::int64_t position, std::int32_t change);
 
@@ -51,6 +63,9 @@ class TokenHistory {
   std::int64_t window_;  // tokens counted; -1: all, 0: none
   bool counting_;
   std::unordered_map<Token, Occurrences> occurrences_;
+  std::shared_ptr<const TokenRule> rule_;
+  // Behind the prompt and behind each token after it; none without a rule.
+  std::vector<TokenRule::State> states_;
 };
 
 // A history that goes back to its size at construction when this goes out of

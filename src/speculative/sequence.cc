@@ -70,16 +70,36 @@ SequenceKey new_sequence_key(std::uint32_t slot) {
 Sequence::Sequence(SequenceOptions options)
     : options_(checked(std::move(options))),
       random_(options_.sampling.seed),
-      history_(std::move(options_.prompt), options_.sampling),
+      history_(std::move(options_.prompt), options_.sampling, options_.rule),
       origins_(options_.resumed.size(), Origin::kBonus) {
-  for (const Token token : options_.resumed) history_.push(token);
   if (options_.logprobs) logprobs_.resize(options_.resumed.size());
-  if (options_.resumed.empty()) return;
-  if (is_stop(options_.resumed.back())) {
+  resume();
+  const bool stopped =
+      !options_.resumed.empty() && is_stop(options_.resumed.back());
+  if (stopped || rule_must_end()) {
     finish_reason_ = FinishReason::kStopToken;
   } else if (tokens_left() == 0) {
     finish_reason_ = FinishReason::kMaxTokens;
   }
+}
+
+void Sequence::resume() {
+  RuleWalk walk = rule_walk();
+  for (const Token token : options_.resumed) {
+    if (walk.ended() || !walk.take(token)) {
+      throw UsageError(
+          fmt::format("resumed: token {} at place {} breaks the constraint",
+                      token, generated_size()));
+    }
+    history_.push(token);
+  }
+}
+
+// Without stop tokens nothing else would end it.
+bool Sequence::rule_must_end() const {
+  const TokenRule::State state = history_.rule_state();
+  return stop_tokens().empty() && state != nullptr &&
+         history_.rule()->must_end(state);
 }
 
 bool Sequence::is_stop(Token token) const {
@@ -110,7 +130,7 @@ std::int64_t Sequence::append(const Verdict& verdict, Origin last,
     history_.push(token);
     origins_.push_back(emitted < accepted ? Origin::kAccepted : last);
     ++emitted;
-    if (is_stop(token)) {
+    if (is_stop(token) || rule_must_end()) {
       finish_reason_ = FinishReason::kStopToken;
     } else if (tokens_left() == 0) {
       finish_reason_ = FinishReason::kMaxTokens;

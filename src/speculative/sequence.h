@@ -16,7 +16,9 @@
 #include "pilotfish/random.h"
 #include "pilotfish/sampling.h"
 #include "pilotfish/token.h"
+#include "sampling/rule_walk.h"
 #include "sampling/token_history.h"
+#include "sampling/token_rule.h"
 #include "speculative/sequence_key.h"
 
 namespace pilotfish {
@@ -26,6 +28,9 @@ struct SequenceOptions {
   std::int64_t max_tokens = 128;  // at least one; -1: to the end of the cache
   SamplingParams sampling;
   std::vector<Token> stop_tokens;  // each ends the sequence, itself included
+  // What is generated keeps to this and, without stop tokens, ends where it
+  // leaves nothing to follow; null: to nothing.
+  std::shared_ptr<const TokenRule> rule;
   std::optional<std::int64_t> window;  // k or kAutoWindow; nullopt: the
                                        // decoder's
   bool keep_proposals = false;
@@ -57,7 +62,8 @@ class Sequence {
  public:
   // Throws UsageError for an empty prompt, for max_tokens, a window, logprobs
   // or sampling parameters out of range, and for a text to resume that goes on
-  // behind its end. One that is resumed at its end is finished().
+  // behind its end or breaks the rule. One that is resumed at its end is
+  // finished(), and so is one whose rule leaves nothing to generate.
   explicit Sequence(SequenceOptions options);
   Sequence(const Sequence&) = delete;
   Sequence& operator=(const Sequence&) = delete;
@@ -130,6 +136,8 @@ class Sequence {
   // For the decoder and drafters.
 
   const TokenHistory& history() const { return history_; }
+  // For tokens that it may go on with.
+  RuleWalk rule_walk() const { return {history_, stop_tokens()}; }
 
   // Takes over a verdict's tokens, up to the first stop token, max_tokens or
   // `n_positions` tokens in all; finishes the sequence there. Returns how many.
@@ -151,6 +159,9 @@ class Sequence {
   SequenceId target_id = -1;  // in the target's cache; -1: none
 
  private:
+  void resume();
+  bool rule_must_end() const;
+
   SequenceOptions options_;
   Random random_;
   TokenHistory history_;

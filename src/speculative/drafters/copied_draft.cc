@@ -1,33 +1,35 @@
 #include "speculative/drafters/copied_draft.h"
 
-#include <algorithm>
 #include <cassert>
 
 namespace pilotfish {
 
-Draft copied_draft(const Sequence& sequence, std::span<const Token> source,
-                   std::int64_t from, std::int64_t length) {
-  Draft draft;
-  const std::int64_t end = std::min(from + length, std::ssize(source));
-  for (std::int64_t i = from; i < end; ++i) {
-    draft.tokens.push_back(source[static_cast<size_t>(i)]);
-    if (sequence.is_stop(draft.tokens.back())) break;
-  }
-  return draft;
+bool CopiedDraft::add(Token token) {
+  if (std::ssize(draft_.tokens) == length_ || !walk_.take(token)) return false;
+  draft_.tokens.push_back(token);
+  return std::ssize(draft_.tokens) < length_ && !walk_.ended();
 }
 
-Draft repeated_draft(const Sequence& sequence, std::int64_t from,
-                     std::int64_t length) {
-  assert(from < sequence.size());
-  Draft draft;
-  for (std::int64_t i = from; i < from + length; ++i) {
-    const std::int64_t drafted = i - sequence.size();
-    draft.tokens.push_back(drafted < 0
-                               ? sequence.tokens()[static_cast<size_t>(i)]
-                               : draft.tokens[static_cast<size_t>(drafted)]);
-    if (sequence.is_stop(draft.tokens.back())) break;
+Draft copied_draft(const DraftRequest& request, std::span<const Token> source,
+                   std::int64_t from) {
+  CopiedDraft copy(request);
+  for (std::int64_t i = from; i < std::ssize(source); ++i) {
+    if (!copy.add(source[static_cast<size_t>(i)])) break;
   }
-  return draft;
+  return std::move(copy).take();
+}
+
+Draft repeated_draft(const DraftRequest& request, std::int64_t from) {
+  const Sequence& sequence = *request.sequence;
+  assert(from < sequence.size());
+  CopiedDraft copy(request);
+  const auto token = [&](std::int64_t i) {
+    const std::int64_t drafted = i - sequence.size();
+    return drafted < 0 ? sequence.tokens()[static_cast<size_t>(i)]
+                       : copy.draft().tokens[static_cast<size_t>(drafted)];
+  };
+  while (copy.add(token(from))) ++from;
+  return std::move(copy).take();
 }
 
 }  // namespace pilotfish

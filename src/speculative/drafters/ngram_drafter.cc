@@ -41,10 +41,9 @@ std::vector<Draft> NgramDrafter::propose(
   std::vector<Draft> drafts(requests.size());
   for (size_t i = 0; i < requests.size(); ++i) {
     if (requests[i].length == 0) continue;
-    const Sequence& sequence = *requests[i].sequence;
-    const std::int64_t from = find_match(sequence.tokens());
+    const std::int64_t from = find_match(requests[i].sequence->tokens());
     if (from == 0) continue;
-    drafts[i] = repeated_draft(sequence, from, requests[i].length);
+    drafts[i] = repeated_draft(requests[i], from);
   }
   return drafts;
 }

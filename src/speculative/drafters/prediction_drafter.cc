@@ -16,8 +16,7 @@ std::vector<Draft> PredictionDrafter::propose(
     Place& place = places_.find_or_make(sequence.key);
     follow(sequence, place);
     if (place.lost) continue;
-    drafts[i] = copied_draft(sequence, sequence.prediction(), place.next,
-                             requests[i].length);
+    drafts[i] = copied_draft(requests[i], sequence.prediction(), place.next);
   }
   return drafts;
 }

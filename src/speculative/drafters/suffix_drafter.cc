@@ -19,8 +19,7 @@ std::vector<Draft> SuffixDrafter::propose(
     const std::int32_t own = follower.text.repeated_suffix().length;
     const std::int32_t shared = follower.in_corpus.length;
     if (own >= kShortest && own >= shared) {
-      drafts[i] = repeated_draft(*request.sequence,
-                                 follower.text.repeated_end(), request.length);
+      drafts[i] = repeated_draft(request, follower.text.repeated_end());
     } else if (shared >= kShortest) {
       drafts[i] = from_corpus(request, follower.in_corpus);
     }
@@ -42,15 +41,13 @@ SuffixDrafter::Follower& SuffixDrafter::follow(const Sequence& sequence) {
 
 Draft SuffixDrafter::from_corpus(const DraftRequest& request,
                                  SuffixAutomaton::Match match) const {
-  Draft draft;
-  while (static_cast<std::int64_t>(draft.size()) < request.length) {
+  CopiedDraft copy(request);
+  while (true) {
     const SuffixAutomaton::Next next = corpus_->likely_next(match);
-    if (next.token < 0) break;
-    draft.tokens.push_back(next.token);
-    if (request.sequence->is_stop(next.token)) break;
+    if (next.token < 0 || !copy.add(next.token)) break;
     match = next.match;
   }
-  return draft;
+  return std::move(copy).take();
 }
 
 std::shared_ptr<const SuffixAutomaton> make_corpus(

@@ -5,124 +5,28 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cmath>
-#include <map>
 #include <memory>
-#include <utility>
 #include <vector>
 
-#include "speculative/acceptors/block.h"
-#include "speculative/acceptors/rejection.h"
 #include "speculative/forwarding_scorer.h"
-#include "speculative/testing/outcome_tree.h"
+#include "speculative/testing/outcome_loop.h"
 #include "speculative/testing/toy.h"
 #include "speculative/testing/wrapped_scorers.h"
 
 namespace pilotfish {
 namespace {
 
+using test::decoded_joint;
+using test::Joint;
 using test::kErrorCaught;
+using test::kLoopRules;
 using test::kTolerance;
+using test::largest_error;
 using test::LogitTable;
-using test::OutcomeTree;
+using test::LoopRule;
 using test::TableScorer;
 using test::Toy;
 using Tokens = std::vector<Token>;
-using Joint = std::map<Tokens, double>;
-
-// Draws chains, or trees of two siblings and what follows the first, from a
-// table's processed rows; which tokens come is the outcome tree's to say.
-class OutcomeDrafter final : public Drafter {
- public:
-  OutcomeDrafter(const LogitTable& table, bool trees, const OutcomeTree& tree)
-      : table_(table), trees_(trees), tree_(tree) {}
-
-  std::vector<Draft> propose(std::span<const DraftRequest> requests) override {
-    std::vector<Draft> drafts;
-    for (const DraftRequest& request : requests) {
-      drafts.emplace_back();
-      if (request.length == 0) continue;
-      if (trees_) {
-        draw_tree(request, drafts.back());
-      } else {
-        draw_chain(request, drafts.back());
-      }
-    }
-    return drafts;
-  }
-
- private:
-  void draw_chain(const DraftRequest& request, Draft& draft) {
-    const HistoryRollback rollback(*request.history);
-    while (std::ssize(draft.tokens) < request.length) {
-      add(draft, row(request));
-      request.history->push(draft.tokens.back());
-    }
-  }
-
-  void draw_tree(const DraftRequest& request, Draft& draft) {
-    const HistoryRollback rollback(*request.history);
-    const Distribution q = row(request);
-    Distribution rest;
-    add(draft, q);
-    draft.parents = {-1};
-    if (request.tree_size > 1) rest = without(q, draft.tokens[0]);
-    if (!rest.empty()) {
-      add(draft, std::move(rest));
-      draft.parents.push_back(-1);
-    }
-    if (request.tree_size < 3 || request.length < 2) return;
-    request.history->push(draft.tokens[0]);
-    add(draft, row(request));
-    draft.parents.push_back(0);
-  }
-
-  Distribution row(const DraftRequest& request) {
-    return processor_.process(table_.row(request.history->tokens()),
-                              request.sequence->sampling(), *request.history,
-                              {});
-  }
-
-  void add(Draft& draft, Distribution q) {
-    draft.tokens.push_back(tree_.draw(q, 0));
-    draft.probs.push_back(std::move(q));
-  }
-
-  static Distribution without(const Distribution& q, Token token) {
-    std::vector<Distribution::Entry> left;
-    double mass = 0;
-    for (const auto& entry : q.entries()) {
-      if (entry.token == token) continue;
-      left.push_back(entry);
-      mass += entry.probability;
-    }
-    for (auto& entry : left) entry.probability /= mass;
-    return Distribution(std::move(left));
-  }
-
-  const LogitTable& table_;
-  bool trees_;
-  const OutcomeTree& tree_;
-  LogitsProcessor processor_;
-};
-
-class OutcomeAcceptor final : public TokenAcceptor {
- public:
-  OutcomeAcceptor(bool block, const OutcomeTree& tree)
-      : block_(block), tree_(tree) {}
-  std::string_view name() const override { return "outcomes"; }
-  bool lossless() const override { return true; }
-  bool takes_trees() const override { return !block_; }
-  Verdict accept(const Verification& v) const override {
-    return block_ ? verify_block(v.draft, v.target, tree_)
-                  : verify_by_rejection(v.draft, v.target, tree_);
-  }
-
- private:
-  bool block_;
-  const OutcomeTree& tree_;
-};
 
 Toy tiny_toy(unsigned seed) {
   const LogitTable target(3, 7, seed);
@@ -157,43 +61,6 @@ Joint expected_joint(const Toy& toy) {
   return joint;
 }
 
-Joint decoded_joint(const Toy& toy, bool block, bool trees, Scorer& target) {
-  OutcomeTree outcomes;
-  OutcomeDrafter drafter(toy.draft, trees, outcomes);
-  SpeculativeDecoder decoder(
-      target, drafter, std::make_shared<OutcomeAcceptor>(block, outcomes));
-  Joint joint;
-  do {
-    Sequence sequence(toy.sequence(0));
-    decoder.admit(sequence);
-    Sequence* one = &sequence;
-    while (!sequence.finished()) decoder.step({&one, 1});
-    decoder.retire(sequence);
-    const auto text = sequence.generated();
-    joint[Tokens(text.begin(), text.end())] += outcomes.probability();
-  } while (outcomes.advance());
-  return joint;
-}
-
-double error(const Joint& found, const Joint& expected) {
-  double most = 0;
-  for (const auto& [text, probability] : expected) {
-    const auto it = found.find(text);
-    const double other = it == found.end() ? 0 : it->second;
-    most = std::max(most, std::abs(other - probability));
-  }
-  return most;
-}
-
-struct LoopRule {
-  const char* name;
-  bool block;
-  bool trees;
-};
-constexpr LoopRule kLoopRules[] = {{"rejection", false, false},
-                                   {"block", true, false},
-                                   {"rejection of trees", false, true}};
-
 TEST(DecoderExhaustive, TheLoopIsExactWhereverTheTargetGoesBackTo) {
   std::int64_t missing = 0;
   for (unsigned seed = 0; seed < 3; ++seed) {
@@ -203,9 +70,8 @@ TEST(DecoderExhaustive, TheLoopIsExactWhereverTheTargetGoesBackTo) {
       for (const std::int64_t every : {1, 2, 4, 100}) {
         TableScorer table(toy.target);
         test::SnapshotScorer target(table, every);
-        EXPECT_LT(
-            error(decoded_joint(toy, rule.block, rule.trees, target), expected),
-            kTolerance)
+        EXPECT_LT(largest_error(decoded_joint(toy, rule, target), expected),
+                  kTolerance)
             << rule.name << ", snapshots every " << every << ", seed " << seed;
         missing += target.missing;
       }
@@ -238,9 +104,9 @@ TEST(DecoderExhaustiveControl, AStateThatDidNotGoBackIsCaught) {
   const Toy toy = tiny_toy(0);
   TableScorer table(toy.target);
   StaleScorer target(table);
-  EXPECT_GT(
-      error(decoded_joint(toy, false, false, target), expected_joint(toy)),
-      kErrorCaught);
+  EXPECT_GT(largest_error(decoded_joint(toy, kLoopRules[0], target),
+                          expected_joint(toy)),
+            kErrorCaught);
 }
 
 }  // namespace

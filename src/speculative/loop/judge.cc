@@ -105,8 +105,13 @@ void Judge::judge_one(Case& it, const Logits& logits, Scratch& scratch) const {
     check(it);
     follow_path(it);
     end_at_fault(it, scratch);
+    check_rule(it);
     const Sequence& sequence = *it.sequence;
     if (sequence.keeps_proposals()) {
+      // A stand-in says nothing of what was drafted.
+      for (const auto& [row, fault] : scratch.faults) {
+        scratch.rows[static_cast<size_t>(row)] = Distribution();
+      }
       it.proposals = proposals_of(*it.draft, scratch.rows);
     }
     if (const auto wanted = sequence.logprobs_wanted()) {
@@ -226,6 +231,23 @@ void Judge::end_at_fault(Case& it, const Scratch& scratch) const {
     it.verdict.accepted = kept;
     it.path = it.path.first(kept);
     return;
+  }
+}
+
+// An acceptor sees what the sequence's rule excludes as tokens of probability
+// 0, and may take them all the same; the rows behind them are stand-ins.
+void Judge::check_rule(const Case& it) const {
+  const Sequence& sequence = *it.sequence;
+  RuleWalk walk = sequence.rule_walk();
+  if (walk.rule() == nullptr) return;
+  for (const Token token : it.verdict.tokens) {
+    if (walk.ended()) return;
+    if (walk.take(token)) continue;
+    throw Error(
+        fmt::format("acceptor {}: its verdict has token {} at position {}, "
+                    "which the constraint does not allow",
+                    acceptor_of(sequence).name(), token,
+                    sequence.size() + (&token - it.verdict.tokens.data())));
   }
 }
 

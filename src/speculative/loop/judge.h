@@ -74,6 +74,7 @@ class Judge {
   void check(const Case& it) const;
   void follow_path(Case& it) const;
   void end_at_fault(Case& it, const Scratch& scratch) const;
+  void check_rule(const Case& it) const;
 
   std::shared_ptr<const TokenAcceptor> acceptor_;
   std::int64_t vocab_size_;

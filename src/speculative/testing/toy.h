@@ -30,6 +30,7 @@ struct Toy {
   std::int64_t max_tokens = 5;
   std::int64_t window = 4;
   std::vector<Token> stop_tokens;
+  std::shared_ptr<const TokenRule> rule = nullptr;
 
   SequenceOptions sequence(std::uint64_t seed) const {
     SequenceOptions options;
@@ -38,6 +39,7 @@ struct Toy {
     options.sampling = sampling;
     options.sampling.seed = seed;
     options.stop_tokens = stop_tokens;
+    options.rule = rule;
     options.window = window;
     return options;
   }
