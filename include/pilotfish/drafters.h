@@ -17,6 +17,7 @@ namespace pilotfish {
 enum class DraftInput {
   kNone,
   kDraftModel,
+  kConstraint,  // Request::constraint
   kPrediction,  // Request::prediction
   kCorpus,      // EngineOptions::corpus
   kLayers,      // EngineOptions::skip_layers
@@ -44,7 +45,7 @@ std::vector<std::string> parse_drafters(std::string_view list);
 // The drafters in a list in the form that parse_drafters takes or, where the
 // list is empty, all whose input is given. Throws UsageError for a drafter
 // whose input is missing, and for an input that no drafter in the list takes; a
-// draft model alone may be unused.
+// draft model and a constraint may be unused.
 std::vector<std::string> choose_drafters(std::string_view list,
                                          std::span<const DraftInput> given);
 

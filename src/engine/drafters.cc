@@ -9,6 +9,7 @@
 
 #include "engine/drafters.h"
 #include "pilotfish/error.h"
+#include "speculative/drafters/grammar_drafter.h"
 #include "speculative/drafters/model_drafter.h"
 #include "speculative/drafters/ngram_drafter.h"
 #include "speculative/drafters/prediction_drafter.h"
@@ -29,6 +30,10 @@ struct Parts {
   Scorer& target;
   Scorer* draft;  // null: there is none
 };
+
+DrafterPtr make_grammar(const Parts&) {
+  return std::make_unique<GrammarDrafter>();
+}
 
 DrafterPtr make_prediction(const Parts&) {
   return std::make_unique<PredictionDrafter>();
@@ -77,6 +82,11 @@ struct NamedDrafter {
 };
 
 constexpr std::array kDrafters = {
+    NamedDrafter{{.name = "grammar",
+                  .help = "what a constraint leaves no choice of",
+                  .input = DraftInput::kConstraint,
+                  .needs_input = true},
+                 make_grammar},
     NamedDrafter{{.name = "prediction",
                   .help = "a text that you expect",
                   .input = DraftInput::kPrediction,
@@ -116,6 +126,8 @@ std::string_view words_for(DraftInput input) {
   switch (input) {
     case DraftInput::kDraftModel:
       return "a draft model";
+    case DraftInput::kConstraint:
+      return "a constraint";
     case DraftInput::kPrediction:
       return "a prediction";
     case DraftInput::kCorpus:
@@ -184,7 +196,9 @@ std::vector<std::string> choose_drafters(std::string_view list,
     }
   }
   for (const DraftInput input : given) {
-    if (input == DraftInput::kDraftModel || any_takes(names, input)) continue;
+    const bool for_drafts =
+        input != DraftInput::kDraftModel && input != DraftInput::kConstraint;
+    if (!for_drafts || any_takes(names, input)) continue;
     throw UsageError(
         fmt::format("{} is for drafter {}", words_for(input),
                     drafters_text(choose_drafters("", {&input, 1}))));

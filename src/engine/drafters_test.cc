@@ -92,6 +92,17 @@ TEST(Drafters, AreChosenByWhatIsGiven) {
               HasSubstr("a corpus is for drafter suffix"));
 }
 
+TEST(Drafters, AConstraintIsDraftedFromUnlessOthersAreListed) {
+  using I = DraftInput;
+  const std::vector<I> given = {I::kDraftModel, I::kConstraint};
+  EXPECT_THAT(choose_drafters("", given), ElementsAre("grammar", "model"));
+  EXPECT_THAT(choose_drafters("model", given), ElementsAre("model"));
+  EXPECT_THAT(choose_drafters("grammar,suffix", given),
+              ElementsAre("grammar", "suffix"));
+  EXPECT_THAT(drafter_refusal([] { choose_drafters("grammar", {}); }),
+              HasSubstr("drafter grammar: needs a constraint"));
+}
+
 TEST(Drafters, AnIterationSaysWhichDrafted) {
   const test::LogitTable table(16, 7, 1);
   const auto scorer = [&] {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cmath>
 #include <cstddef>
@@ -53,15 +54,29 @@ bool completes(std::span<const Token> history, const std::vector<Token>& word) {
 
 constexpr std::size_t kWord = 64;  // tokens whose bits are in one
 
-// Bans the tokens whose bits are not set.
-void keep_set(std::span<const std::uint64_t> bits, std::span<float> row) {
+// Copies the logits of the tokens whose bits are set, and bans the others.
+void copy_set(std::span<const std::uint64_t> bits, std::span<const float> row,
+              std::vector<float>& out) {
+  out.resize(row.size());
   for (std::size_t first = 0; first < row.size(); first += kWord) {
     const std::uint64_t word =
         first / kWord < bits.size() ? bits[first / kWord] : 0;
-    if (word == ~std::uint64_t{0}) continue;
-    const std::size_t end = std::min(first + kWord, row.size());
-    for (std::size_t i = first; i < end; ++i) {
-      if ((word >> (i - first) & 1) == 0) row[i] = kBanned;
+    const std::size_t size = std::min(kWord, row.size() - first);
+    const float* const from = row.data() + first;
+    float* const to = out.data() + first;
+    const auto for_each_bit = [&](std::uint64_t set, const auto& function) {
+      for (; set != 0; set &= set - 1) {
+        const auto i = static_cast<std::size_t>(std::countr_zero(set));
+        if (i < size) function(to[i], from[i]);
+      }
+    };
+    // Most words have few tokens of one kind.
+    if (std::popcount(word) < 32) {
+      std::fill_n(to, size, kBanned);
+      for_each_bit(word, [](float& x, float logit) { x = logit; });
+    } else {
+      std::copy_n(from, size, to);
+      for_each_bit(~word, [](float& x, float) { x = kBanned; });
     }
   }
 }
@@ -186,8 +201,11 @@ std::span<const float> LogitsProcessor::adjust(
     return logits;
   }
 
-  adjusted_.assign(logits.begin(), logits.end());
-  if (ruled) keep_to_rule(history, stop_tokens);
+  if (ruled) {
+    keep_to_rule(logits, history, stop_tokens);
+  } else {
+    adjusted_.assign(logits.begin(), logits.end());
+  }
   if (constrained) constrain(params, history);
   const auto in_row = [&](Token token) {
     return token >= 0 && static_cast<size_t>(token) < adjusted_.size();
@@ -210,15 +228,17 @@ std::span<const float> LogitsProcessor::adjust(
   return adjusted_;
 }
 
-void LogitsProcessor::keep_to_rule(const TokenHistory& history,
+void LogitsProcessor::keep_to_rule(std::span<const float> logits,
+                                   const TokenHistory& history,
                                    std::span<const Token> stop_tokens) {
   const TokenRule& rule = *history.rule();
   const TokenRule::State state = history.rule_state();
-  rule.allow(state, by_rule_);
-  if (rule.may_end(state)) {
+  if (!rule.allow(state, by_rule_)) {
+    by_rule_.clear();
+  } else if (rule.may_end(state)) {
     for (const Token token : stop_tokens) set_bit(token, by_rule_);
   }
-  keep_set(by_rule_, adjusted_);
+  copy_set(by_rule_, logits, adjusted_);
 }
 
 void LogitsProcessor::constrain(const SamplingParams& params,
@@ -248,10 +268,11 @@ std::string LogitsProcessor::no_token_text(const SamplingParams& params,
                                            const TokenHistory& history) const {
   std::string names = constraint_names(params);
   if (history.rule() != nullptr) {
-    const auto is_empty = [](std::uint64_t word) { return word == 0; };
-    if (std::ranges::all_of(by_rule_, is_empty) &&
-        !history.rule()->may_end(history.rule_state())) {
-      return "the vocabulary has no token for what the constraint wants next";
+    const bool by_itself = std::ranges::all_of(
+        by_rule_, [](std::uint64_t word) { return word == 0; });
+    if (by_itself) {
+      return fmt::format("the constraint: {}",
+                         history.rule()->fault(history.rule_state()));
     }
     names += names.empty() ? "the constraint" : " and the constraint";
   }

@@ -72,7 +72,8 @@ class LogitsProcessor {
                                 const TokenHistory& history,
                                 std::span<const Token> stop_tokens);
 
-  void keep_to_rule(const TokenHistory& history,
+  // Makes the adjusted row one of the tokens that the history's rule allows.
+  void keep_to_rule(std::span<const float> logits, const TokenHistory& history,
                     std::span<const Token> stop_tokens);
   void constrain(const SamplingParams& params, const TokenHistory& history);
   // Why the row has no token left.

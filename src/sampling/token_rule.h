@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "pilotfish/token.h"
@@ -32,9 +33,13 @@ class TokenRule {
   // Whether the text must end here: it may, and no token can come.
   virtual bool must_end(const State& state) const = 0;
   // Makes `allowed` the set of the tokens that can come next: token t is bit
-  // t % 64 of word t / 64. Tokens behind the last word cannot.
-  virtual void allow(const State& state,
+  // t % 64 of word t / 64. Tokens behind the last word cannot. False where that
+  // cannot be worked out; then the text has no continuation and no end.
+  virtual bool allow(const State& state,
                      std::vector<std::uint64_t>& allowed) const = 0;
+  // Why a text that may not end, or of which `allow` knows nothing, cannot go
+  // on: "no token spells what has to come next".
+  virtual std::string fault(const State& state) const = 0;
   // Tokens that the text goes on with, at most `most`, where the rule leaves
   // no choice of what is written. How that is cut into tokens is a guess.
   // `text`: the tokens so far, the latest last.

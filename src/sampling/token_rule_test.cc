@@ -36,8 +36,9 @@ class SetRule final : public TokenRule {
   bool must_end(const State& state) const override {
     return may_end_ && count(state) == most_;
   }
-  void allow(const State& state,
+  bool allow(const State& state,
              std::vector<std::uint64_t>& allowed) const override {
+    if (most_ < 0) return false;
     allowed.assign(words_, 0);
     for (const Token token : tokens_) {
       const auto bit = static_cast<std::size_t>(token);
@@ -45,7 +46,9 @@ class SetRule final : public TokenRule {
         allowed[bit / 64] |= std::uint64_t{1} << bit % 64;
       }
     }
+    return true;
   }
+  std::string fault(const State&) const override { return "nothing fits"; }
   std::vector<Token> forced(const State&, std::span<const Token>,
                             std::int64_t) const override {
     return {};
@@ -153,6 +156,24 @@ TEST(TokenRule, ABrokenTextHasNoDistribution) {
   const std::vector<float> logits(4, 0.f);
   EXPECT_TRUE(processor.process(logits, {}, history, {}).empty());
   EXPECT_FALSE(processor.fault().is_models);
+}
+
+// One that does not know what can come does not take the end for it.
+TEST(TokenRule, WhatARuleCannotSayIsAFault) {
+  const std::vector<Token> ends = {3};
+  const std::vector<float> logits(4, 0.f);
+  LogitsProcessor processor;
+  const auto process = [&](std::int64_t most, bool may_end) {
+    const TokenHistory history(
+        {9}, {},
+        std::make_shared<SetRule>(std::set<Token>{1}, 1, most, may_end));
+    return processor.process(logits, {}, history, ends);
+  };
+  EXPECT_EQ(process(0, true).argmax(), 3);
+  EXPECT_TRUE(process(-1, true).empty());
+  EXPECT_EQ(processor.fault().text, "the constraint: nothing fits");
+  EXPECT_TRUE(process(0, false).empty());
+  EXPECT_EQ(processor.fault().text, "the constraint: nothing fits");
 }
 
 TEST(RuleWalk, TakesTextAndEndsWhereTheTextMayEnd) {

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -33,7 +35,7 @@ struct RuledToy {
 };
 
 RuledToy ruled_toy(std::shared_ptr<const ToyRule> rule, unsigned seed) {
-  const LogitTable target(3, 7, seed);
+  const LogitTable target(4, 7, seed);
   Toy toy(target, LogitTable::like(target, seed + 100, 1.0f));
   toy.prompt = {1, 2, 0};
   toy.max_tokens = 4;
@@ -75,7 +77,7 @@ Joint joint_by_hand(const RuledToy& it) {
 std::vector<RuledToy> ruled_toys(unsigned count) {
   std::vector<RuledToy> toys;
   for (unsigned seed = 0; toys.size() < count; ++seed) {
-    RuledToy it = ruled_toy(ToyRule::random(3, seed), seed);
+    RuledToy it = ruled_toy(ToyRule::random(4, seed), seed);
     if (seed % 3 != 0) it.toy.stop_tokens = {2};
     if (seed % 3 == 2) it.toy.stop_tokens = {0, 2};
     if (Sequence(it.toy.sequence(0)).finished()) continue;
@@ -94,9 +96,9 @@ std::vector<RuledToy> ruled_toys(unsigned count) {
 
 TEST(ConstrainedExhaustive, TheLoopIsExactUnderARule) {
   int with_choice = 0;
-  for (const RuledToy& it : ruled_toys(40)) {
+  for (const RuledToy& it : ruled_toys(100)) {
     const Joint expected = joint_by_hand(it);
-    with_choice += expected.size() > 3;
+    with_choice += expected.size() > 5;
     for (const test::LoopRule& rule : test::kLoopRules) {
       for (const bool ruled_drafts : {true, false}) {
         TableScorer target(it.toy.target);
@@ -130,11 +132,37 @@ TEST(ConstrainedExhaustive, TheLoopIsExactWithSnapshots) {
 // What has gone wrong in engines; kNone is right.
 enum class RuleBug {
   kNone,
-  kMaskAfterAcceptor,   // what breaks the rule is replaced in the verdict
+  kMaskAfterAcceptor,   // only what the acceptor draws is masked
   kMaskAtWindowsStart,  // one mask for all places of a window
   kBonusUnmasked,
   kNotRolledBack,  // the state keeps the tokens that were rejected
   kEndForgotten,   // no end token before nothing else is left
+};
+
+// Draws what a rule allows at each place of a window, whatever the distribution
+// says.
+class MaskedDraws {
+ public:
+  MaskedDraws(const std::vector<TextByHand>& places, const OutcomeTree& chance)
+      : places_(places), chance_(chance) {}
+
+  bool accepts(double probability, std::size_t place, std::size_t = 0) const {
+    return chance_.accepts(probability, place);
+  }
+  Token draw(const Distribution& distribution, std::size_t place,
+             RandomRole) const {
+    std::vector<Distribution::Entry> allowed;
+    for (const auto& entry : distribution.entries()) {
+      if (places_[place].allows(entry.token)) allowed.push_back(entry);
+    }
+    return chance_.draw(
+        allowed.empty() ? distribution : Distribution(std::move(allowed)),
+        place);
+  }
+
+ private:
+  const std::vector<TextByHand>& places_;
+  const OutcomeTree& chance_;
 };
 
 // Constrained speculative decoding in one plain function, to be wrong in one
@@ -147,62 +175,72 @@ class NaiveRuledLoop {
   std::vector<Token> generate() {
     TextByHand ruling = text_;  // what masks are taken of
     while (!text_.ended()) {
-      Draft draft;
-      std::vector<Distribution> target;
-      TextByHand ahead = ruling;
-      const std::int64_t left = it_.toy.max_tokens - std::ssize(text_.text());
-      const auto length = std::min(it_.toy.window - 1, left - 1);
-      for (std::int64_t i = 0;; ++i) {
-        target.push_back(row(it_.toy.target, ahead, i, i == length));
-        if (i == length) break;
-        Distribution q = row(it_.toy.draft, ahead, 0, false);
-        if (q.empty()) break;
-        draft.tokens.push_back(chance_.draw(q, 0));
-        draft.probs.push_back(std::move(q));
-        ahead.push(draft.tokens.back());
-        if (ahead.ended()) {
-          target.push_back(Distribution::one_hot(0));
-          break;
-        }
+      draft(ruling);
+      const Verdict verdict =
+          bug_ == RuleBug::kMaskAfterAcceptor
+              ? verify_by_rejection(draft_, target_,
+                                    MaskedDraws(places_, chance_))
+              : verify_by_rejection(draft_, target_, chance_);
+      for (const Token token : verdict.tokens) {
+        if (!text_.ended()) text_.push(token);
       }
-      if (target.back().empty()) target.back() = Distribution::one_hot(0);
-      const Verdict verdict = verify_by_rejection(draft, target, chance_);
-      for (Token token : verdict.tokens) {
-        if (text_.ended()) break;
-        const bool redrawn =
-            bug_ == RuleBug::kMaskAfterAcceptor && !text_.allows(token);
-        if (redrawn) token = chance_.draw(text_.next(it_.toy.target), 0);
-        text_.push(token);
-        if (redrawn) break;
-      }
-      ruling =
-          bug_ == RuleBug::kNotRolledBack ? ahead.with_tokens_of(text_) : text_;
+      ruling = bug_ == RuleBug::kNotRolledBack
+                   ? places_.back().with_tokens_of(text_)
+                   : text_;
     }
     return text_.text();
   }
 
  private:
-  Distribution row(const LogitTable& table, const TextByHand& ahead,
-                   std::int64_t place, bool is_bonus) const {
-    switch (bug_) {
-      case RuleBug::kMaskAfterAcceptor:
-        return ahead.unruled(table);
-      case RuleBug::kBonusUnmasked:
-        return is_bonus ? ahead.unruled(table) : ahead.next(table);
-      case RuleBug::kMaskAtWindowsStart:
-        return place > 0 ? text_.with_tokens_of(ahead).next(table)
-                         : ahead.next(table);
-      case RuleBug::kEndForgotten:
-        return ahead.next_without_end(table);
-      default:
-        return ahead.next(table);
+  // A window from here on, with the target's row at each place of it.
+  void draft(const TextByHand& ruling) {
+    draft_ = {};
+    target_.clear();
+    places_ = {ruling};
+    const std::int64_t left = it_.toy.max_tokens - std::ssize(text_.text());
+    const auto length =
+        static_cast<std::size_t>(std::min(it_.toy.window, left) - 1);
+    while (true) {
+      const TextByHand& place = places_.back();
+      const bool is_last = draft_.size() == length;
+      target_.push_back(target_row(place, is_last));
+      Distribution q;
+      if (!is_last && !place.ended()) q = place.next(it_.toy.draft);
+      if (q.empty()) return;
+      draft_.tokens.push_back(chance_.draw(q, 0));
+      draft_.probs.push_back(std::move(q));
+      TextByHand longer = place;
+      longer.push(draft_.tokens.back());
+      places_.push_back(std::move(longer));
     }
+  }
+
+  Distribution target_row(const TextByHand& place, bool is_bonus) const {
+    const LogitTable& table = it_.toy.target;
+    Distribution p;
+    if (place.ended()) {
+      // Nothing is drawn that counts.
+    } else if (bug_ == RuleBug::kMaskAfterAcceptor ||
+               (bug_ == RuleBug::kBonusUnmasked && is_bonus)) {
+      p = place.unruled(table);
+    } else if (bug_ == RuleBug::kMaskAtWindowsStart) {
+      p = places_.front().with_tokens_of(place).next(table);
+    } else if (bug_ == RuleBug::kEndForgotten) {
+      p = place.next_without_end(table);
+    } else {
+      p = place.next(table);
+    }
+    return p.empty() ? Distribution::one_hot(0) : p;
   }
 
   const RuledToy& it_;
   RuleBug bug_;
   const OutcomeTree& chance_;
   TextByHand text_;
+  // Of the window.
+  Draft draft_;
+  std::vector<Distribution> target_;
+  std::vector<TextByHand> places_;  // the text before each
 };
 
 double error_of(const RuledToy& it, RuleBug bug) {

@@ -27,7 +27,7 @@ using test::RowMaker;
 using test::Rule;
 
 // How tokens are drafted from q, and what is said of it.
-enum class Drafting {
+enum class HowDrafted {
   kSampled,
   kArgmax,               // q is one-hot, told by empty probs
   kArgmaxToldAsSampled,  // wrong: the softmax is handed on as q
@@ -36,7 +36,7 @@ enum class Drafting {
 
 class Integrator {
  public:
-  Integrator(const Chain& chain, size_t window, Drafting drafting,
+  Integrator(const Chain& chain, size_t window, HowDrafted drafting,
              const Rule& rule)
       : chain_(chain), window_(window), drafting_(drafting), rule_(rule) {}
 
@@ -73,16 +73,16 @@ class Integrator {
       return;
     }
     const Distribution& q = chain_.q[at][prefix];
-    const bool argmax = drafting_ == Drafting::kArgmax ||
-                        drafting_ == Drafting::kArgmaxToldAsSampled;
+    const bool argmax = drafting_ == HowDrafted::kArgmax ||
+                        drafting_ == HowDrafted::kArgmaxToldAsSampled;
     const Distribution drawn = argmax ? Distribution::one_hot(q.argmax()) : q;
     for (const auto& entry : drawn.entries()) {
       if (entry.probability == 0) continue;
       Draft longer = draft;
       longer.tokens.push_back(entry.token);
-      if (drafting_ == Drafting::kSampledToldSquared) {
+      if (drafting_ == HowDrafted::kSampledToldSquared) {
         longer.probs.push_back(squared(q));
-      } else if (drafting_ != Drafting::kArgmax) {
+      } else if (drafting_ != HowDrafted::kArgmax) {
         longer.probs.push_back(q);
       }
       const size_t next = chain_.extend(prefix, entry.token);
@@ -119,13 +119,13 @@ class Integrator {
 
   const Chain& chain_;
   size_t window_;
-  Drafting drafting_;
+  HowDrafted drafting_;
   const Rule& rule_;
   Start from_{};
   std::vector<std::vector<double>> mass_;  // [prefix length][prefix]
 };
 
-double largest_error(const Chain& chain, size_t window, Drafting drafting,
+double largest_error(const Chain& chain, size_t window, HowDrafted drafting,
                      const Rule& rule) {
   const std::vector<double> expected = chain.target_joint();
   const std::vector<double> actual =
@@ -162,7 +162,8 @@ TEST_P(Exhaustive, MixedPairsAreExact) {
     RowMaker rows(vocab, static_cast<unsigned>(i));
     const Chain chain(vocab, window + 1, [&] { return rows.make_any(); });
     for (const auto& [name, rule] : kExactRules) {
-      for (const Drafting drafting : {Drafting::kSampled, Drafting::kArgmax}) {
+      for (const HowDrafted drafting :
+           {HowDrafted::kSampled, HowDrafted::kArgmax}) {
         EXPECT_LT(largest_error(chain, window, drafting, rule), kTolerance)
             << name << ", chain " << i << ", drafting "
             << static_cast<int>(drafting);
@@ -178,7 +179,8 @@ TEST_P(Exhaustive, EachKindOfPairIsExact) {
     const Chain chain(vocab, window + 1,
                       [&] { return rows.make(static_cast<Pair>(kind)); });
     for (const auto& [name, rule] : kExactRules) {
-      for (const Drafting drafting : {Drafting::kSampled, Drafting::kArgmax}) {
+      for (const HowDrafted drafting :
+           {HowDrafted::kSampled, HowDrafted::kArgmax}) {
         EXPECT_LT(largest_error(chain, window, drafting, rule), kTolerance)
             << name << ", pair " << kind << ", drafting "
             << static_cast<int>(drafting);
@@ -202,7 +204,7 @@ INSTANTIATE_TEST_SUITE_P(Chains, Exhaustive,
 // Negative controls: what some engines have shipped. Each must be caught by the
 // comparison above.
 
-double error_on_mixed_chains(Drafting drafting, const Rule& rule) {
+double error_on_mixed_chains(HowDrafted drafting, const Rule& rule) {
   double error = 0;
   for (unsigned i = 0; i < 5; ++i) {
     RowMaker rows(3, i);
@@ -214,14 +216,14 @@ double error_on_mixed_chains(Drafting drafting, const Rule& rule) {
 
 TEST(ExhaustiveControl, TheRulesThemselvesPass) {
   for (const auto& [name, rule] : kExactRules) {
-    EXPECT_LT(error_on_mixed_chains(Drafting::kSampled, rule), kTolerance)
+    EXPECT_LT(error_on_mixed_chains(HowDrafted::kSampled, rule), kTolerance)
         << name;
   }
 }
 
 TEST(ExhaustiveControl, AnArgmaxDraftTestedAgainstASoftmaxIsCaught) {
   for (const auto& [name, rule] : kExactRules) {
-    EXPECT_GT(error_on_mixed_chains(Drafting::kArgmaxToldAsSampled, rule),
+    EXPECT_GT(error_on_mixed_chains(HowDrafted::kArgmaxToldAsSampled, rule),
               kErrorCaught)
         << name;
   }
@@ -234,7 +236,8 @@ TEST(ExhaustiveControl, TheKnownExampleOfThatIsReproduced) {
     return std::pair{from({.2, .5, .3}), from({.6, .3, .1})};
   });
   const std::vector<double> wrong =
-      Integrator(chain, 2, Drafting::kArgmaxToldAsSampled, kRejection).joint();
+      Integrator(chain, 2, HowDrafted::kArgmaxToldAsSampled, kRejection)
+          .joint();
   for (size_t first = 0; first < 3; ++first) {
     double marginal = 0;
     for (size_t second = 0; second < 3; ++second) {
@@ -246,7 +249,7 @@ TEST(ExhaustiveControl, TheKnownExampleOfThatIsReproduced) {
 
 TEST(ExhaustiveControl, ADraftThatIsNotWhatItSaysIsCaught) {
   for (const auto& [name, rule] : kExactRules) {
-    EXPECT_GT(error_on_mixed_chains(Drafting::kSampledToldSquared, rule),
+    EXPECT_GT(error_on_mixed_chains(HowDrafted::kSampledToldSquared, rule),
               kErrorCaught)
         << name;
   }
@@ -302,11 +305,12 @@ struct Wrong {
 };
 
 TEST(ExhaustiveControl, EveryWrongRuleIsCaught) {
-  EXPECT_LT(error_on_mixed_chains(Drafting::kSampled, Wrong{}), kTolerance);
+  EXPECT_LT(error_on_mixed_chains(HowDrafted::kSampled, Wrong{}), kTolerance);
   const auto expect_caught = [](const char* what, auto break_it) {
     Wrong rule;
     break_it(rule);
-    for (const Drafting drafting : {Drafting::kSampled, Drafting::kArgmax}) {
+    for (const HowDrafted drafting :
+         {HowDrafted::kSampled, HowDrafted::kArgmax}) {
       EXPECT_GT(error_on_mixed_chains(drafting, rule), kErrorCaught) << what;
     }
   };
@@ -374,7 +378,8 @@ TEST(ExhaustiveControl, EveryWrongBlockRuleIsCaught) {
     for (unsigned i = 0; i < 10; ++i) {
       RowMaker rows(5, i);
       const Chain chain(5, 4, [&] { return rows.make(Pair::kIndependent); });
-      most = std::max(most, largest_error(chain, 3, Drafting::kSampled, rule));
+      most =
+          std::max(most, largest_error(chain, 3, HowDrafted::kSampled, rule));
     }
     return most;
   };
@@ -392,7 +397,7 @@ TEST(ExhaustiveControl, EveryWrongBlockRuleIsCaught) {
 }
 
 // The tokens a rule accepts of a draft of `length` on average.
-double expected_accepted(const Chain& chain, size_t length, Drafting drafting,
+double expected_accepted(const Chain& chain, size_t length, HowDrafted drafting,
                          const Rule& rule) {
   double sum = 0;
   const auto go_on = [&](const auto& self, const Draft& draft,
@@ -409,7 +414,7 @@ double expected_accepted(const Chain& chain, size_t length, Drafting drafting,
       return;
     }
     const Distribution& q = chain.q[at][prefix];
-    const bool argmax = drafting == Drafting::kArgmax;
+    const bool argmax = drafting == HowDrafted::kArgmax;
     const Distribution drawn = argmax ? Distribution::one_hot(q.argmax()) : q;
     for (const auto& entry : drawn.entries()) {
       if (entry.probability == 0) continue;
@@ -431,7 +436,8 @@ TEST(Block, NeverAcceptsFewerTokensThanRejection) {
     const size_t length = 1 + i % 4;
     RowMaker rows(vocab, i);
     const Chain chain(vocab, length + 1, [&] { return rows.make_any(); });
-    for (const Drafting drafting : {Drafting::kSampled, Drafting::kArgmax}) {
+    for (const HowDrafted drafting :
+         {HowDrafted::kSampled, HowDrafted::kArgmax}) {
       const double by_rejection =
           expected_accepted(chain, length, drafting, kRejection);
       const double by_block =
@@ -451,10 +457,10 @@ TEST(Block, NeverAcceptsFewerTokensThanRejection) {
 // of two. By rejection 10/9 tokens are accepted on average, by blocks 11/9.
 TEST(Block, AcceptsWhatThePaperSays) {
   const Chain chain(2, 3, [] { return std::pair{from({1, 2}), from({2, 1})}; });
-  EXPECT_NEAR(expected_accepted(chain, 2, Drafting::kSampled, kRejection),
+  EXPECT_NEAR(expected_accepted(chain, 2, HowDrafted::kSampled, kRejection),
               10.0 / 9, kTolerance);
-  EXPECT_NEAR(expected_accepted(chain, 2, Drafting::kSampled, kBlock), 11.0 / 9,
-              kTolerance);
+  EXPECT_NEAR(expected_accepted(chain, 2, HowDrafted::kSampled, kBlock),
+              11.0 / 9, kTolerance);
 }
 
 // No exact rule accepts the first i tokens more often than the overlap of the
@@ -477,7 +483,7 @@ TEST(Block, NeverAcceptsMoreThanTheOverlapOfTheJoints) {
       }
       joints = std::move(next);
     }
-    EXPECT_LE(expected_accepted(chain, 3, Drafting::kSampled, kBlock),
+    EXPECT_LE(expected_accepted(chain, 3, HowDrafted::kSampled, kBlock),
               bound + kTolerance);
   }
 }

@@ -9,6 +9,7 @@
 #include <random>
 #include <span>
 #include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -22,7 +23,8 @@ namespace pilotfish::test {
 class ToyRule final : public TokenRule {
  public:
   struct Node {
-    std::map<Token, std::size_t> next;  // the tokens that can come, to where
+    std::map<Token, std::size_t> next =
+        {};  // the tokens that can come, to where
     bool may_end = false;
   };
 
@@ -36,10 +38,13 @@ class ToyRule final : public TokenRule {
     std::vector<Node> nodes(3 + random() % 6);
     for (Node& node : nodes) {
       node.may_end = random() % 3 == 0;
-      const auto tokens =
-          random() % 2 == 0 ? 1
-                            : 1 + random() % static_cast<unsigned>(vocab_size);
-      for (unsigned i = 0; i < tokens; ++i) {
+      const bool has_choice = random() % 3 != 0;
+      for (Token token = 0; token < vocab_size; ++token) {
+        if (has_choice && random() % 2 == 0) {
+          node.next[token] = random() % nodes.size();
+        }
+      }
+      if (node.next.empty()) {
         const auto token =
             static_cast<Token>(random() % static_cast<unsigned>(vocab_size));
         node.next[token] = random() % nodes.size();
@@ -64,7 +69,7 @@ class ToyRule final : public TokenRule {
   bool must_end(const State& state) const override {
     return node_of(state).may_end && node_of(state).next.empty();
   }
-  void allow(const State& state,
+  bool allow(const State& state,
              std::vector<std::uint64_t>& allowed) const override {
     allowed.clear();
     for (const auto& [token, next] : node_of(state).next) {
@@ -72,6 +77,10 @@ class ToyRule final : public TokenRule {
       if (bit / 64 >= allowed.size()) allowed.resize(bit / 64 + 1);
       allowed[bit / 64] |= std::uint64_t{1} << bit % 64;
     }
+    return true;
+  }
+  std::string fault(const State&) const override {
+    return "nothing can come next";
   }
   std::vector<Token> forced(const State& state, std::span<const Token>,
                             std::int64_t most) const override {
@@ -102,18 +111,18 @@ class ToyRule final : public TokenRule {
 class TextByHand {
  public:
   TextByHand(const Toy& toy, const ToyRule& rule)
-      : toy_(toy), rule_(rule), node_(&rule.first()), tokens_(toy.prompt) {}
+      : toy_(&toy), rule_(&rule), node_(&rule.first()), tokens_(toy.prompt) {}
 
   std::vector<Token> text() const {
-    return {tokens_.begin() + std::ssize(toy_.prompt), tokens_.end()};
+    return {tokens_.begin() + std::ssize(toy_->prompt), tokens_.end()};
   }
   std::int64_t size() const { return std::ssize(tokens_); }
   bool is_stop(Token token) const {
-    return std::ranges::count(toy_.stop_tokens, token) > 0;
+    return std::ranges::count(toy_->stop_tokens, token) > 0;
   }
   bool ended() const {
-    return stopped_ || size() - std::ssize(toy_.prompt) == toy_.max_tokens ||
-           (toy_.stop_tokens.empty() && node_->may_end && node_->next.empty());
+    return stopped_ || size() - std::ssize(toy_->prompt) == toy_->max_tokens ||
+           (toy_->stop_tokens.empty() && node_->may_end && node_->next.empty());
   }
   bool allows(Token token) const {
     return node_->next.contains(token) || (node_->may_end && is_stop(token));
@@ -145,25 +154,25 @@ class TextByHand {
     tokens_.push_back(token);
     stopped_ = is_stop(token);
     const auto found = node_->next.find(token);
-    if (found != node_->next.end()) node_ = &rule_.node(found->second);
+    if (found != node_->next.end()) node_ = &rule_->node(found->second);
   }
 
  private:
   template <typename Allowed>
   Distribution next_of(const LogitTable& table, const Allowed& allowed) const {
-    SamplingParams params = toy_.sampling;
+    SamplingParams params = toy_->sampling;
     for (Token token = 0; token < table.vocab_size(); ++token) {
       if (allowed(token)) continue;
       params.logit_bias[token] = -std::numeric_limits<float>::infinity();
     }
-    TokenHistory history(toy_.prompt, params);
+    TokenHistory history(toy_->prompt, params);
     for (const Token token : text()) history.push(token);
     return LogitsProcessor().process(table.row(tokens_), params, history,
-                                     toy_.stop_tokens);
+                                     toy_->stop_tokens);
   }
 
-  const Toy& toy_;
-  const ToyRule& rule_;
+  const Toy* toy_;
+  const ToyRule* rule_;
   const ToyRule::Node* node_;
   std::vector<Token> tokens_;
   bool stopped_ = false;
