@@ -232,8 +232,8 @@ TEST_F(FlagsTest, WhatLlamaCppsUsersTypeWorksOrSaysWhatToUse) {
   const std::vector<std::pair<Arguments, std::string>> refused = {
       {{"-ngl", "0"}, "processor alone"}, {{"-fa", "on"}, "leave it out"},
       {{"-sys", "x"}, "--chat"},          {{"-nkvo"}, "leave it out"},
-      {{"--mlock"}, "leave it out"},      {{"--grammar", "x"}, "--allow-ids"},
-      {{"-cnv"}, "pilotfish chat"},       {{"--mirostat", "2"}, "--top-p"},
+      {{"--mlock"}, "leave it out"},      {{"-cnv"}, "pilotfish chat"},
+      {{"--mirostat", "2"}, "--top-p"},
   };
   for (const auto& [flags, what] : refused) {
     Arguments arguments = {"generate", "-m", file("model"), "--tokens", "1"};

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace pilotfish {
@@ -48,7 +49,8 @@ class Constraint {
   static std::shared_ptr<const Constraint> choice(
       std::span<const std::string> texts);
 
-  explicit Constraint(std::shared_ptr<const Automaton> automaton);
+  explicit Constraint(std::shared_ptr<const Automaton> automaton)
+      : automaton_(std::move(automaton)) {}
 
   const std::shared_ptr<const Automaton>& automaton() const {
     return automaton_;
@@ -57,6 +59,11 @@ class Constraint {
  private:
   std::shared_ptr<const Automaton> automaton_;
 };
+
+// The grammar of the texts that a schema allows, in GBNF. Throws UsageError as
+// Constraint::json_schema does.
+std::string json_schema_to_gbnf(std::string_view schema,
+                                const JsonSchemaOptions& options = {});
 
 }  // namespace pilotfish
 

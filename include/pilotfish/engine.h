@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "pilotfish/acceptor.h"
+#include "pilotfish/constraint.h"
 #include "pilotfish/iteration.h"
 #include "pilotfish/iteration_summary.h"
 #include "pilotfish/model.h"
@@ -32,6 +33,12 @@ struct Request {
   std::vector<std::string> stop_strings;
   std::vector<Token> stop_ids;  // beside the model's own end tokens
   bool ignore_eos = false;  // the model's own end tokens do not end the text
+  // What the text has to be, up to an end token or, where there are none, to
+  // where it can only end; null: anything. The target's distribution is
+  // restricted to it, whatever drafts and judges. A text that is cut
+  // (max_tokens, a stop string) is the beginning of such a text. Needs a
+  // tokenizer.
+  std::shared_ptr<const Constraint> constraint;
   // The window k: tokens one iteration may emit, k - 1 of them drafted. 1 is
   // plain decoding, kAutoWindow chooses while decoding; nullopt: the engine's.
   std::optional<std::int64_t> window;
@@ -174,9 +181,9 @@ struct EngineStatus {
 // batch, each at its own pace. Not thread-safe: one thread calls it.
 //
 // A request fails alone. If its acceptor breaks the contract, its callback
-// throws, a model gives NaN for logits, or its sampling parameters leave no
-// token at some place, it ends there, `take` throws what went wrong, and the
-// others go on to the same bits.
+// throws, a model gives NaN for logits, or its constraint and its sampling
+// parameters leave no token at some place, it ends there, `take` throws what
+// went wrong, and the others go on to the same bits.
 class Engine {
  public:
   // Throws UsageError where target and draft cannot work together or options
@@ -196,8 +203,8 @@ class Engine {
   // Queues a request. `on_piece` is called during `step`. Throws UsageError for
   // a request that cannot run: an empty prompt or one that does not fit into
   // n_positions, a token out of range, sampling parameters that are out of
-  // range or leave no token to generate, a drafter or a tree that the engine
-  // does not have.
+  // range or leave no token to generate, tokens to resume that break the
+  // constraint, a drafter or a tree that the engine does not have.
   RequestId submit(Request request, OnPiece on_piece = nullptr);
 
   // Throws what `submit` would throw. Any thread may call it at any time.
@@ -213,9 +220,9 @@ class Engine {
   // The result of a finished request, which is then forgotten; nullopt while it
   // is waiting or running. Throws UsageError for an unknown id. For a request
   // that failed it throws what the request's callback or the pass threw, a
-  // UsageError where its sampling parameters left no token, or an Error that
-  // says what its acceptor did, or which model's logits were NaN at which
-  // position.
+  // UsageError where its constraint and sampling parameters left no token, or
+  // an Error that says what its acceptor did, or which model's logits were NaN
+  // at which position.
   std::optional<Generation> take(RequestId id);
   // Those that have come to their end and have not been taken.
   std::vector<RequestId> ended() const;

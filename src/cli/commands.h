@@ -13,6 +13,7 @@ void add_serve(CommandLine& line);
 void add_score(CommandLine& line);
 void add_tokenize(CommandLine& line);
 void add_render(CommandLine& line);
+void add_schema(CommandLine& line);
 void add_inspect(CommandLine& line);
 void add_plan(CommandLine& line);
 void add_sweep(CommandLine& line);

@@ -20,9 +20,6 @@ constexpr std::string_view kNoSuchSampling =
     "--top-p, --min-p and the penalties";
 constexpr std::string_view kOrder =
     "sampling steps apply in the order that --help lists";
-constexpr std::string_view kNoGrammar =
-    "there is no constrained output here; --allow-ids and --ban-ids say which "
-    "tokens may come";
 constexpr std::string_view kNoDownload =
     "nothing is downloaded here; get the model with: hf download ORG/NAME, "
     "then -m ORG/NAME";
@@ -71,6 +68,8 @@ constexpr ForeignFlag kForeignFlags[] = {
     {"--repeat-last-n", "--penalty-window"},
     {"-l", "--logit-bias"},
     {"-r,--reverse-prompt", "--stop"},
+    {"--grammar-file", "--grammar"},
+    {"-j,-jf,--json-schema-file", "--json-schema"},
     {"-sys,--system-prompt", "--system"},
     {"--chat-template-file", "--template"},
     {"-bf,--binary-file", "--file"},
@@ -173,8 +172,6 @@ constexpr ForeignFlag kForeignFlags[] = {
     {"--dry-multiplier,--dry-base,--dry-allowed-length,--dry-penalty-last-n,"
      "--dry-sequence-breaker",
      "", kNoSuchSampling},
-    {"--grammar,--grammar-file,-j,--json-schema,-jf,--json-schema-file", "",
-     kNoGrammar},
 
     // Conversations.
     {"-cnv,--conversation,-i,--interactive,-if,--interactive-first,-ins,--"

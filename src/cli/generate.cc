@@ -157,7 +157,9 @@ void run_generate(const GenerateOptions& options, const Command& command) {
   if (!options.prompt.prompts_file.empty() && !options.json) {
     throw UsageError("--prompts needs --json: one line for each prompt");
   }
-  Session session = open_session(options.decoding);
+  DecodingOptions decoding = options.decoding;
+  decoding.prompts_constrain = !options.prompt.prompts_file.empty();
+  Session session = open_session(decoding);
   if (options.model_defaults) use_model_sampling(command, session);
   std::vector<BatchText> texts = texts_of(options, session);
   if (options.samples > 1 || !options.prompt.prompts_file.empty()) {

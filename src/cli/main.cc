@@ -33,6 +33,7 @@ int run(int argc, char** argv) {
   add_score(line);
   add_tokenize(line);
   add_render(line);
+  add_schema(line);
   add_inspect(line);
   add_plan(line);
   add_sweep(line);

@@ -109,7 +109,7 @@ std::string drafters_help() {
   }
   return text +
          "none; in order of preference, as in suffix,model (default: what -d, "
-         "--prediction and --corpus are for)";
+         "--prediction, --corpus and a structure are for)";
 }
 
 std::vector<std::string> offered_drafters() {
@@ -131,7 +131,7 @@ bool is_among(std::string_view drafter, const std::string& list) {
 bool drafts(const DecodingOptions& options) {
   return options.compute.model.empty() || !options.draft.empty() ||
          !options.drafter.empty() || !options.prediction.empty() ||
-         !options.corpus.empty();
+         !options.corpus.empty() || options.constraint.given();
 }
 
 // Whether a draft model would draft, or nothing by name.
@@ -319,7 +319,10 @@ void add_decoding_options(Command& command, DecodingOptions& options) {
                  : fmt::format("Tokens to generate (default {}); -1: until the "
                                "sequence is full",
                                options.max_tokens));
-  if (!options.serves) add_end_flags(length, options);
+  if (!options.serves) {
+    add_end_flags(length, options);
+    add_constraint_options(command, options.constraint);
+  }
 
   add_sampling_options(command, options.sampling);
 }

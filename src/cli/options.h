@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/constraint_flags.h"
 #include "pilotfish/sampling.h"
 #include "pilotfish/token.h"
 #include "pilotfish/window.h"
@@ -45,9 +46,11 @@ SamplingParams sampling_params(const SamplingOptions& options);
 
 // What `generate`, `chat` and `serve` share.
 struct DecodingOptions {
-  // Requests say how they end, and bring what they predict: there are no flags
-  // for it.
+  // Requests say how they end, and bring what they predict and have to be:
+  // there are no flags for it.
   bool serves = false;
+  // Each prompt may say what its text has to be.
+  bool prompts_constrain = false;
   ComputeOptions compute;
   std::string draft;  // "none": no draft model; empty: the default's
   std::string draft_dtype;
@@ -65,6 +68,7 @@ struct DecodingOptions {
   std::vector<std::string> stop_strings;
   std::vector<Token> stop_ids;
   bool ignore_eos = false;
+  ConstraintOptions constraint;
   std::optional<std::int64_t> logprobs;
 };
 void add_decoding_options(Command& command, DecodingOptions& options);

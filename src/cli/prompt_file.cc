@@ -9,6 +9,7 @@
 #include <sstream>
 #include <variant>
 
+#include "cli/line_constraints.h"
 #include "cli/nearest_name.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
@@ -182,6 +183,9 @@ constexpr LineField kLineFields[] = {
   for (const SamplingField& field : kSamplingFields) {
     names.emplace_back(field.name);
   }
+  for (const std::string_view name : LineConstraints::names()) {
+    names.emplace_back(name);
+  }
   const std::string nearest = nearest_name(key, names);
   throw UsageError(fmt::format(
       "\"{}\" is no parameter{}", key,
@@ -189,7 +193,12 @@ constexpr LineField kLineFields[] = {
 }
 
 void read_field(const std::string& key, const Json& value,
-                const Session& session, PromptLine& line) {
+                const Session& session, LineConstraints& constraints,
+                PromptLine& line) {
+  if (auto constraint = constraints.read(key, value)) {
+    line.request.constraint = std::move(constraint);
+    return;
+  }
   for (const LineField& field : kLineFields) {
     if (field.name == key) return field.read(value, line);
   }
@@ -204,7 +213,8 @@ void read_field(const std::string& key, const Json& value,
 }
 
 void read_object(const std::string& text, const Session& session,
-                 PromptEncoder& encoder, PromptLine& line) {
+                 PromptEncoder& encoder, LineConstraints& constraints,
+                 PromptLine& line) {
   const Json object = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) {
     throw UsageError("is not a JSON object on one line");
@@ -219,7 +229,7 @@ void read_object(const std::string& text, const Session& session,
         line.request.prompt = token_ids(key, value);
       }
     } else if (!value.is_null()) {
-      read_field(key, value, session, line);
+      read_field(key, value, session, constraints, line);
     }
   }
   if (!has_prompt) throw UsageError("has no \"prompt\"");
@@ -277,12 +287,13 @@ std::vector<PromptLine> read_prompt_file(const PromptOptions& options,
   // Without a tokenizer no text can be read, whatever it is.
   if (!file.is_json) session.text("a prompt");
   PromptEncoder encoder(options, session);
+  LineConstraints constraints;
   std::vector<PromptLine> lines;
   for (const TextLine& text : file.lines) {
     PromptLine line{text.number, session.request, samples};
     try {
       if (file.is_json) {
-        read_object(text.text, session, encoder, line);
+        read_object(text.text, session, encoder, constraints, line);
       } else {
         line.request.prompt = encoder.encode(text.text);
       }
@@ -300,6 +311,7 @@ std::vector<std::vector<Token>> read_prompts(const std::string& file,
   options.prompts_file = file;
   const TextFile texts = read_lines(file);
   PromptEncoder encoder(options, session);
+  LineConstraints constraints;
   std::vector<std::vector<Token>> prompts;
   for (const TextLine& text : texts.lines) {
     try {
@@ -312,7 +324,7 @@ std::vector<std::vector<Token>> read_prompts(const std::string& file,
         throw UsageError("has parameters, and only \"prompt\" counts here");
       }
       PromptLine line;
-      read_object(text.text, session, encoder, line);
+      read_object(text.text, session, encoder, constraints, line);
       prompts.push_back(std::move(line.request.prompt));
     } catch (const Error& error) {
       throw UsageError(

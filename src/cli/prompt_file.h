@@ -18,8 +18,8 @@ namespace pilotfish::cli {
 //
 // "prompt" is a text or a list of token ids. The others are those of the
 // library's sampling table and max_tokens, n, stop, stop_ids, ignore_eos,
-// logprobs and window; what a line leaves out, or sets to null, is as the flags
-// say.
+// logprobs, window, and those of LineConstraints; what a line leaves out, or
+// sets to null, is as the flags say.
 struct PromptLine {
   std::int64_t number = 0;   // in the file, from 1
   Request request;           // all but the seed

@@ -32,11 +32,19 @@ std::vector<DraftInput> inputs_given(const DecodingOptions& options) {
   if (!options.draft.empty()) {
     given.push_back(DraftInput::kDraftModel);
   }
-  const bool requests_predict =
-      options.serves &&
-      (options.drafter.empty() ||
-       std::ranges::count(parse_drafters(options.drafter), "prediction") > 0);
-  if (!options.prediction.empty() || requests_predict) {
+  const auto is_named = [&](const char* drafter) {
+    return !options.drafter.empty() &&
+           std::ranges::count(parse_drafters(options.drafter), drafter) > 0;
+  };
+  // What requests may bring.
+  const auto served = [&](const char* drafter) {
+    return options.serves && (options.drafter.empty() || is_named(drafter));
+  };
+  if (options.constraint.given() || served("grammar") ||
+      (options.prompts_constrain && is_named("grammar"))) {
+    given.push_back(DraftInput::kConstraint);
+  }
+  if (!options.prediction.empty() || served("prediction")) {
     given.push_back(DraftInput::kPrediction);
   }
   if (!options.corpus.empty()) given.push_back(DraftInput::kCorpus);
@@ -66,6 +74,7 @@ Request request_of(const DecodingOptions& options, bool drafts) {
   request.stop_strings = options.stop_strings;
   request.stop_ids = options.stop_ids;
   request.ignore_eos = options.ignore_eos;
+  request.constraint = constraint_of(options.constraint);
   request.window = drafts ? options.window : 1;
   request.logprobs = options.logprobs;
   return request;

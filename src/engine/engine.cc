@@ -8,6 +8,7 @@
 #include <map>
 #include <utility>
 
+#include "engine/constraint_rules.h"
 #include "engine/drafters.h"
 #include "engine/job.h"
 #include "engine/prefix_cache.h"
@@ -99,6 +100,7 @@ void check_stop_strings(const Request& request, const Tokenizer* tokenizer) {
 struct Engine::Impl {
   Impl(EngineParts given, const EngineOptions& engine)
       : parts(std::move(given)),
+        rules(parts.tokenizer),
         target(with_reuse(parts.target, engine)),
         draft(with_reuse(parts.draft, engine)),
         drafters(names_of_drafters(engine, draft != nullptr)),
@@ -124,6 +126,7 @@ struct Engine::Impl {
   void collect_finished();
 
   EngineParts parts;
+  mutable ConstraintRules rules;
   // Those of `parts`, which remember prefixes if the options say so.
   std::shared_ptr<Scorer> target;
   std::shared_ptr<Scorer> draft;
@@ -171,9 +174,10 @@ std::unique_ptr<Job> Engine::Impl::make_job(RequestId id, Request request,
   check_tree_width(request);
   const std::uint32_t sources = sources_of(request);
   if (sources == 0) request.window = 1;
-  auto job =
-      std::make_unique<Job>(id, std::move(request), sources, parts.end_tokens,
-                            parts.tokenizer.get(), std::move(on_piece));
+  auto rule = rules.rule_for(request.constraint);
+  auto job = std::make_unique<Job>(id, std::move(request), sources,
+                                   std::move(rule), parts.end_tokens,
+                                   parts.tokenizer.get(), std::move(on_piece));
   Sequence& sequence = job->sequence();
   const std::int64_t n_positions = parts.target->n_positions();
   if (sequence.resumed_size() > 0 && sequence.size() == n_positions &&

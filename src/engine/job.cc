@@ -13,6 +13,7 @@ double seconds_between(Job::Clock::time_point from, Job::Clock::time_point to) {
 }
 
 SequenceOptions sequence_options(Request request, std::uint32_t sources,
+                                 std::shared_ptr<const TokenRule> rule,
                                  std::span<const Token> model_ends) {
   SequenceOptions options;
   options.prompt = std::move(request.prompt);
@@ -23,6 +24,7 @@ SequenceOptions sequence_options(Request request, std::uint32_t sources,
     options.stop_tokens.insert(options.stop_tokens.end(), model_ends.begin(),
                                model_ends.end());
   }
+  options.rule = std::move(rule);
   options.window = request.window;
   options.prediction = std::move(request.prediction);
   options.logprobs = request.logprobs;
@@ -51,13 +53,15 @@ std::vector<IterationStats> cut(std::span<const IterationStats> iterations,
 }  // namespace
 
 Job::Job(RequestId id, Request request, std::uint32_t sources,
+         std::shared_ptr<const TokenRule> rule,
          std::span<const Token> model_ends, const Tokenizer* tokenizer,
          OnPiece on_piece)
     : id_(id),
       priority_(request.priority),
       on_piece_(std::move(on_piece)),
       filter_(std::move(request.stop_strings)),
-      sequence_(sequence_options(std::move(request), sources, model_ends)) {
+      sequence_(sequence_options(std::move(request), sources, std::move(rule),
+                                 model_ends)) {
   if (tokenizer != nullptr) {
     stream_.emplace(
         *tokenizer,

@@ -5,12 +5,14 @@
 #include <chrono>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 
 #include "engine/stop_filter.h"
 #include "pilotfish/engine.h"
+#include "sampling/token_rule.h"
 #include "speculative/sequence.h"
 
 namespace pilotfish {
@@ -23,10 +25,10 @@ class Job {
 
   // `tokenizer` may be null; else it must outlive the job. `model_ends` are the
   // model's own end tokens. Throws UsageError as Sequence does.
-  // `sources`: as SequenceOptions.
+  // `sources`, `rule`: as SequenceOptions.
   Job(RequestId id, Request request, std::uint32_t sources,
-      std::span<const Token> model_ends, const Tokenizer* tokenizer,
-      OnPiece on_piece);
+      std::shared_ptr<const TokenRule> rule, std::span<const Token> model_ends,
+      const Tokenizer* tokenizer, OnPiece on_piece);
 
   RequestId id() const { return id_; }
   Sequence& sequence() { return sequence_; }

@@ -1,0 +1,240 @@
+// Requests with constraints, from tokens to texts.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <regex>
+#include <string>
+#include <vector>
+
+#include "constraint/automaton.h"
+#include "constraint/grammar.h"
+#include "engine/testing/piece_tokenizer.h"
+#include "pilotfish/engine.h"
+#include "pilotfish/error.h"
+#include "speculative/testing/table_scorer.h"
+
+namespace pilotfish {
+namespace {
+
+using test::LogitTable;
+using test::TableScorer;
+using testing::PieceTokenizer;
+
+const std::vector<std::string> kJsonPieces = {
+    "<unk>", "<s>", "</s>", "<call>", "{",    "}",   "\"",  ":",
+    ",",     " ",   "[",    "]",      "a",    "b",   "ab",  "0",
+    "1",     "12",  "name", "{\"",    "\":",  "\",", "\"}", "true",
+    "tr",    "ue",  "é",    "\xC3",   "\xA9", ": ",  ", ",  "\n"};
+
+// {"name":"..","a":[..]}, with one blank at will behind each colon and comma.
+std::shared_ptr<const Constraint> json_like() {
+  Grammar g;
+  const auto blank = [&] { return g.optional(g.text(" ")); };
+  const CodePointRange letters[] = {{'a', 'b'}, {U'é', U'é'}};
+  const CodePointRange digits[] = {{'0', '2'}};
+  const Grammar::Expr number =
+      g.repeat(g.character(digits), 1, Grammar::kUnlimited);
+  const Grammar::Expr item = g.choice({number, g.text("true")});
+  const Grammar::Expr more =
+      g.repeat(g.sequence({g.text(","), blank(), item}), 0, 3);
+  g.set_start(g.sequence({g.text("{\"name\":"), blank(), g.text("\""),
+                          g.repeat(g.character(letters), 0, 6), g.text("\","),
+                          blank(), g.text("\"a\":"), blank(), g.text("["),
+                          g.optional(g.sequence({item, more})), g.text("]}")}));
+  return std::make_shared<Constraint>(Automaton::compile(g));
+}
+
+bool is_json_like(const std::string& text) {
+  static const std::regex kPattern(
+      R"re(\{"name": ?"(a|b|é){0,6}", ?"a": ?\[)re"
+      R"re((([0-2]+|true)(, ?([0-2]+|true)){0,3})?\]\})re");
+  return std::regex_match(text, kPattern);
+}
+
+LogitTable json_table() {
+  return LogitTable(std::ssize(kJsonPieces) + 8, 40, 1, 2);
+}
+
+EngineParts json_parts(std::int64_t pool = 0) {
+  EngineParts parts;
+  parts.target = std::make_shared<TableScorer>(json_table(), 256, 64, pool);
+  parts.draft = std::make_shared<TableScorer>(
+      LogitTable::like(json_table(), 2, 0.8f), 256, 64, pool);
+  parts.tokenizer = std::make_shared<PieceTokenizer>(kJsonPieces, true);
+  parts.end_tokens = {2};
+  return parts;
+}
+
+Request json_request(std::uint64_t seed, double temperature = 1.5) {
+  Request request;
+  request.prompt = {1, static_cast<Token>(4 + seed % 20)};
+  request.max_tokens = 200;
+  request.sampling.temperature = temperature;
+  request.sampling.seed = seed;
+  request.constraint = json_like();
+  return request;
+}
+
+const EngineOptions kJsonEngines[] = {
+    {.window = 1},
+    {.window = 5, .acceptor = make_acceptor("rejection")},
+    {.window = 6, .acceptor = make_acceptor("block"), .tree_width = 3},
+    {.window = 6,
+     .acceptor = make_acceptor("block"),
+     .drafters = {"grammar", "suffix", "model"}},
+    {.acceptor = make_acceptor("coupled"), .drafters = {"grammar", "model"}},
+    {.window = 8,
+     .acceptor = make_acceptor("typical"),
+     .drafters = {"grammar"}},
+};
+
+TEST(ConstrainedEngine, EveryTextIsWhatItHasToBe) {
+  for (EngineOptions options : kJsonEngines) {
+    options.max_sequences = 6;
+    Engine engine(json_parts(), options);
+    std::vector<RequestId> ids;
+    const auto constraint = json_like();
+    for (std::uint64_t seed = 0; seed < 60; ++seed) {
+      Request request = json_request(seed, seed % 3 == 0 ? 0 : 1.5);
+      if (seed % 2 == 0) request.constraint = constraint;
+      request.ignore_eos = seed % 5 == 0;
+      ids.push_back(engine.submit(request));
+    }
+    while (engine.step()) {
+    }
+    std::int64_t complete = 0;
+    for (const RequestId id : ids) {
+      const Generation found = engine.take(id).value();
+      if (found.finish_reason == FinishReason::kMaxTokens) continue;
+      ++complete;
+      EXPECT_EQ(found.finish_reason, FinishReason::kStopToken);
+      EXPECT_TRUE(is_json_like(found.text)) << found.text;
+    }
+    EXPECT_GT(complete, 50);
+  }
+}
+
+// Coupled, so that a text does not depend on who drafts when.
+TEST(ConstrainedEngine, NeighboursAndMemoryChangeNothing) {
+  const auto alone = [](const Request& request) {
+    Engine engine(json_parts(),
+                  {.window = 1, .acceptor = make_acceptor("coupled")});
+    return engine.generate(request);
+  };
+  for (const std::int64_t pool : {0, 260}) {
+    Engine engine(json_parts(pool),
+                  {.max_sequences = 8,
+                   .window = 5,
+                   .acceptor = make_acceptor("coupled"),
+                   .drafters = {"grammar", "suffix", "model"}});
+    std::vector<RequestId> ids;
+    const auto request = [](std::uint64_t seed) {
+      Request result = json_request(seed);
+      if (seed % 3 == 0) result.constraint = nullptr;
+      result.max_tokens = 60;
+      return result;
+    };
+    for (std::uint64_t seed = 0; seed < 24; ++seed) {
+      ids.push_back(engine.submit(request(seed)));
+    }
+    while (engine.step()) {
+    }
+    std::int64_t preemptions = 0;
+    for (std::uint64_t seed = 0; seed < 24; ++seed) {
+      const Generation found = engine.take(ids[seed]).value();
+      const Generation expected = alone(request(seed));
+      EXPECT_EQ(found.tokens, expected.tokens) << seed;
+      EXPECT_EQ(found.finish_reason, expected.finish_reason);
+      preemptions += found.stats.preemptions;
+    }
+    EXPECT_EQ(preemptions > 0, pool > 0);
+  }
+}
+
+TEST(ConstrainedEngine, ATextGoesOnWhereItBrokeOff) {
+  for (const bool ignore_eos : {false, true}) {
+    Request request = json_request(5);
+    request.ignore_eos = ignore_eos;
+    Engine engine(json_parts(), {.window = 4,
+                                 .acceptor = make_acceptor("coupled"),
+                                 .drafters = {"grammar", "model"}});
+    const Generation whole = engine.generate(request);
+    ASSERT_TRUE(is_json_like(whole.text)) << whole.text;
+    for (size_t kept = 1; kept <= whole.tokens.size(); ++kept) {
+      request.resumed.assign(whole.tokens.begin(), whole.tokens.begin() + kept);
+      const Generation rest = engine.generate(request);
+      std::vector<Token> joined = request.resumed;
+      joined.insert(joined.end(), rest.tokens.begin(), rest.tokens.end());
+      EXPECT_EQ(joined, whole.tokens);
+      EXPECT_EQ(rest.finish_reason, FinishReason::kStopToken);
+    }
+  }
+  Request request = json_request(5);
+  request.resumed = {4, 4};
+  EXPECT_THROW(Engine(json_parts(), {}).submit(request), UsageError);
+}
+
+TEST(ConstrainedEngine, ATextThatIsCutSaysSo) {
+  Request request = json_request(1);
+  request.max_tokens = 3;
+  Engine engine(json_parts(), {});
+  EXPECT_EQ(engine.generate(request).finish_reason, FinishReason::kMaxTokens);
+  request = json_request(1);
+  request.stop_strings = {"\"a\""};
+  const Generation stopped = engine.generate(request);
+  EXPECT_EQ(stopped.finish_reason, FinishReason::kStopString);
+  EXPECT_TRUE(stopped.text.starts_with("{\"name\":")) << stopped.text;
+}
+
+TEST(ConstrainedEngine, WhatIsForcedIsDraftedAndKept) {
+  Request request = json_request(2, 0);
+  Engine plain(json_parts(), {.window = 1});
+  const Generation expected = plain.generate(request);
+  // Half of the text is forced, but the model cuts it into tokens as it likes.
+  Engine engine(json_parts(), {.window = 6, .drafters = {"grammar"}});
+  const Generation found = engine.generate(request);
+  EXPECT_EQ(found.tokens, expected.tokens);
+  EXPECT_GT(found.stats.summary.accepted, 0);
+  // Nothing is forced of a text that has no constraint.
+  request.constraint = nullptr;
+  EXPECT_EQ(engine.generate(request).stats.summary.drafted, 0);
+}
+
+TEST(ConstrainedEngine, AConstraintNeedsATokenizer) {
+  EngineParts parts = json_parts();
+  parts.tokenizer = nullptr;
+  Engine engine(std::move(parts), {});
+  try {
+    engine.check(json_request(0));
+    ADD_FAILURE() << "it was taken";
+  } catch (const UsageError& error) {
+    EXPECT_STREQ(error.what(),
+                 "a constraint needs a tokenizer, and the model has none");
+  }
+}
+
+TEST(ConstrainedEngine, LogprobsAreTheTargetsOwn) {
+  Request request = json_request(4);
+  request.logprobs = 2;
+  request.prompt_logprobs = true;
+  Engine engine(json_parts(), {.window = 4});
+  const Generation found = engine.generate(request);
+  ASSERT_EQ(found.logprobs.size(), found.tokens.size());
+  bool has_excluded = false;
+  std::vector<Token> prefix = request.prompt;
+  for (size_t i = 0; i < found.tokens.size(); ++i) {
+    const LogitTable table = json_table();
+    const std::span<const float> row = table.row(prefix);
+    const auto largest =
+        static_cast<Token>(std::ranges::max_element(row) - row.begin());
+    EXPECT_EQ(found.logprobs[i].top[0].token, largest);
+    has_excluded = has_excluded || largest >= std::ssize(kJsonPieces);
+    prefix.push_back(found.tokens[i]);
+  }
+  EXPECT_TRUE(has_excluded);
+}
+
+}  // namespace
+}  // namespace pilotfish
