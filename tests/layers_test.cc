@@ -29,6 +29,7 @@ const std::map<std::string, Names> kBelow = [] {
     below[name] = std::move(all);
   };
   room("base", {});
+  room("constraint", {"base"});
   room("tensor", {"base"});
   room("kernels", {"tensor"});
   room("formats", {"tensor"});
@@ -60,6 +61,7 @@ const std::map<std::string, std::string> kPublic = {
     {"random.h", "base"},
     {"spread.h", "base"},
     {"signals.h", "base"},
+    {"constraint.h", "constraint"},
     {"dtype.h", "tensor"},
     {"model_config.h", "model"},
     {"kv_cache.h", "model"},
