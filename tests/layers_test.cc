@@ -44,7 +44,7 @@ const std::map<std::string, Names> kBelow = [] {
   room("speculative/window", {"speculative"});
   room("speculative/loop",
        {"speculative/acceptors", "speculative/drafters", "speculative/window"});
-  room("engine", {"speculative/loop", "text"});
+  room("engine", {"speculative/loop", "text", "constraint"});
   room("lab", {"engine"});
   room("web", {});
   room("server", {"web"});
