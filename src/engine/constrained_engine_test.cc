@@ -11,9 +11,12 @@
 #include "constraint/automaton.h"
 #include "constraint/grammar.h"
 #include "engine/testing/piece_tokenizer.h"
+#include "engine/testing/random_model_on_one_thread.h"
 #include "pilotfish/engine.h"
 #include "pilotfish/error.h"
+#include "random_model.h"
 #include "speculative/testing/table_scorer.h"
+#include "test_data.h"
 
 namespace pilotfish {
 namespace {
@@ -123,7 +126,7 @@ TEST(ConstrainedEngine, NeighboursAndMemoryChangeNothing) {
                   {.window = 1, .acceptor = make_acceptor("coupled")});
     return engine.generate(request);
   };
-  for (const std::int64_t pool : {0, 260}) {
+  for (const std::int64_t pool : {0, 120}) {
     Engine engine(json_parts(pool),
                   {.max_sequences = 8,
                    .window = 5,
@@ -200,6 +203,37 @@ TEST(ConstrainedEngine, WhatIsForcedIsDraftedAndKept) {
   // Nothing is forced of a text that has no constraint.
   request.constraint = nullptr;
   EXPECT_EQ(engine.generate(request).stats.summary.drafted, 0);
+}
+
+// A real model, also with its own first layers as the draft.
+TEST(ConstrainedEngine, ModelsAndTheirFirstLayersDraft) {
+  const test::TemporaryFolder folder;
+  test::RandomModelOptions random;
+  random.vocab_size = std::ssize(kJsonPieces);
+  const auto target =
+      testing::load_random_model(folder.path() / "target", random);
+  random.perturbation = 0.1;
+  const auto draft =
+      testing::load_random_model(folder.path() / "draft", random);
+  const auto tokenizer = std::make_shared<PieceTokenizer>(kJsonPieces, false);
+  const auto generate = [&](const EngineOptions& options) {
+    Engine engine(target, draft, tokenizer, options);
+    Request request = json_request(3);
+    request.logprobs = 1;
+    return engine.generate(request);
+  };
+  const auto coupled = make_acceptor("coupled");
+  const Generation plain = generate({.window = 1, .acceptor = coupled});
+  EXPECT_TRUE(is_json_like(plain.text)) << plain.text;
+  for (const char* drafter : {"skip", "model", "grammar"}) {
+    const Generation found =
+        generate({.window = 5, .acceptor = coupled, .drafters = {drafter}});
+    EXPECT_EQ(found.tokens, plain.tokens) << drafter;
+    EXPECT_GT(found.stats.summary.accepted, 0) << drafter;
+    for (size_t i = 0; i < plain.tokens.size(); ++i) {
+      EXPECT_EQ(found.logprobs[i].logprob, plain.logprobs[i].logprob);
+    }
+  }
 }
 
 TEST(ConstrainedEngine, AConstraintNeedsATokenizer) {

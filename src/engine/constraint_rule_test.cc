@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "engine/testing/piece_tokenizer.h"
 #include "engine/token_bytes.h"
 #include "pilotfish/error.h"
+#include "test_data.h"
 
 namespace pilotfish {
 namespace {
@@ -52,6 +54,27 @@ TEST(TokenBytes, AreThoseInTheMiddleOfAText) {
     for (size_t id = 0; id < bytes.size(); ++id) {
       EXPECT_EQ(bytes[id], id < 4 ? "" : kPieces[id]) << id;
     }
+  }
+}
+
+// Real tokenizers: what their ids stand for, one after the other, is the text,
+// behind the blank that SentencePiece puts there.
+TEST(TokenBytes, OfRealTokenizersMakeTheText) {
+  SKIP_WITHOUT_DATA("tokenizers");
+  const std::string text =
+      "{\"name\": \"Zo\xC3\xA9\",\n  \"age\": 42, \"\xF0\x9F\x90\x9F\": "
+      "[1, true]}";
+  for (const char* name :
+       {"llama-2/tokenizer.json", "llama-2/tokenizer.model", "llama-3"}) {
+    const auto tokenizer =
+        Tokenizer::load(test::data_path("tokenizers/" + std::string(name)));
+    const std::vector<std::string> bytes = token_bytes(*tokenizer);
+    std::string joined;
+    for (const Token token : tokenizer->encode(text, {.add_special = false})) {
+      joined += bytes[static_cast<size_t>(token)];
+    }
+    if (joined.starts_with(' ')) joined.erase(0, 1);
+    EXPECT_EQ(joined, text) << name;
   }
 }
 
@@ -93,6 +116,36 @@ TEST(ConstraintRule, WhatIsForcedIsCutAsTheTokenizerWould) {
     EXPECT_EQ(forced({"{\"", "name", "\":", "\"", "b"}), ids_of({"\"}"}));
     EXPECT_EQ(forced({"{\"", "name", "\":", "\"", "b", "\"}"}),
               std::vector<Token>{});
+  }
+}
+
+TEST(ConstraintRule, RealTokenizersCutWhatIsForcedAsInAText) {
+  SKIP_WITHOUT_DATA("tokenizers");
+  const std::string begin = "{\"name\": \"";
+  const std::string rest = "\", \"population\": 12345";
+  for (const char* name : {"llama-2", "llama-3"}) {
+    const std::shared_ptr<const Tokenizer> tokenizer =
+        Tokenizer::load(test::data_path("tokenizers/" + std::string(name)));
+    ConstraintRules rules(tokenizer);
+    const auto rule = rules.rule_for(constraint_with([&](Grammar& g) {
+      return g.sequence(
+          {g.text(begin), g.choice({g.text("a"), g.text("b")}), g.text(rest)});
+    }));
+    const auto cut = [&](const std::string& text) {
+      std::vector<Token> tokens =
+          tokenizer->encode("\n" + text, {.add_special = false});
+      const Token line_break =
+          tokenizer->encode("\n", {.add_special = false}).back();
+      tokens.erase(tokens.begin(), std::ranges::find(tokens, line_break) + 1);
+      return tokens;
+    };
+    const std::vector<Token> whole = cut(begin + "b" + rest);
+    EXPECT_EQ(forced_behind(rule, {}, 20), cut(begin)) << name;
+    std::vector<Token> text = cut(begin);
+    text.push_back(cut("b").back());
+    EXPECT_EQ(forced_behind(rule, text, 20),
+              std::vector<Token>(whole.begin() + std::ssize(text), whole.end()))
+        << name;
   }
 }
 

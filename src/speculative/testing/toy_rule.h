@@ -23,8 +23,8 @@ namespace pilotfish::test {
 class ToyRule final : public TokenRule {
  public:
   struct Node {
-    std::map<Token, std::size_t> next =
-        {};  // the tokens that can come, to where
+    // The tokens that can come, and the node that each leads to.
+    std::map<Token, std::size_t> next = {};
     bool may_end = false;
   };
 
