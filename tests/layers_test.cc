@@ -37,6 +37,7 @@ const std::map<std::string, Names> kBelow = [] {
   room("backends", {"backends/cpu"});
   room("sampling", {"kernels"});
   room("text", {"formats"});
+  room("constraint", {"text"});
   room("speculative", {"sampling", "backends"});
   room("speculative/acceptors", {"speculative"});
   room("speculative/drafters", {"speculative"});
@@ -60,6 +61,7 @@ const std::map<std::string, std::string> kPublic = {
     {"random.h", "base"},
     {"spread.h", "base"},
     {"signals.h", "base"},
+    {"constraint.h", "constraint"},
     {"dtype.h", "tensor"},
     {"model_config.h", "model"},
     {"kv_cache.h", "model"},
