@@ -24,7 +24,7 @@ namespace {
 
 constexpr std::size_t kMostSourceBytes = std::size_t{4} << 20;
 // Parsing and what comes after it recurse as deep as groups are nested.
-constexpr int kMostLevels = 200;
+constexpr int kMostLevels = 320;
 constexpr std::int64_t kMostRounds = 1'000'000'000;
 constexpr std::size_t kMostRulesShown = 8;
 
@@ -47,7 +47,7 @@ class GbnfParser {
   // What a quantifier applies to.
   struct Item {
     Grammar::Expr expr;
-    int levels = 0;  // of groups and quantifiers inside each other
+    int levels = 0;  // of groups, or quantifiers, inside each other
   };
 
   struct NamedRule {
@@ -166,7 +166,9 @@ class GbnfParser {
     while (const auto first = parse_item()) {
       Item item = *first;
       skip_space(in_group);
-      while (parse_quantifier(item, in_group)) {
+      const std::size_t place = cursor_.place();
+      for (int i = 0; parse_quantifier(item, in_group); ++i) {
+        if (i > 0) add_level(item, place);
       }
       levels = std::max(levels, item.levels);
       parts.push_back(item.expr);
@@ -341,7 +343,6 @@ class GbnfParser {
     }
     skip_space(in_group);
     item.expr = grammar_.repeat(item.expr, min, max);
-    add_level(item, begin);
     return true;
   }
 
