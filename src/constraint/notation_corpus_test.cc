@@ -1,12 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 
 #include "constraint/testing/try_notation.h"
 #include "source_dir.h"
+#include "test_data.h"
 
 namespace pilotfish {
 namespace {
@@ -17,8 +16,7 @@ void replay_notations(const char* name, Try&& try_case) {
   for (const auto& entry : std::filesystem::directory_iterator(
            test::source_dir() / "fuzz" / "corpus" / name)) {
     SCOPED_TRACE(entry.path().string());
-    std::ifstream file(entry.path(), std::ios::binary);
-    const std::string source(std::istreambuf_iterator<char>(file), {});
+    const std::string source = test::read_file(entry.path());
     try {
       try_case(source);
     } catch (const UsageError& error) {
