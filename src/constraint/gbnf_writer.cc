@@ -300,7 +300,7 @@ class GbnfWriter {
   }
 
   // Whether nothing, or one rule, stands behind the first characters.
-  bool are_simple(const std::vector<CharacterHead>& heads) const {
+  bool are_simple(const std::vector<CharacterHead>& heads) {
     return std::ranges::all_of(heads, [&](const CharacterHead& head) {
       const Pieces& rest = head.rest;
       return rest.empty() || (rest.size() == 1 && rest[0].once() &&
@@ -365,7 +365,7 @@ class GbnfWriter {
 
   // How the alternative begins, where it has a first character and little
   // behind it; else nothing.
-  std::vector<CharacterHead> heads_of_alternative(const Pieces& pieces) const {
+  std::vector<CharacterHead> heads_of_alternative(const Pieces& pieces) {
     const Piece& first = pieces.front();
     const bool has_first_character =
         first.once() && (grammar_.node(first.expr).kind == Kind::kBytes ||
