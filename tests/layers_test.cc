@@ -29,6 +29,7 @@ const std::map<std::string, Names> kBelow = [] {
     below[name] = std::move(all);
   };
   room("base", {});
+  room("constraint", {"base"});
   room("tensor", {"base"});
   room("kernels", {"tensor"});
   room("formats", {"tensor"});

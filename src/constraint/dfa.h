@@ -1,0 +1,61 @@
+#ifndef PILOTFISH_CONSTRAINT_DFA_H_
+#define PILOTFISH_CONSTRAINT_DFA_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "constraint/grammar.h"
+#include "constraint/transition_table.h"
+
+namespace pilotfish {
+
+// A regular language over bytes as a deterministic automaton: always the
+// smallest one, so that two are equal if and only if their languages are.
+// Immutable. What makes one throws UsageError where it would have more than
+// kMostStates states.
+class Dfa {
+ public:
+  static constexpr std::int64_t kMostStates = 20000;
+
+  // Texts of an expression. Throws UsageError for special tokens in it, and for
+  // calls of rules that call themselves elsewhere than at their end.
+  static Dfa of(const Grammar& grammar, Grammar::Expr expr);
+  // All texts, of any bytes.
+  static Dfa all();
+
+  // Texts that are in both, in either, in this one and not in `other`, not in
+  // this one.
+  Dfa intersect(const Dfa& other) const;
+  Dfa unite(const Dfa& other) const;
+  Dfa minus(const Dfa& other) const;
+  Dfa complement() const { return all().minus(*this); }
+
+  bool is_empty() const;  // there is no text at all, not even the empty one
+  bool contains(std::string_view text) const;
+  bool contains(const Dfa& other) const {
+    return other.minus(*this).is_empty();
+  }
+  // No text is the beginning of another one.
+  bool is_prefix_free() const;
+
+  const TransitionTable& table() const { return table_; }
+
+  // An expression of the same texts. Where the automaton branches, states
+  // become rules, named after `name` and called at the end alone.
+  Grammar::Expr to_grammar(Grammar& grammar, std::string_view name) const;
+
+  bool operator==(const Dfa&) const = default;
+
+ private:
+  enum class Operation { kIntersect, kUnite, kMinus };
+
+  explicit Dfa(const TransitionTable& table) : table_(table.minimal()) {}
+  static Dfa combine(const Dfa& a, const Dfa& b, Operation operation);
+
+  TransitionTable table_;
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_CONSTRAINT_DFA_H_
