@@ -28,7 +28,7 @@ using Expr = Grammar::Expr;
 using Kind = Grammar::Kind;
 
 constexpr std::size_t kLineWidth = 80;
-constexpr int kMostDepth = 2000;
+constexpr int kMostNestedExprs = 2000;
 
 // A part of a rule as it is written.
 struct Written {
@@ -199,7 +199,7 @@ class GbnfWriter {
   }
 
   Written write_expr(Expr expr) {
-    if (++depth_ > kMostDepth) {
+    if (++depth_ > kMostNestedExprs) {
       throw UsageError("the grammar is nested too deep to be written as GBNF");
     }
     Written written = write_node(expr);

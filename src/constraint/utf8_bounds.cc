@@ -9,7 +9,7 @@ using Kind = Grammar::Kind;
 
 constexpr auto kBetweenOnly = static_cast<std::size_t>(Utf8Place::kBetween);
 // So deep inside expressions no body is looked at before another one is done.
-constexpr int kMostDepth = 300;
+constexpr int kMostDepthAtOnce = 300;
 constexpr auto kLost = static_cast<std::size_t>(Utf8Place::kNowhere);
 
 Utf8Place behind_lead(unsigned char byte) {
@@ -188,7 +188,7 @@ Utf8Places Utf8Bounds::ends_of_call(Grammar::Rule rule, std::size_t place) {
   }
   const auto [known, is_new] = bodies_.try_emplace(body);
   BodyEnds& its = known->second;
-  if (is_new && depth_ < kMostDepth) {
+  if (is_new && depth_ < kMostDepthAtOnce) {
     look_at(body);
   } else if (is_new) {
     open_.push_back(body);
