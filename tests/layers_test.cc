@@ -29,7 +29,6 @@ const std::map<std::string, Names> kBelow = [] {
     below[name] = std::move(all);
   };
   room("base", {});
-  room("constraint", {"base"});
   room("tensor", {"base"});
   room("kernels", {"tensor"});
   room("formats", {"tensor"});
@@ -38,6 +37,7 @@ const std::map<std::string, Names> kBelow = [] {
   room("backends", {"backends/cpu"});
   room("sampling", {"kernels"});
   room("text", {"formats"});
+  room("constraint", {"text"});
   room("speculative", {"sampling", "backends"});
   room("speculative/acceptors", {"speculative"});
   room("speculative/drafters", {"speculative"});

@@ -98,7 +98,8 @@ Grammar::Expr Grammar::add(Node node) {
   const auto [place, is_new] = ids_.try_emplace(std::move(node), id);
   if (!is_new) return place->second;
   nodes_.push_back(&place->first);
-  if (std::ssize(nodes_) > most_) {
+  size_ += 1 + std::ssize(place->first.parts);
+  if (size_ > most_) {
     throw UsageError(fmt::format(
         "the grammar is too large: it has more than {} parts", most_));
   }
@@ -175,8 +176,7 @@ Grammar::Expr Grammar::choice(std::vector<Expr> parts) {
   }
   if (single.any()) flat.push_back(bytes(single));
   std::ranges::sort(flat);
-  const auto repeated = std::ranges::unique(flat);
-  flat.erase(repeated.begin(), repeated.end());
+  flat.erase(std::unique(flat.begin(), flat.end()), flat.end());
   if (flat.empty()) return nothing();
   if (flat.size() == 1) return flat.front();
   return add({.kind = Kind::kChoice, .parts = std::move(flat)});

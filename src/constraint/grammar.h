@@ -26,8 +26,9 @@ struct CodePointRange {
 
 // A context-free grammar over bytes and special tokens: what the notations
 // (JSON Schema, regular expressions, GBNF) are translated into and automata are
-// made from. Expressions are values in an arena: equal ones have equal ids.
-// Not thread-safe while it is built.
+// made from. Expressions are values in an arena: equal ones have equal ids, and
+// parts have smaller ids than what they are parts of. It can be moved only. Not
+// thread-safe while it is built.
 class Grammar {
  public:
   enum class Kind : std::uint8_t {
@@ -57,9 +58,11 @@ class Grammar {
     bool operator==(const Node&) const = default;
   };
 
-  // Throws UsageError once there are more expressions than `most`, so that a
-  // hostile source cannot take all memory.
+  // Throws UsageError once the expressions and their parts are more than
+  // `most`, so that a hostile source cannot take all memory.
   explicit Grammar(std::int64_t most = std::int64_t{1} << 20);
+  Grammar(Grammar&&) = default;
+  Grammar& operator=(Grammar&&) = default;
 
   Expr nothing() const { return 0; }
   Expr empty() const { return 1; }
@@ -109,6 +112,7 @@ class Grammar {
   Expr add(Node node);
 
   std::int64_t most_;
+  std::int64_t size_ = 0;  // of all expressions, with their parts
   Expr start_ = 0;
   std::unordered_map<Node, Expr, HashNode> ids_;
   std::vector<const Node*> nodes_;  // [expr], keys of ids_
