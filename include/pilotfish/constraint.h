@@ -5,7 +5,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace pilotfish {
@@ -49,8 +48,7 @@ class Constraint {
   static std::shared_ptr<const Constraint> choice(
       std::span<const std::string> texts);
 
-  explicit Constraint(std::shared_ptr<const Automaton> automaton)
-      : automaton_(std::move(automaton)) {}
+  explicit Constraint(std::shared_ptr<const Automaton> automaton);
 
   const std::shared_ptr<const Automaton>& automaton() const {
     return automaton_;

@@ -14,9 +14,9 @@
 #include "constraint/grammar.h"
 #include "engine/constraint_rules.h"
 #include "engine/testing/piece_tokenizer.h"
-#include "engine/token_bytes.h"
 #include "pilotfish/error.h"
 #include "test_data.h"
+#include "text/token_bytes.h"
 
 namespace pilotfish {
 namespace {
@@ -47,34 +47,13 @@ std::shared_ptr<const Constraint> constraint_with(const Build& build) {
   return std::make_shared<Constraint>(Automaton::compile(grammar));
 }
 
-TEST(TokenBytes, AreThoseInTheMiddleOfAText) {
+TEST(ConstraintRule, IdsStandForTheBytesInTheMiddleOfAText) {
   for (const bool puts_blank : {false, true}) {
     const std::vector<std::string> bytes = token_bytes(*pieces(puts_blank));
     ASSERT_EQ(bytes.size(), kPieces.size());
     for (size_t id = 0; id < bytes.size(); ++id) {
       EXPECT_EQ(bytes[id], id < 4 ? "" : kPieces[id]) << id;
     }
-  }
-}
-
-// Real tokenizers: what their ids stand for, one after the other, is the text,
-// behind the blank that SentencePiece puts there.
-TEST(TokenBytes, OfRealTokenizersMakeTheText) {
-  SKIP_WITHOUT_DATA("tokenizers");
-  const std::string text =
-      "{\"name\": \"Zo\xC3\xA9\",\n  \"age\": 42, \"\xF0\x9F\x90\x9F\": "
-      "[1, true]}";
-  for (const char* name :
-       {"llama-2/tokenizer.json", "llama-2/tokenizer.model", "llama-3"}) {
-    const auto tokenizer =
-        Tokenizer::load(test::data_path("tokenizers/" + std::string(name)));
-    const std::vector<std::string> bytes = token_bytes(*tokenizer);
-    std::string joined;
-    for (const Token token : tokenizer->encode(text, {.add_special = false})) {
-      joined += bytes[static_cast<size_t>(token)];
-    }
-    if (joined.starts_with(' ')) joined.erase(0, 1);
-    EXPECT_EQ(joined, text) << name;
   }
 }
 

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "engine/constraint_rule.h"
-#include "engine/token_bytes.h"
 #include "pilotfish/error.h"
+#include "text/token_bytes.h"
 
 namespace pilotfish {
 

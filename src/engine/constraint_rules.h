@@ -34,8 +34,8 @@ class ConstraintRules {
 
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::mutex mutex_;
-  std::shared_ptr<const ConstraintVocabulary>
-      vocabulary_;         // made when first needed
+  // Made when it is first needed.
+  std::shared_ptr<const ConstraintVocabulary> vocabulary_;
   std::deque<Kept> kept_;  // the latest used last
 };
 
