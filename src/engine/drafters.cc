@@ -177,20 +177,22 @@ std::vector<std::string> parse_drafters(std::string_view list) {
 
 std::vector<std::string> choose_drafters(std::string_view list,
                                          std::span<const DraftInput> given) {
-  const auto is_given = [&](const DrafterInfo& info) {
-    return std::ranges::count(given, info.input) > 0;
+  const auto has = [&](DraftInput input) {
+    return std::ranges::count(given, input) > 0;
   };
   std::vector<std::string> names;
   if (list.empty()) {
     for (const DrafterInfo& info : drafter_infos()) {
-      if (is_given(info)) names.emplace_back(info.name);
+      const bool is_models_too =
+          info.input == DraftInput::kConstraint && has(DraftInput::kDraftModel);
+      if (has(info.input) && !is_models_too) names.emplace_back(info.name);
     }
     return names;
   }
   names = parse_drafters(list);
   for (const std::string& name : names) {
     const DrafterInfo& info = drafter_info(name);
-    if (info.needs_input && !is_given(info)) {
+    if (info.needs_input && !has(info.input)) {
       throw UsageError(fmt::format("drafter {}: needs {}, and there is none",
                                    name, words_for(info.input)));
     }

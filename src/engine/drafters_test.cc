@@ -92,11 +92,15 @@ TEST(Drafters, AreChosenByWhatIsGiven) {
               HasSubstr("a corpus is for drafter suffix"));
 }
 
-TEST(Drafters, AConstraintIsDraftedFromUnlessOthersAreListed) {
+TEST(Drafters, AConstraintIsDraftedFromWhereNoModelDrafts) {
   using I = DraftInput;
   const std::vector<I> given = {I::kDraftModel, I::kConstraint};
-  EXPECT_THAT(choose_drafters("", given), ElementsAre("grammar", "model"));
-  EXPECT_THAT(choose_drafters("model", given), ElementsAre("model"));
+  EXPECT_THAT(choose_drafters("", given), ElementsAre("model"));
+  const std::vector<I> alone = {I::kConstraint};
+  EXPECT_THAT(choose_drafters("", alone), ElementsAre("grammar"));
+  EXPECT_THAT(choose_drafters("ngram", alone), ElementsAre("ngram"));
+  EXPECT_THAT(choose_drafters("grammar,model", given),
+              ElementsAre("grammar", "model"));
   EXPECT_THAT(choose_drafters("grammar,suffix", given),
               ElementsAre("grammar", "suffix"));
   EXPECT_THAT(drafter_refusal([] { choose_drafters("grammar", {}); }),
