@@ -38,6 +38,7 @@ const std::map<std::string, Names> kBelow = [] {
   room("backends", {"backends/cpu"});
   room("sampling", {"kernels"});
   room("text", {"formats"});
+  room("constraint", {"text"});
   room("speculative", {"sampling", "backends"});
   room("speculative/acceptors", {"speculative"});
   room("speculative/drafters", {"speculative"});

@@ -98,7 +98,8 @@ Grammar::Expr Grammar::add(Node node) {
   const auto [place, is_new] = ids_.try_emplace(std::move(node), id);
   if (!is_new) return place->second;
   nodes_.push_back(&place->first);
-  if (std::ssize(nodes_) > most_) {
+  size_ += 1 + std::ssize(place->first.parts);
+  if (size_ > most_) {
     throw UsageError(fmt::format(
         "the grammar is too large: it has more than {} parts", most_));
   }

@@ -57,8 +57,8 @@ class Grammar {
     bool operator==(const Node&) const = default;
   };
 
-  // Throws UsageError once there are more expressions than `most`, so that a
-  // hostile source cannot take all memory.
+  // Throws UsageError once the expressions and their parts are more than
+  // `most`, so that a hostile source cannot take all memory.
   explicit Grammar(std::int64_t most = std::int64_t{1} << 20);
 
   Expr nothing() const { return 0; }
@@ -109,6 +109,7 @@ class Grammar {
   Expr add(Node node);
 
   std::int64_t most_;
+  std::int64_t size_ = 0;  // of all expressions, with their parts
   Expr start_ = 0;
   std::unordered_map<Node, Expr, HashNode> ids_;
   std::vector<const Node*> nodes_;  // [expr], keys of ids_
