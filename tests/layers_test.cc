@@ -29,7 +29,6 @@ const std::map<std::string, Names> kBelow = [] {
     below[name] = std::move(all);
   };
   room("base", {});
-  room("constraint", {"base"});
   room("tensor", {"base"});
   room("kernels", {"tensor"});
   room("formats", {"tensor"});

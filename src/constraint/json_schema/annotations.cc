@@ -6,7 +6,7 @@
 namespace pilotfish::json_schema {
 namespace {
 
-constexpr std::array<std::string_view, 64> kAnnotations = {
+constexpr auto kAnnotations = std::to_array<std::string_view>({
     // JSON Schema's own.
     "$anchor", "$comment", "$defs", "$dynamicAnchor", "$id", "$recursiveAnchor",
     "$schema", "$vocabulary", "contentEncoding", "contentMediaType",
@@ -24,7 +24,7 @@ constexpr std::array<std::string_view, 64> kAnnotations = {
     "javaType", "label", "markdownDescription", "markdownEnumDescriptions",
     "name", "note", "notes", "options", "order", "patternErrorMessage",
     "propertyOrder", "readonly", "self", "sinceVersion", "suggestSortText",
-    "tsType", "version", "visible"};
+    "tsType", "version", "visible"});
 
 constexpr std::array<std::string_view, 9> kAnnotatingFormats = {
     "binary", "byte", "double", "float", "int32",

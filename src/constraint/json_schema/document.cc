@@ -183,7 +183,7 @@ const Value& Document::referenced(const Value& schema,
   if (found == nullptr && reference.starts_with('#')) found = find(uri);
   if (found == nullptr) {
     refuse(schema, "$ref",
-           fmt::format("{} is not in this document", quoted(reference)));
+           fmt::format("{} is not in this document", json_string(reference)));
   }
   return *found;
 }

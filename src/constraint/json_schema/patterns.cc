@@ -62,8 +62,8 @@ bool is_choice(std::string_view pattern) {
 
 // A pattern that begins with assertions about all that follows.
 struct Assertions {
-  std::vector<std::string> wanted;    // (?=...)
-  std::vector<std::string> unwanted;  // (?!...)
+  std::vector<std::string> wanted = {};    // (?=...)
+  std::vector<std::string> unwanted = {};  // (?!...)
   std::string rest;
 };
 

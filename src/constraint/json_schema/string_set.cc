@@ -4,7 +4,9 @@
 #include <array>
 #include <cassert>
 #include <cstddef>
+#include <deque>
 #include <iterator>
+#include <span>
 #include <utility>
 
 #include "constraint/json_schema/json_text.h"
@@ -35,6 +37,34 @@ Dfa texts_of_length(std::int64_t min, std::int64_t max) {
 const Dfa& all_texts() {
   static const Dfa kAll = texts_of_length(0, kUnlimited);
   return kAll;
+}
+
+// An automaton of texts, which are sorted: their tree, level by level.
+Dfa dfa_of_texts(std::span<const std::string> texts) {
+  struct Node {
+    std::span<const std::string> texts;  // those that begin like this
+    std::size_t depth;
+  };
+  TransitionTable table;
+  std::deque<Node> open = {{texts, 0}};
+  for (std::int32_t known = 1; !open.empty(); open.pop_front()) {
+    auto [rest, depth] = open.front();
+    const bool accepting = !rest.empty() && rest.front().size() == depth;
+    table.add_state(accepting);
+    if (accepting) rest = rest.subspan(1);
+    while (!rest.empty()) {
+      const auto byte = static_cast<unsigned char>(rest.front()[depth]);
+      std::size_t count = 1;
+      while (count < rest.size() &&
+             static_cast<unsigned char>(rest[count][depth]) == byte) {
+        ++count;
+      }
+      table.add_bytes(byte, byte, known++);
+      open.push_back({rest.first(count), depth + 1});
+      rest = rest.subspan(count);
+    }
+  }
+  return Dfa::of(table);
 }
 
 struct Lengths {
@@ -162,9 +192,12 @@ StringSet StringSet::of_length(std::int64_t min, std::int64_t max) {
 }
 
 StringSet StringSet::matching(const Dfa& dfa) {
-  StringSet set = all();
-  Dfa valid = dfa.intersect(all_texts());
+  return of_valid(dfa.intersect(all_texts()));
+}
+
+StringSet StringSet::of_valid(Dfa valid) {
   if (valid.is_empty()) return {};
+  StringSet set = all();
   if (valid != all_texts()) {
     set.dfa_ = std::make_shared<const Dfa>(std::move(valid));
   }
@@ -173,10 +206,7 @@ StringSet StringSet::matching(const Dfa& dfa) {
 
 Dfa StringSet::as_dfa() const {
   if (finite_ != nullptr) {
-    Grammar grammar;
-    std::vector<Grammar::Expr> texts;
-    for (const std::string& text : *finite_) texts.push_back(grammar.text(text));
-    return Dfa::of(grammar, grammar.choice(std::move(texts)));
+    return dfa_of_texts(*finite_);
   }
   if (dfa_ == nullptr) {
     return any_length() ? all_texts() : texts_of_length(min_, max_);
@@ -232,7 +262,7 @@ StringSet StringSet::unite(const StringSet& other) const {
     texts.insert(texts.end(), other.finite_->begin(), other.finite_->end());
     return of(std::move(texts));
   }
-  return matching(as_dfa().unite(other.as_dfa()));
+  return of_valid(as_dfa().unite(other.as_dfa()));
 }
 
 StringSet StringSet::minus(const StringSet& other) const {
@@ -245,7 +275,7 @@ StringSet StringSet::minus(const StringSet& other) const {
     return of(std::move(texts));
   }
   if (other.finite_ != nullptr && other.finite_->empty()) return *this;
-  return matching(as_dfa().minus(other.as_dfa()));
+  return of_valid(as_dfa().minus(other.as_dfa()));
 }
 
 bool StringSet::is_empty() const {
@@ -272,7 +302,7 @@ Grammar::Expr StringSet::write(Grammar& grammar, std::string_view name) const {
   if (finite_ != nullptr) {
     std::vector<Grammar::Expr> texts;
     for (const std::string& text : *finite_) {
-      texts.push_back(grammar.text(quoted(text)));
+      texts.push_back(grammar.text(json_string(text)));
     }
     return grammar.choice(std::move(texts));
   }

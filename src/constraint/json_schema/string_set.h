@@ -46,6 +46,7 @@ class StringSet {
 
  private:
   explicit StringSet(std::vector<std::string> texts);
+  static StringSet of_valid(Dfa valid);
 
   bool any_length() const { return min_ == 0 && max_ == Grammar::kUnlimited; }
   bool fits_length(std::int64_t length) const {

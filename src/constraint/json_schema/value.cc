@@ -50,7 +50,7 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   bool key(string_t& name) override {
     if (!names_.back().insert(name).second) {
       throw UsageError(
-          fmt::format("key {} appears twice in one object", quoted(name)));
+          fmt::format("key {} appears twice in one object", json_string(name)));
     }
     open_.back()->keys.push_back(std::move(name));
     return true;
@@ -119,7 +119,7 @@ Value parse_value(std::string_view json) {
   return builder.take();
 }
 
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
   return nlohmann::json(text).dump(
       -1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -136,7 +136,7 @@ std::string shown(const Value& value) {
       return value.text.size() > kLongestShown ? "a long number" : value.text;
     case Value::Kind::kString:
       return value.text.size() > kLongestShown ? "a long string"
-                                               : quoted(value.text);
+                                               : json_string(value.text);
     case Value::Kind::kArray:
       return "an array";
     case Value::Kind::kObject:

@@ -23,9 +23,9 @@ struct Value {
   };
 
   Kind kind = Kind::kNull;
-  std::string text;               // of a string; of a number, its digits
-  std::vector<std::string> keys;  // of an object, no two equal
-  std::vector<Value> items;       // of an array; of an object, [keys]
+  std::string text = {};  // of a string; of a number, its digits
+  std::vector<std::string> keys = {};  // of an object, no two equal
+  std::vector<Value> items = {};       // of an array; of an object, [keys]
 
   bool is(Kind other) const { return kind == other; }
   bool is_boolean() const { return is(Kind::kFalse) || is(Kind::kTrue); }
@@ -39,7 +39,7 @@ struct Value {
 Value parse_value(std::string_view json);
 
 // `text` as a JSON string, quotes included. What is not ASCII stays as it is.
-std::string quoted(std::string_view text);
+std::string json_string(std::string_view text);
 
 // "3.5", "[…]": what stands there, in short, for messages.
 std::string shown(const Value& value);

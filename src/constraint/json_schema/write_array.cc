@@ -133,7 +133,7 @@ class ArrayMachine {
     if (form.has_false) texts.emplace_back("false");
     if (form.has_true) texts.emplace_back("true");
     for (const Decimal& each : *numbers) texts.push_back(each.text());
-    for (const std::string& each : *strings) texts.push_back(quoted(each));
+    for (const std::string& each : *strings) texts.push_back(json_string(each));
     return texts;
   }
 

@@ -46,7 +46,7 @@ std::vector<Keys> other_keys(const ObjectForm& form) {
 }
 
 Expr write_property(Writer& writer, const Property& property, Id value) {
-  return writer.member(writer.grammar().text(quoted(property.name)), value,
+  return writer.member(writer.grammar().text(json_string(property.name)), value,
                        property.name);
 }
 
