@@ -363,13 +363,12 @@ Algebra::Objects Algebra::complement(const ObjectForm& form) {
     add(std::move(part));
   };
   for (const Property& each : form.properties) {
-    if (each.is_required) {
-      add_property({.name = each.name, .value = Formulas::kNever});
-    }
-    if (const Id wrong = formulas_.negated(each.value);
-        wrong != Formulas::kNever) {
-      add_property({.name = each.name, .value = wrong, .is_required = true});
-    }
+    // What is required may be left out as well as be wrong.
+    const Id wrong = formulas_.negated(each.value);
+    if (!each.is_required && wrong == Formulas::kNever) continue;
+    add_property({.name = each.name,
+                  .value = wrong,
+                  .is_required = !each.is_required});
   }
   StringSet forbidden =
       StringSet::all().minus(StringSet::of(names_of(form)));

@@ -44,17 +44,18 @@ std::string duration() {
   return "P([0-9]+W|" + date + time + "?|" + time + ")";
 }
 
-// RFC 1123, with `letter` for what a label is made of.
-std::string host(std::string_view letter) {
+// RFC 1123: labels made of some letters, with `between` further characters
+// between the first and the last.
+std::string host(std::string_view letter, std::string_view between) {
   const std::string label =
-      fmt::format("[{0}]([{0}-]{{0,61}}[{0}])?", letter);
+      fmt::format("[{0}]([{0}-]{1}[{0}])?", letter, between);
   return fmt::format("({0}([.]{0})*)", label);
 }
 
 constexpr std::string_view kAscii = "a-zA-Z0-9";
 constexpr std::string_view kBeyondAscii = R"(\x{80}-\x{10FFFF})";
 
-std::string hostname() { return host(kAscii); }
+std::string hostname() { return host(kAscii, "{0,61}"); }
 
 std::string ipv4() {
   const std::string byte = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
@@ -85,7 +86,7 @@ std::string address(std::string_view beside) {
   const std::string quoted = fmt::format(
       R"re("([ !#-\[\]-~{0}]|\\[ -~])*")re", beside);
   return fmt::format(R"(({0}([.]{0})*|{1})@({2}|\[({3}|IPv6:{4})\]))", atom,
-                     quoted, host(std::string(kAscii) + std::string(beside)),
+                     quoted, host(std::string(kAscii) + std::string(beside), "*"),
                      ipv4(), ipv6());
 }
 
@@ -197,12 +198,8 @@ StringSet strings_of(const Format& format) {
         format.name));
   }
   Grammar grammar;
-  StringSet strings = StringSet::matching(
+  return StringSet::matching(
       Dfa::of(grammar, regex_to_grammar(grammar, format.pattern())));
-  if (format.name == "hostname") {
-    strings = strings.intersect(StringSet::of_length(1, 253));
-  }
-  return strings;
 }
 
 }  // namespace

@@ -13,7 +13,9 @@ namespace pilotfish::json_schema {
 // cannot be enforced. Thread-safe; each is worked out once.
 //
 // Less than the standard: date-time and time have leap seconds only where the
-// offset is zero.
+// offset is zero. More than it: the labels of an email's domain may have more
+// than 63 characters, a hostname may have more than 253. Automata that count
+// these would be huge, and larger still together with a maxLength.
 std::optional<StringSet> strings_of_format(const std::string& name);
 
 }  // namespace pilotfish::json_schema

@@ -131,20 +131,42 @@ std::optional<Form> Normaliser::make(Id id) {
     case Kind::kHasKey:
       return form_of_key(node.key);
     case Kind::kExactlyOne:
-      return make_exactly_one(node.parts);
+      return make_exactly_one(Formulas::kAny, node.parts);
     case Kind::kNot:
       return make_not(node.parts[0]);
     case Kind::kAll:
+      return make_all(node.parts);
     case Kind::kAnyOf:
       break;
   }
-  const bool all_hold = node.kind == Kind::kAll;
-  Form result = all_hold ? Form::any() : Form();
+  Form result;
   for (const Id part : node.parts) {
     const Form* its = find_form(part);
     if (its == nullptr) return std::nullopt;
-    result = all_hold ? algebra_.intersect(result, *its)
-                      : algebra_.unite(result, *its);
+    result = algebra_.unite(result, *its);
+  }
+  return result;
+}
+
+// What else has to hold often tells the branches of a oneOf apart.
+std::optional<Form> Normaliser::make_all(const std::vector<Id>& parts) {
+  const auto is_choice = [&](Id part) {
+    return formulas_.node(part).kind == Formulas::Kind::kExactlyOne;
+  };
+  std::vector<Id> others = parts;
+  std::erase_if(others, is_choice);
+  Form result = Form::any();
+  for (const Id part : others) {
+    const Form* its = find_form(part);
+    if (its == nullptr) return std::nullopt;
+    result = algebra_.intersect(result, *its);
+  }
+  const Id context = formulas_.all(std::move(others));
+  for (const Id part : parts) {
+    if (!is_choice(part)) continue;
+    const auto its = make_exactly_one(context, formulas_.node(part).parts);
+    if (!its) return std::nullopt;
+    result = algebra_.intersect(result, *its);
   }
   return result;
 }
@@ -177,22 +199,23 @@ std::optional<Form> Normaliser::make_not(Id part) {
 
 // Where two branches have no value in common, neither has to be kept from being
 // valid by the other.
-Formulas::Id Normaliser::others_fail(const std::vector<Id>& parts,
+Formulas::Id Normaliser::others_fail(Id context, const std::vector<Id>& parts,
                                      std::size_t one) {
-  std::vector<Id> all = {parts[one]};
+  std::vector<Id> all = {context, parts[one]};
   for (std::size_t i = 0; i < parts.size(); ++i) {
     if (i == one) continue;
-    const Id both = formulas_.all({parts[std::min(i, one)],
-                                   parts[std::max(i, one)]});
+    const Id both = formulas_.all(
+        {context, parts[std::min(i, one)], parts[std::max(i, one)]});
     if (!is_surely_empty(both, 3)) all.push_back(formulas_.negated(parts[i]));
   }
   return formulas_.all(std::move(all));
 }
 
-std::optional<Form> Normaliser::make_exactly_one(const std::vector<Id>& parts) {
+std::optional<Form> Normaliser::make_exactly_one(Id context,
+                                                 const std::vector<Id>& parts) {
   Form result;
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    const Form* its = find_form(others_fail(parts, i));
+    const Form* its = find_form(others_fail(context, parts, i));
     if (its == nullptr) return std::nullopt;
     result = algebra_.unite(result, *its);
   }

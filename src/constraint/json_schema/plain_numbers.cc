@@ -2,219 +2,208 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 #include "constraint/grammar.h"
+#include "constraint/json_schema/explore.h"
+#include "constraint/regex.h"
 #include "pilotfish/error.h"
 
 namespace pilotfish::json_schema {
 namespace {
 
-using Expr = Grammar::Expr;
-constexpr std::int64_t kUnlimited = Grammar::kUnlimited;
+// How the digits read so far compare with those of a bound.
+enum class Order : std::int8_t { kLess, kEqual, kGreater };
 
-// The parts that forms of numbers are made of.
-class Parts {
+Order compare(char digit, char bound) {
+  return digit < bound   ? Order::kLess
+         : digit > bound ? Order::kGreater
+                         : Order::kEqual;
+}
+
+// Compares magnitudes with a bound's, digit by digit. Both have as many zeros
+// behind the fraction as you like.
+class Comparison {
  public:
-  explicit Parts(Grammar& grammar) : grammar_(grammar) {}
+  Comparison(const Decimal& bound, bool or_equal)
+      : whole_(bound.integer_part()),
+        fraction_(bound.fraction()),
+        or_equal_(or_equal) {}
 
-  Expr digits(char first, char last) {
-    ByteSet set;
-    for (char digit = first; digit <= last; ++digit) {
-      set.set(static_cast<unsigned char>(digit));
-    }
-    return grammar_.bytes(set);
-  }
-  Expr any_digits(std::int64_t min, std::int64_t max = kUnlimited) {
-    return grammar_.repeat(digits('0', '9'), min, max);
-  }
-  Expr zeros(std::int64_t min) {
-    return grammar_.repeat(grammar_.text("0"), min, kUnlimited);
-  }
-  Expr point() { return grammar_.text("."); }
-  Expr sequence(std::vector<Expr> parts) {
-    return grammar_.sequence(std::move(parts));
-  }
-  Expr fraction() { return sequence({point(), any_digits(1)}); }
-  Expr zero_fraction() { return sequence({point(), zeros(1)}); }
-  // Digits behind those of a fraction that are not all zero.
-  Expr not_only_zeros() {
-    return sequence({zeros(0), digits('1', '9'), any_digits(0)});
-  }
-  Expr optional(Expr part) { return grammar_.optional(part); }
-
-  // Magnitudes greater than `bound`'s, or also equal to it.
-  Expr above(const Decimal& bound, bool or_equal) {
-    const std::string whole = bound.integer_part();
-    const auto size = std::ssize(whole);
-    std::vector<Expr> choices = {sequence(
-        {digits('1', '9'), any_digits(size), optional(fraction())})};
-    for (std::int64_t i = 0; i < size; ++i) {
-      const char digit = whole[static_cast<std::size_t>(i)];
-      if (digit == '9') continue;
-      choices.push_back(sequence(
-          {grammar_.text(whole.substr(0, static_cast<std::size_t>(i))),
-           digits(static_cast<char>(digit + 1), '9'),
-           any_digits(size - i - 1, size - i - 1), optional(fraction())}));
-    }
-    choices.push_back(sequence(
-        {grammar_.text(whole), fraction_above(bound.fraction(), or_equal)}));
-    return grammar_.choice(std::move(choices));
+  // The magnitudes above the bound.
+  Dfa run() const {
+    return explore(
+        State(), [this](const State& state) { return edges(state); },
+        [this](const State& state) { return accepts(state); });
   }
 
  private:
-  Expr fraction_above(const std::string& bound, bool or_equal) {
-    const auto size = std::ssize(bound);
-    if (size == 0) {
-      return or_equal ? optional(fraction())
-                      : sequence({point(), not_only_zeros()});
+  enum class Part : std::uint8_t { kStart, kZero, kWhole, kPoint, kFraction };
+  struct State {
+    Part part = Part::kStart;
+    // Of the part; beyond the bound's digits they are not counted.
+    std::size_t digits = 0;
+    Order order = Order::kEqual;
+
+    auto operator<=>(const State&) const = default;
+  };
+  using Edge = EdgeTo<State>;
+
+  std::vector<Edge> edges(const State& state) const {
+    std::vector<Edge> edges;
+    if (state.part == Part::kZero || state.part == Part::kWhole) {
+      edges.push_back({'.', '.', {Part::kPoint, 0, order_of_whole(state)}});
     }
-    std::vector<Expr> choices;
-    for (std::int64_t i = 0; i < size; ++i) {
-      const char digit = bound[static_cast<std::size_t>(i)];
-      if (digit == '9') continue;
-      choices.push_back(sequence(
-          {point(), grammar_.text(bound.substr(0, static_cast<std::size_t>(i))),
-           digits(static_cast<char>(digit + 1), '9'), any_digits(0)}));
+    if (state.part == Part::kZero) return edges;
+    for (char digit = '0'; digit <= '9'; ++digit) {
+      edges.push_back({digit, digit, after(state, digit)});
     }
-    choices.push_back(
-        sequence({point(), grammar_.text(bound),
-                  or_equal ? any_digits(0) : not_only_zeros()}));
-    return grammar_.choice(std::move(choices));
+    return edges;
   }
 
-  Grammar& grammar_;
+  State after(const State& state, char digit) const {
+    const std::size_t at = state.digits;
+    if (state.part == Part::kPoint || state.part == Part::kFraction) {
+      const Order order =
+          state.order != Order::kEqual
+              ? state.order
+              : compare(digit, at < fraction_.size() ? fraction_[at] : '0');
+      const bool matters = order == Order::kEqual && at < fraction_.size();
+      return {Part::kFraction, matters ? at + 1 : fraction_.size(), order};
+    }
+    const Part part = state.part == Part::kStart && digit == '0' ? Part::kZero
+                                                                 : Part::kWhole;
+    if (at == whole_.size()) return {part, at + 1, Order::kGreater};
+    if (at > whole_.size()) return state;
+    return {part, at + 1,
+            state.order != Order::kEqual ? state.order
+                                         : compare(digit, whole_[at])};
+  }
+
+  // Fewer digits than the bound's are less.
+  Order order_of_whole(const State& state) const {
+    return state.digits < whole_.size() ? Order::kLess : state.order;
+  }
+
+  bool accepts(const State& state) const {
+    switch (state.part) {
+      case Part::kStart:
+      case Part::kPoint:
+        return false;
+      case Part::kZero:
+      case Part::kWhole:
+        return is_above(order_of_whole(state), 0);
+      case Part::kFraction:
+        return is_above(state.order, state.digits);
+    }
+    return false;
+  }
+
+  // What is missing of a fraction are zeros, and the bound's last is none.
+  bool is_above(Order order, std::size_t fraction_digits) const {
+    if (order != Order::kEqual) return order == Order::kGreater;
+    return or_equal_ && fraction_digits == fraction_.size();
+  }
+
+  std::string whole_;
+  std::string fraction_;
+  bool or_equal_;
 };
 
-template <typename Make>
-Dfa made(const Make& make) {
-  Grammar grammar;
-  Parts parts(grammar);
-  return Dfa::of(grammar, make(grammar, parts));
+Dfa magnitudes_above(const Decimal& bound, bool or_equal) {
+  return Comparison(bound, or_equal).run();
 }
 
 // Magnitudes: plain numbers without a sign.
 const Dfa& magnitudes() {
-  static const Dfa kAll = made([](Grammar&, Parts& parts) {
-    return parts.above(Decimal(), true);
-  });
+  static const Dfa kAll = magnitudes_above(Decimal(), true);
   return kAll;
 }
 
+Dfa forms(std::string_view pattern) {
+  Grammar grammar;
+  return Dfa::of(grammar, regex_to_grammar(grammar, pattern));
+}
+
 const Dfa& zero() {
-  static const Dfa kZero = plain_forms(Decimal());
+  static const Dfa kZero = forms("0([.]0+)?");
   return kZero;
 }
 
 // The magnitudes behind a minus sign; none is zero.
 Dfa negative(const Dfa& magnitudes) {
   Grammar grammar;
-  return Dfa::of(grammar, grammar.sequence(
-                              {grammar.text("-"), magnitudes.minus(zero())
-                                                      .to_grammar(grammar, "")}));
+  const Grammar::Expr digits = magnitudes.minus(zero()).to_grammar(grammar, "");
+  return Dfa::of(grammar, grammar.sequence({grammar.text("-"), digits}));
 }
 
-Dfa magnitudes_above(const Decimal& bound, bool or_equal) {
-  return made([&](Grammar&, Parts& parts) {
-    return parts.above(bound, or_equal);
-  });
-}
-
-// Magnitudes that are multiples of `step` * 10^-`places`: an automaton that
-// keeps the digits read so far modulo `step`.
+// Magnitudes that are multiples of `step` * 10^-`places`: keeps the digits read
+// so far modulo `step`.
 class Multiples {
  public:
   Multiples(std::int64_t step, std::int64_t places)
-      : step_(step), places_(places), parts_(grammar_) {}
+      : step_(step), places_(places) {}
 
-  Dfa run() {
-    std::vector<Expr> first = {grammar_.sequence(
-        {grammar_.text("0"), grammar_.call(rule({-1, 0}))})};
-    for (std::int64_t digit = 1; digit <= 9; ++digit) {
-      const auto rest = digit % step_;
-      first.push_back(grammar_.sequence(
-          {text(digit), grammar_.call(rule({0, rest}))}));
-    }
-    while (!open_.empty()) {
-      const Place place = open_.back();
-      open_.pop_back();
-      grammar_.define(rules_.at(place), body(place));
-    }
-    return Dfa::of(grammar_, grammar_.choice(std::move(first)));
+  Dfa run() const {
+    return explore(
+        State(), [this](const State& state) { return edges(state); },
+        [this](const State& state) { return accepts(state); });
   }
 
  private:
-  // `digits` of the fraction were read, all of them so far are `rest` modulo
-  // the step. Zero digits: in the integer part; -1: that was a lone zero.
-  struct Place {
-    std::int64_t digits;
-    std::int64_t rest;
+  enum class Part : std::uint8_t { kStart, kZero, kWhole, kPoint, kFraction };
+  struct State {
+    Part part = Part::kStart;
+    std::int64_t digits = 0;  // of the fraction, as far as they matter
+    std::int64_t rest = 0;    // of all digits, modulo the step
 
-    auto operator<=>(const Place&) const = default;
+    auto operator<=>(const State&) const = default;
   };
+  using Edge = EdgeTo<State>;
 
-  Expr text(std::int64_t digit) { return grammar_.text(std::to_string(digit)); }
-
-  Grammar::Rule rule(const Place& place) {
-    const auto [at, is_new] = rules_.try_emplace(place, 0);
-    if (is_new) {
-      at->second = grammar_.declare("multiples");
-      open_.push_back(place);
+  std::vector<Edge> edges(const State& state) const {
+    const bool in_fraction =
+        state.part == Part::kPoint || state.part == Part::kFraction;
+    if (in_fraction && state.digits == places_) {
+      // Nothing but zeros can follow.
+      if (state.rest != 0) return {};
+      return {{'0', '0', {Part::kFraction, places_, 0}}};
     }
-    return at->second;
-  }
-
-  Expr body(const Place& place) {
-    std::vector<Expr> choices;
-    if (is_multiple(place)) choices.push_back(grammar_.empty());
-    if (place.digits == 0) add_digits(place, 0, choices);
-    if (place.digits > 0 && place.digits < places_) {
-      add_digits(place, place.digits + 1, choices);
+    std::vector<Edge> edges;
+    if (state.part == Part::kZero || state.part == Part::kWhole) {
+      edges.push_back({'.', '.', {Part::kPoint, 0, state.rest}});
     }
-    if (place.digits <= 0) {
-      if (places_ > 0) {
-        std::vector<Expr> behind;
-        add_digits({.digits = 0, .rest = place.rest}, 1, behind);
-        choices.push_back(grammar_.sequence(
-            {grammar_.text("."), grammar_.choice(std::move(behind))}));
-      } else if (place.rest == 0) {
-        choices.push_back(parts_.zero_fraction());
-      }
-    } else if (place.digits == places_ && place.rest == 0) {
-      choices.push_back(parts_.zeros(1));
+    if (state.part == Part::kZero) return edges;
+    for (char digit = '0'; digit <= '9'; ++digit) {
+      const std::int64_t rest = (state.rest * 10 + (digit - '0')) % step_;
+      const bool is_zero = state.part == Part::kStart && digit == '0';
+      edges.push_back({digit, digit,
+                       in_fraction
+                           ? State{Part::kFraction, state.digits + 1, rest}
+                           : State{is_zero ? Part::kZero : Part::kWhole, 0,
+                                   rest}});
     }
-    return grammar_.choice(std::move(choices));
-  }
-
-  void add_digits(const Place& from, std::int64_t digits,
-                  std::vector<Expr>& choices) {
-    for (std::int64_t digit = 0; digit <= 9; ++digit) {
-      const std::int64_t rest = (from.rest * 10 + digit) % step_;
-      choices.push_back(grammar_.sequence(
-          {text(digit), grammar_.call(rule({digits, rest}))}));
-    }
+    return edges;
   }
 
   // The digits that are missing are zeros.
-  bool is_multiple(const Place& place) const {
-    std::int64_t rest = place.rest;
-    const std::int64_t missing = places_ - std::max<std::int64_t>(place.digits, 0);
-    for (std::int64_t i = 0; i < missing; ++i) rest = rest * 10 % step_;
+  bool accepts(const State& state) const {
+    if (state.part == Part::kStart || state.part == Part::kPoint) return false;
+    std::int64_t rest = state.rest;
+    for (std::int64_t i = state.digits; i < places_; ++i) {
+      rest = rest * 10 % step_;
+    }
     return rest == 0;
   }
 
   std::int64_t step_;
   std::int64_t places_;
-  Grammar grammar_;
-  Parts parts_;
-  std::map<Place, Grammar::Rule> rules_;
-  std::vector<Place> open_;
 };
 
 }  // namespace
@@ -225,33 +214,18 @@ const Dfa& plain_numbers() {
 }
 
 const Dfa& plain_integers() {
-  static const Dfa kIntegers = [] {
-    const Dfa fractions = made([](Grammar& grammar, Parts& parts) {
-      return grammar.sequence({grammar.optional(grammar.text("-")),
-                               parts.any_digits(1),
-                               parts.optional(parts.zero_fraction())});
-    });
-    return plain_numbers().intersect(fractions);
-  }();
+  static const Dfa kIntegers =
+      plain_numbers().intersect(forms("-?[0-9]+([.]0+)?"));
   return kIntegers;
 }
 
 const Dfa& bare_integers() {
-  static const Dfa kBare =
-      plain_numbers().intersect(made([](Grammar& grammar, Parts& parts) {
-        return grammar.sequence(
-            {grammar.optional(grammar.text("-")), parts.any_digits(1)});
-      }));
+  static const Dfa kBare = plain_numbers().intersect(forms("-?[0-9]+"));
   return kBare;
 }
 
 Dfa plain_forms(const Decimal& number) {
-  return made([&](Grammar& grammar, Parts& parts) {
-    return grammar.sequence(
-        {grammar.text(number.text()), number.fraction().empty()
-                                          ? parts.optional(parts.zero_fraction())
-                                          : parts.zeros(0)});
-  });
+  return plain_above(number, true).minus(plain_above(number, false));
 }
 
 Dfa plain_above(const Decimal& bound, bool or_equal) {

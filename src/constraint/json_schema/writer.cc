@@ -42,8 +42,9 @@ void Writer::write_open() {
     const Open open = std::move(open_.back());
     open_.pop_back();
     const Form& form = normaliser_.form(open.id);
-    std::vector<Expr> choices = {scalars(form, open.name)};
+    std::vector<Expr> choices;
     try {
+      choices.push_back(scalars(form, open.name));
       for (const ArrayForm& each : form.arrays) {
         choices.push_back(write_array(*this, each, open.name));
       }
