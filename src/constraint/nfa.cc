@@ -42,6 +42,7 @@ void Nfa::add_bytes(State from, const ByteSet& bytes, State to) {
 }
 
 void Nfa::add_symbol(State from, std::int32_t symbol, State to) {
+  has_symbols_ = true;
   add_edge(from, {Edge::Kind::kSymbol, symbol, to});
 }
 
@@ -52,21 +53,25 @@ class SubsetConstruction {
   SubsetConstruction(const Nfa& nfa, std::int64_t most)
       : nfa_(nfa), most_(most), seen_(nfa.edges_.size(), 0) {
     find_classes();
-    std::int32_t symbols = 0;
     for (const auto& edges : nfa.edges_) {
       for (const Nfa::Edge& edge : edges) {
-        if (edge.kind == Nfa::Edge::Kind::kSymbol) {
-          symbols = std::max(symbols, edge.label + 1);
-        }
+        if (edge.kind != Nfa::Edge::Kind::kSymbol) continue;
+        const auto [place, is_new] = letter_of_.try_emplace(
+            edge.label, ranges_.size() + symbols_.size());
+        if (is_new) symbols_.push_back(edge.label);
       }
     }
-    targets_.resize(ranges_.size() + static_cast<std::size_t>(symbols));
+    targets_.resize(ranges_.size() + symbols_.size());
   }
 
-  TransitionTable run() {
+  // Nothing where it becomes too large.
+  std::optional<TransitionTable> run() {
     const Nfa::State start = nfa_.start();
     id_of(closure({&start, 1}));
-    for (std::size_t id = 0; id < subsets_.size(); ++id) expand(id);
+    for (std::size_t id = 0; id < subsets_.size(); ++id) {
+      if (std::ssize(subsets_) > most_ || work_ > kMostWork) return {};
+      expand(id);
+    }
     return std::move(table_);
   }
 
@@ -152,12 +157,6 @@ class SubsetConstruction {
     if (is_new) {
       subsets_.push_back(&place->first);
       work_ += std::ssize(place->first);
-      if (std::ssize(subsets_) > most_ || work_ > kMostWork) {
-        throw UsageError(
-            fmt::format("the constraint is too large: its automaton has more "
-                        "than {} states",
-                        most_));
-      }
     }
     return place->second;
   }
@@ -173,7 +172,7 @@ class SubsetConstruction {
         if (edge.kind == Nfa::Edge::Kind::kBytes) {
           for (const std::size_t i : classes_[label]) add_target(i, edge.to);
         } else if (edge.kind == Nfa::Edge::Kind::kSymbol) {
-          add_target(ranges_.size() + label, edge.to);
+          add_target(letter_of_.at(edge.label), edge.to);
         }
       }
     }
@@ -183,8 +182,7 @@ class SubsetConstruction {
       const std::int32_t to = id_of(closure(targets_[letter]));
       targets_[letter].clear();
       if (letter >= ranges_.size()) {
-        table_.add_symbol(static_cast<std::int32_t>(letter - ranges_.size()),
-                          to);
+        table_.add_symbol(symbols_[letter - ranges_.size()], to);
         continue;
       }
       for (const auto& [first, last] : ranges_[letter]) {
@@ -212,7 +210,9 @@ class SubsetConstruction {
   std::int64_t work_ = 0;
   std::vector<std::vector<std::pair<unsigned, unsigned>>> ranges_;  // [class]
   std::vector<std::vector<std::size_t>> classes_;                   // [set]
-  std::vector<std::vector<Nfa::State>> targets_;                    // [letter]
+  std::vector<std::int32_t> symbols_;  // letters behind the classes
+  std::unordered_map<std::int32_t, std::size_t> letter_of_;  // of a symbol
+  std::vector<std::vector<Nfa::State>> targets_;             // [letter]
   std::vector<std::size_t> letters_;  // those with targets
   std::vector<std::int64_t> seen_;    // the round in which a state was seen
   std::int64_t round_ = 0;
@@ -222,8 +222,18 @@ class SubsetConstruction {
   TransitionTable table_;
 };
 
-TransitionTable Nfa::determinise(std::int64_t most) const {
+std::optional<TransitionTable> Nfa::try_determinise(std::int64_t most) const {
   return SubsetConstruction(*this, most).run();
+}
+
+TransitionTable Nfa::determinise(std::int64_t most) const {
+  std::optional<TransitionTable> table = try_determinise(most);
+  if (!table.has_value()) {
+    throw UsageError(fmt::format(
+        "the constraint is too large: its automaton has more than {} states",
+        most));
+  }
+  return *std::move(table);
 }
 
 }  // namespace pilotfish

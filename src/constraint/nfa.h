@@ -2,6 +2,7 @@
 #define PILOTFISH_CONSTRAINT_NFA_H_
 
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -30,6 +31,11 @@ class Nfa {
   // Throws UsageError once there are more states than `most`, or where sets of
   // this automaton's states become absurdly large.
   TransitionTable determinise(std::int64_t most) const;
+  // Nothing instead.
+  std::optional<TransitionTable> try_determinise(std::int64_t most) const;
+
+  std::int64_t states() const { return std::ssize(edges_); }
+  bool has_symbols() const { return has_symbols_; }
 
  private:
   friend class SubsetConstruction;
@@ -45,6 +51,7 @@ class Nfa {
 
   std::int64_t most_;
   std::int64_t edge_count_ = 0;
+  bool has_symbols_ = false;
   std::vector<std::vector<Edge>> edges_ = std::vector<std::vector<Edge>>(2);
   std::vector<ByteSet> sets_;
   std::unordered_map<ByteSet, std::int32_t> set_ids_;

@@ -54,7 +54,7 @@ void NfaBuilder::write(Grammar::Expr expr, Nfa::State from, Nfa::State to) {
           to == copy_->end && graph_.component(node.rule) == copy_->component) {
         nfa_.add_empty(from, start_in(*copy_, node.rule));
       } else if (const std::optional<std::int32_t> symbol = symbol_of_(expr)) {
-        nfa_.add_symbol(from, *symbol, to);
+        if (*symbol != kNoText) nfa_.add_symbol(from, *symbol, to);
       } else if (node.kind == Grammar::Kind::kCall) {
         write_call(node.rule, from, to);
       } else if (node.kind == Grammar::Kind::kRepeat) {

@@ -20,6 +20,8 @@ class NfaBuilder {
   // Asked for every call, token and repeat: the symbol that stands for it, or
   // nothing where it has to be written out. Tokens cannot be written out.
   using SymbolOf = std::function<std::optional<std::int32_t>(Grammar::Expr)>;
+  // The symbol of what gives no text.
+  static constexpr std::int32_t kNoText = -1;
 
   // `graph` must reach what is built.
   NfaBuilder(const Grammar& grammar, const RuleGraph& graph, SymbolOf symbol_of)

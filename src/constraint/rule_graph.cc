@@ -56,7 +56,7 @@ RuleGraph::RuleGraph(const Grammar& grammar, Grammar::Expr root) {
   const std::vector<Call> from_root = finder.find(root);
   if (from_root.empty()) return;
   const auto rules = static_cast<std::size_t>(grammar.rules());
-  std::vector<std::vector<Call>> calls(rules);
+  calls_.resize(rules);
   std::vector<char> seen(rules, 0);
   std::vector<Grammar::Rule> open;
   const auto see = [&](const std::vector<Call>& found) {
@@ -70,23 +70,47 @@ RuleGraph::RuleGraph(const Grammar& grammar, Grammar::Expr root) {
   while (!open.empty()) {
     const Grammar::Rule rule = open.back();
     open.pop_back();
-    auto& its = calls[static_cast<std::size_t>(rule)];
+    auto& its = calls_[static_cast<std::size_t>(rule)];
     its = finder.find(grammar.body(rule));
     see(its);
   }
   component_.assign(rules, -1);
-  find_components(from_root, calls);
+  find_components(from_root);
+  find_properties(from_root);
+}
+
+std::vector<Grammar::Rule> RuleGraph::callees(Grammar::Rule rule) const {
+  std::vector<Grammar::Rule> rules;
+  for (const Call& call : calls_[static_cast<std::size_t>(rule)]) {
+    rules.push_back(call.rule);
+  }
+  return rules;
+}
+
+void RuleGraph::find_properties(const std::vector<Call>& from_root) {
+  entry_.assign(calls_.size(), 0);
+  for (const Call& call : from_root) {
+    entry_[static_cast<std::size_t>(call.rule)] = 1;
+  }
+  for (const Grammar::Rule rule : order_) {
+    for (const Call& call : calls_[static_cast<std::size_t>(rule)]) {
+      if (component(call.rule) != component(rule)) {
+        entry_[static_cast<std::size_t>(call.rule)] = 1;
+      } else if (!call.last) {
+        right_linear_[static_cast<std::size_t>(component(rule))] = 0;
+      }
+    }
+  }
 }
 
 // Tarjan's algorithm, with a stack of its own: a chain of rules may be long.
-void RuleGraph::find_components(const std::vector<Call>& from_root,
-                                const std::vector<std::vector<Call>>& calls) {
+void RuleGraph::find_components(const std::vector<Call>& from_root) {
   struct Visit {
     Grammar::Rule rule;
     std::size_t next_call = 0;
   };
-  std::vector<std::int32_t> index(calls.size(), -1);
-  std::vector<std::int32_t> low(calls.size(), 0);
+  std::vector<std::int32_t> index(calls_.size(), -1);
+  std::vector<std::int32_t> low(calls_.size(), 0);
   std::vector<Grammar::Rule> path;
   std::vector<Visit> visits;
   std::int32_t next_index = 0;
@@ -98,30 +122,22 @@ void RuleGraph::find_components(const std::vector<Call>& from_root,
   };
   const auto close_component = [&](Grammar::Rule rule) {
     const auto id = static_cast<std::int32_t>(right_linear_.size());
-    const auto first = std::ranges::find(path, rule);
-    const std::vector<Grammar::Rule> members(first, path.end());
+    auto first = path.end() - 1;
+    while (*first != rule) --first;
+    for (auto member = first; member != path.end(); ++member) {
+      component_[static_cast<std::size_t>(*member)] = id;
+      order_.push_back(*member);
+    }
     path.erase(first, path.end());
-    for (const Grammar::Rule member : members) {
-      component_[static_cast<std::size_t>(member)] = id;
-    }
     right_linear_.push_back(1);
-    recursive_.push_back(0);
-    for (const Grammar::Rule member : members) {
-      order_.push_back(member);
-      for (const Call& call : calls[static_cast<std::size_t>(member)]) {
-        if (component(call.rule) != id) continue;
-        recursive_.back() = 1;
-        if (!call.last) right_linear_.back() = 0;
-      }
-    }
   };
   for (const Call& root : from_root) {
     if (index[static_cast<std::size_t>(root.rule)] < 0) enter(root.rule);
     while (!visits.empty()) {
       const Grammar::Rule rule = visits.back().rule;
       const auto at = static_cast<std::size_t>(rule);
-      if (visits.back().next_call < calls[at].size()) {
-        const Grammar::Rule callee = calls[at][visits.back().next_call++].rule;
+      if (visits.back().next_call < calls_[at].size()) {
+        const Grammar::Rule callee = calls_[at][visits.back().next_call++].rule;
         const auto to = static_cast<std::size_t>(callee);
         if (index[to] < 0) {
           enter(callee);

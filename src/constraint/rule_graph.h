@@ -30,10 +30,12 @@ class RuleGraph {
   bool is_right_linear(Grammar::Rule rule) const {
     return right_linear_[static_cast<std::size_t>(component(rule))] != 0;
   }
-  // Whether the rule can come back to itself.
-  bool is_recursive(Grammar::Rule rule) const {
-    return recursive_[static_cast<std::size_t>(component(rule))] != 0;
+  // Whether the root or a rule of another component calls it.
+  bool is_entry(Grammar::Rule rule) const {
+    return entry_[static_cast<std::size_t>(rule)] != 0;
   }
+  // The rules that its body calls.
+  std::vector<Grammar::Rule> callees(Grammar::Rule rule) const;
 
  private:
   struct Call {
@@ -42,13 +44,14 @@ class RuleGraph {
   };
   friend class CallFinder;
 
-  void find_components(const std::vector<Call>& from_root,
-                       const std::vector<std::vector<Call>>& calls);
+  void find_components(const std::vector<Call>& from_root);
+  void find_properties(const std::vector<Call>& from_root);
 
+  std::vector<std::vector<Call>> calls_;  // [rule]
   std::vector<Grammar::Rule> order_;
   std::vector<std::int32_t> component_;  // [rule]; -1: not reached
   std::vector<char> right_linear_;       // [component]
-  std::vector<char> recursive_;          // [component]
+  std::vector<char> entry_;              // [rule]
 };
 
 }  // namespace pilotfish

@@ -219,10 +219,24 @@ std::int32_t TransitionTable::next(std::int32_t state,
   return edge != edges.end() && edge->first <= byte ? edge->to : kDead;
 }
 
-// Which states are reached from the start and reach an accepting one.
-std::vector<char> TransitionTable::useful_states() const {
+void TransitionTable::append(const TransitionTable& other) {
+  const std::int32_t offset = size();
+  for (std::int32_t state = 0; state < other.size(); ++state) {
+    add_state(other.accepting(state));
+    for (const ByteEdge& edge : other.byte_edges(state)) {
+      byte_edges_.push_back({edge.first, edge.last, edge.to + offset});
+    }
+    for (const SymbolEdge& edge : other.symbol_edges(state)) {
+      add_symbol(edge.symbol, edge.to + offset);
+    }
+  }
+}
+
+std::vector<char> TransitionTable::reaching(std::vector<char> marked) const {
   std::vector<Edge> edges;
+  std::vector<std::int32_t> open;
   for (std::int32_t state = 0; state < size(); ++state) {
+    if (marked[static_cast<std::size_t>(state)] != 0) open.push_back(state);
     for (const ByteEdge& edge : byte_edges(state)) {
       edges.push_back({state, 0, edge.to});
     }
@@ -230,36 +244,41 @@ std::vector<char> TransitionTable::useful_states() const {
       edges.push_back({state, 0, edge.to});
     }
   }
-  std::vector<char> reached(states_.size(), 0);
-  const auto spread = [&](std::vector<std::int32_t> queue,
-                          std::int32_t Edge::*from, std::int32_t Edge::*to,
-                          char level) {
-    const EdgeIndex index(edges, size(), from);
-    for (const std::int32_t state : queue) {
-      reached[static_cast<std::size_t>(state)] = level;
-    }
-    while (!queue.empty()) {
-      const std::int32_t state = queue.back();
-      queue.pop_back();
-      for (const std::int32_t edge : index.of(state)) {
-        const std::int32_t next = edges[static_cast<std::size_t>(edge)].*to;
-        char& mark = reached[static_cast<std::size_t>(next)];
-        if (mark != level - 1) continue;
-        mark = level;
-        queue.push_back(next);
-      }
-    }
-  };
-  spread({0}, &Edge::from, &Edge::to, 1);
-  std::vector<std::int32_t> ends;
-  for (std::int32_t state = 0; state < size(); ++state) {
-    if (accepting(state) && reached[static_cast<std::size_t>(state)] == 1) {
-      ends.push_back(state);
+  const EdgeIndex into(edges, size(), &Edge::to);
+  while (!open.empty()) {
+    const std::int32_t state = open.back();
+    open.pop_back();
+    for (const std::int32_t edge : into.of(state)) {
+      const std::int32_t from = edges[static_cast<std::size_t>(edge)].from;
+      char& mark = marked[static_cast<std::size_t>(from)];
+      if (mark == 0) open.push_back(from);
+      mark = 1;
     }
   }
-  spread(std::move(ends), &Edge::to, &Edge::from, 2);
-  for (char& mark : reached) mark = mark == 2 ? 1 : 0;
-  return reached;
+  return marked;
+}
+
+// Which states are reached from the start and reach an accepting one.
+std::vector<char> TransitionTable::useful_states() const {
+  std::vector<char> accepts;
+  for (const State& state : states_) accepts.push_back(state.accepting ? 1 : 0);
+  const std::vector<char> finishes = reaching(std::move(accepts));
+  std::vector<char> useful(states_.size(), 0);
+  std::vector<std::int32_t> open;
+  const auto visit = [&](std::int32_t state) {
+    const auto at = static_cast<std::size_t>(state);
+    if (useful[at] != 0 || finishes[at] == 0) return;
+    useful[at] = 1;
+    open.push_back(state);
+  };
+  visit(0);
+  while (!open.empty()) {
+    const std::int32_t state = open.back();
+    open.pop_back();
+    for (const ByteEdge& edge : byte_edges(state)) visit(edge.to);
+    for (const SymbolEdge& edge : symbol_edges(state)) visit(edge.to);
+  }
+  return useful;
 }
 
 TransitionTable TransitionTable::minimal() const {

@@ -43,6 +43,13 @@ class TransitionTable {
   std::span<const SymbolEdge> symbol_edges(std::int32_t state) const;
   // kDead where no edge has the byte.
   std::int32_t next(std::int32_t state, std::uint8_t byte) const;
+  // Nothing can follow.
+  bool is_last(std::int32_t state) const {
+    return byte_edges(state).empty() && symbol_edges(state).empty();
+  }
+
+  // Adds the states of another table behind these.
+  void append(const TransitionTable& other);
 
   // The smallest automaton of the same language, numbered in one fixed way:
   // two of them are equal if and only if their languages are. Every state of it
@@ -50,8 +57,11 @@ class TransitionTable {
   // language.
   TransitionTable minimal() const;
 
+  // The states from which one of `marked` is reached, themselves included.
+  std::vector<char> reaching(std::vector<char> marked) const;
+
   // What can follow `state`, as a key that equal languages have in common.
-  // Requires that the table is minimal.
+  // Requires that states of equal languages are equal, as in a minimal table.
   std::string residual_key(std::int32_t state) const;
 
   bool operator==(const TransitionTable&) const = default;

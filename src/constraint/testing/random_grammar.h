@@ -22,16 +22,18 @@ class RandomGrammar {
   void allow_calls(std::vector<Grammar::Rule> rules) {
     rules_ = std::move(rules);
   }
+  // And sets of nearly all bytes, repeated up to 10 times.
+  void allow_counts() { counts_ = true; }
   void allow_tokens(std::vector<Token> tokens) { tokens_ = std::move(tokens); }
 
   Grammar::Expr expr(int depth) {
     const int kind = depth == 0 ? below(3) : below(8);
     switch (kind) {
       case 0:
-      case 1:
         return letters();
+      case 1:
       case 2:
-        return leaf();
+        return rules_.empty() && kind == 1 ? letters() : leaf();
       case 3:
       case 4: {
         std::vector<Grammar::Expr> parts;
@@ -50,10 +52,20 @@ class RandomGrammar {
       }
       default: {
         const int min = below(3);
-        const int max = below(3) == 0 ? -1 : min + below(3);
+        const int max = below(3) == 0 ? -1 : min + below(counts_ ? 9 : 3);
         return grammar_.repeat(expr(depth - 1), min, max);
       }
     }
+  }
+
+  // What begins with a letter, or is empty: never left-recursive.
+  Grammar::Expr body(int depth) {
+    std::vector<Grammar::Expr> parts;
+    for (int i = 0, n = 1 + below(3); i < n; ++i) {
+      parts.push_back(grammar_.sequence({letters(), expr(depth)}));
+    }
+    if (below(3) == 0) parts.push_back(grammar_.empty());
+    return grammar_.choice(parts);
   }
 
   std::string text(int length) {
@@ -77,7 +89,7 @@ class RandomGrammar {
     for (int i = 0, n = 1 + below(2); i < n; ++i) {
       set.set(static_cast<unsigned char>(letter()));
     }
-    return grammar_.bytes(set);
+    return grammar_.bytes(counts_ && below(2) == 0 ? ~set : set);
   }
 
   Grammar::Expr leaf() {
@@ -98,6 +110,7 @@ class RandomGrammar {
   std::string alphabet_;
   std::vector<Grammar::Rule> rules_;
   std::vector<Token> tokens_;
+  bool counts_ = false;
 };
 
 }  // namespace pilotfish::test

@@ -1,10 +1,11 @@
 #ifndef PILOTFISH_CONSTRAINT_TESTING_REFERENCE_H_
 #define PILOTFISH_CONSTRAINT_TESTING_REFERENCE_H_
 
+#include <cassert>
 #include <cstdint>
 #include <map>
-#include <set>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -14,8 +15,8 @@ namespace pilotfish::test {
 
 // What a grammar gives, straight from its definition and by no automaton: every
 // expression says which stretches of a text it matches. Slow, and only for
-// grammars without left recursion. Texts are lists of letters: bytes, and
-// special tokens from kSpecial on.
+// grammars without left recursion. Texts are lists of fewer than 64 letters:
+// bytes, and special tokens from kSpecial on.
 class Reference {
  public:
   using Text = std::vector<std::int32_t>;
@@ -35,21 +36,34 @@ class Reference {
 
   bool contains(Grammar::Expr expr, const Text& text) {
     start(text);
-    return ends(expr, 0).contains(size());
+    return (ends(expr, 0) & bit(size())) != 0;
   }
   // Whether something can be added to `text` that makes it one of the
   // expression's, nothing included.
   bool can_begin(Grammar::Expr expr, const Text& text) {
+    const auto known = begins_.find({expr, text});
+    if (known != begins_.end()) return known->second;
+    // What cannot begin with a part of it cannot begin with it.
+    if (!text.empty() && !can_begin(expr, Text(text.begin(), text.end() - 1))) {
+      return begins_[{expr, text}] = false;
+    }
     start(text);
-    return reaches_end(expr, 0);
+    return begins_[{expr, text}] = reaches_end(expr, 0);
   }
 
  private:
-  using Places = std::set<std::int64_t>;
+  using Places = std::uint64_t;  // a bit for each
+
+  static Places bit(std::int64_t place) { return Places{1} << place; }
 
   std::int64_t size() const { return std::ssize(text_); }
 
+  static std::int64_t memo_key(Grammar::Expr expr, std::int64_t from) {
+    return std::int64_t{expr} * 64 + from;
+  }
+
   void start(const Text& text) {
+    assert(text.size() < 64);
     text_ = text;
     ends_.clear();
     reaches_.clear();
@@ -105,38 +119,38 @@ class Reference {
 
   // Where a match that begins at `from` can end.
   Places ends(Grammar::Expr expr, std::int64_t from) {
-    const auto known = ends_.find({expr, from});
+    const auto known = ends_.find(memo_key(expr, from));
     if (known != ends_.end()) return known->second;
     const Grammar::Node& node = grammar_.node(expr);
-    Places places;
+    Places places = 0;
     switch (node.kind) {
       case Grammar::Kind::kNothing:
         break;
       case Grammar::Kind::kEmpty:
-        places = {from};
+        places = bit(from);
         break;
       case Grammar::Kind::kBytes:
       case Grammar::Kind::kToken:
         if (from < size() &&
             reads(node, text_[static_cast<std::size_t>(from)])) {
-          places = {from + 1};
+          places = bit(from + 1);
         }
         break;
       case Grammar::Kind::kSequence:
-        places = {from};
+        places = bit(from);
         for (const Grammar::Expr part : node.parts) {
           places = ends_of_all(part, places);
         }
         break;
       case Grammar::Kind::kChoice:
         for (const Grammar::Expr part : node.parts) {
-          places.merge(ends(part, from));
+          places |= ends(part, from);
         }
         break;
       case Grammar::Kind::kRepeat: {
-        Places now = {from};
-        for (std::int64_t i = 0; !now.empty(); ++i) {
-          if (i >= node.min) places.insert(now.begin(), now.end());
+        Places now = bit(from);
+        for (std::int64_t i = 0; now != 0; ++i) {
+          if (i >= node.min) places |= now;
           if (i == node.max || i > node.min + size() + 1) break;
           now = ends_of_all(node.parts.front(), now);
         }
@@ -146,20 +160,29 @@ class Reference {
         places = ends(grammar_.body(node.rule), from);
         break;
     }
-    return ends_[{expr, from}] = places;
+    return ends_[memo_key(expr, from)] = places;
   }
 
-  Places ends_of_all(Grammar::Expr expr, const Places& from) {
-    Places places;
-    for (const std::int64_t place : from) places.merge(ends(expr, place));
+  Places ends_of_all(Grammar::Expr expr, Places from) {
+    Places places = 0;
+    for (std::int64_t place = 0; place <= size(); ++place) {
+      if ((from & bit(place)) != 0) places |= ends(expr, place);
+    }
     return places;
   }
 
   // Whether the text from `from` on begins one of the expression's texts.
   bool reaches_end(Grammar::Expr expr, std::int64_t from) {
-    const auto known = reaches_.find({expr, from});
+    const auto known = reaches_.find(memo_key(expr, from));
     if (known != reaches_.end()) return known->second;
-    return reaches_[{expr, from}] = find_reaches_end(expr, from);
+    return reaches_[memo_key(expr, from)] = find_reaches_end(expr, from);
+  }
+
+  bool one_reaches_end(Grammar::Expr expr, Places from) {
+    for (std::int64_t place = 0; place <= size(); ++place) {
+      if ((from & bit(place)) != 0 && reaches_end(expr, place)) return true;
+    }
+    return false;
   }
 
   bool find_reaches_end(Grammar::Expr expr, std::int64_t from) {
@@ -175,11 +198,9 @@ class Reference {
         return from + 1 == size() &&
                reads(node, text_[static_cast<std::size_t>(from)]);
       case Grammar::Kind::kSequence: {
-        Places places = {from};
+        Places places = bit(from);
         for (const Grammar::Expr part : node.parts) {
-          for (const std::int64_t place : places) {
-            if (reaches_end(part, place)) return true;
-          }
+          if (one_reaches_end(part, places)) return true;
           places = ends_of_all(part, places);
         }
         return false;
@@ -190,11 +211,9 @@ class Reference {
         }
         return false;
       case Grammar::Kind::kRepeat: {
-        Places places = {from};
-        for (std::int64_t i = 0; i != node.max && !places.empty(); ++i) {
-          for (const std::int64_t place : places) {
-            if (reaches_end(node.parts.front(), place)) return true;
-          }
+        Places places = bit(from);
+        for (std::int64_t i = 0; i != node.max && places != 0; ++i) {
+          if (one_reaches_end(node.parts.front(), places)) return true;
           if (i > node.min + size() + 1) return false;
           places = ends_of_all(node.parts.front(), places);
         }
@@ -209,8 +228,9 @@ class Reference {
   const Grammar& grammar_;
   std::vector<char> rule_gives_;  // [rule]
   Text text_;
-  std::map<std::pair<Grammar::Expr, std::int64_t>, Places> ends_;
-  std::map<std::pair<Grammar::Expr, std::int64_t>, bool> reaches_;
+  std::unordered_map<std::int64_t, Places> ends_;  // by memo_key
+  std::unordered_map<std::int64_t, bool> reaches_;
+  std::map<std::pair<Grammar::Expr, Text>, bool> begins_;
 };
 
 }  // namespace pilotfish::test

@@ -1,0 +1,23 @@
+#ifndef PILOTFISH_CONSTRAINT_GRAMMAR_FACTS_H_
+#define PILOTFISH_CONSTRAINT_GRAMMAR_FACTS_H_
+
+#include <vector>
+
+#include "constraint/grammar.h"
+#include "constraint/rule_graph.h"
+
+namespace pilotfish {
+
+// For every expression of a grammar, whether it gives any text at all.
+std::vector<char> exprs_with_texts(const Grammar& grammar);
+// For every expression of a grammar, whether it gives the empty text.
+std::vector<char> nullable_exprs(const Grammar& grammar);
+
+// Throws UsageError, with the names of the rules, where a rule that `graph`
+// reaches can begin with itself. `nullable` is nullable_exprs.
+void refuse_left_recursion(const Grammar& grammar, const RuleGraph& graph,
+                           const std::vector<char>& nullable);
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_CONSTRAINT_GRAMMAR_FACTS_H_

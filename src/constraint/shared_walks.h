@@ -1,0 +1,62 @@
+#ifndef PILOTFISH_CONSTRAINT_SHARED_WALKS_H_
+#define PILOTFISH_CONSTRAINT_SHARED_WALKS_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "constraint/walk.h"
+
+namespace pilotfish {
+
+// Values that are found once for each key, up to a number of bytes; then all
+// are forgotten. Thread-safe; two threads may find the same value at a time.
+template <typename Key, typename Value, typename Hash = std::hash<Key>>
+class BoundedCache {
+ public:
+  explicit BoundedCache(std::int64_t most_bytes) : most_bytes_(most_bytes) {}
+
+  // `find` gives the value, whose bytes() say what it takes.
+  template <typename Find>
+  std::shared_ptr<const Value> get(const Key& key, Find find) {
+    {
+      const std::lock_guard lock(mutex_);
+      const auto known = values_.find(key);
+      if (known != values_.end()) return known->second;
+    }
+    std::shared_ptr<const Value> value = find();
+    const std::lock_guard lock(mutex_);
+    if (bytes_ > most_bytes_) {
+      values_.clear();
+      bytes_ = 0;
+    }
+    const auto [place, is_new] = values_.try_emplace(key, value);
+    if (is_new) bytes_ += value->bytes();
+    return place->second;
+  }
+
+ private:
+  const std::int64_t most_bytes_;
+  std::mutex mutex_;
+  std::int64_t bytes_ = 0;
+  std::unordered_map<Key, std::shared_ptr<const Value>, Hash> values_;
+};
+
+// The walks over a vocabulary that do not depend on the rest of a constraint,
+// by what the rule reads on, so that the inside of a string is walked once and
+// not for every constraint.
+class SharedWalks {
+ public:
+  BoundedCache<std::string, Walk> walks{kMostBytes};
+  BoundedCache<std::string, CountedWalk> counted{kMostBytes};
+
+ private:
+  static constexpr std::int64_t kMostBytes = std::int64_t{64} << 20;
+};
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_CONSTRAINT_SHARED_WALKS_H_
