@@ -176,8 +176,7 @@ Grammar::Expr Grammar::choice(std::vector<Expr> parts) {
   }
   if (single.any()) flat.push_back(bytes(single));
   std::ranges::sort(flat);
-  const auto repeated = std::ranges::unique(flat);
-  flat.erase(repeated.begin(), repeated.end());
+  flat.erase(std::unique(flat.begin(), flat.end()), flat.end());
   if (flat.empty()) return nothing();
   if (flat.size() == 1) return flat.front();
   return add({.kind = Kind::kChoice, .parts = std::move(flat)});

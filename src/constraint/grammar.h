@@ -26,8 +26,9 @@ struct CodePointRange {
 
 // A context-free grammar over bytes and special tokens: what the notations
 // (JSON Schema, regular expressions, GBNF) are translated into and automata are
-// made from. Expressions are values in an arena: equal ones have equal ids.
-// Not thread-safe while it is built.
+// made from. Expressions are values in an arena: equal ones have equal ids, and
+// parts have smaller ids than what they are parts of. It can be moved only. Not
+// thread-safe while it is built.
 class Grammar {
  public:
   enum class Kind : std::uint8_t {
@@ -60,6 +61,8 @@ class Grammar {
   // Throws UsageError once the expressions and their parts are more than
   // `most`, so that a hostile source cannot take all memory.
   explicit Grammar(std::int64_t most = std::int64_t{1} << 20);
+  Grammar(Grammar&&) = default;
+  Grammar& operator=(Grammar&&) = default;
 
   Expr nothing() const { return 0; }
   Expr empty() const { return 1; }

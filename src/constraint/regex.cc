@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::size_t kMostPatternBytes = std::size_t{1} << 16;
 // Parsing and what comes after it recurse as deep as groups are nested.
-constexpr int kMostNestedGroups = 200;
+constexpr int kMostNestedGroups = 150;
 // RE2's bound, for one repetition and for the product of nested ones.
 constexpr std::int64_t kMostRe2Repetitions = 1000;
 constexpr std::int64_t kMostRepetitions = 1'000'000'000;
