@@ -96,8 +96,6 @@ Formulas::Id Algebra::both(Id a, Id b) {
 template <typename Each>
 std::vector<Each> Algebra::intersect_all(const std::vector<Each>& a,
                                          const std::vector<Each>& b) {
-  if (a.size() == 1 && a[0].is_any()) return b;
-  if (b.size() == 1 && b[0].is_any()) return a;
   std::vector<Each> forms;
   for (const Each& one : a) {
     for (const Each& other : b) {

@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <unordered_set>
 #include <utility>
@@ -19,8 +20,8 @@ using Kind = Value::Kind;
 
 // What patternProperties can divide keys into.
 constexpr std::size_t kMostKinds = 64;
-// Counts beyond it are as good as it: nothing is as long.
-constexpr std::int64_t kMostCount = std::int64_t{1} << 40;
+// Counts beyond it are as good as it: no text is as long.
+constexpr std::int64_t kMostCount = std::numeric_limits<std::int32_t>::max();
 
 class ObjectReader {
  public:
