@@ -33,6 +33,7 @@ class Expansion {
     for (std::size_t i = 0; i < schema_.keys.size(); ++i) {
       const std::string& keyword = schema_.keys[i];
       const Value& value = schema_.items[i];
+      if (document_.is_too_new(keyword)) continue;
       if (keyword == "properties") {
         parts.push_back(formulas_.keywords(schema_));
       } else if (keyword == "$ref" || keyword == "$dynamicRef" ||
@@ -71,6 +72,7 @@ class Expansion {
   }
 
   Id cases(const std::string& keyword, const Value& value) {
+    if (document_.is_too_new(keyword)) return Formulas::kAny;
     if (keyword == "anyOf") return formulas_.any_of(schemas(keyword, value));
     if (keyword == "oneOf") {
       return formulas_.exactly_one(schemas(keyword, value));

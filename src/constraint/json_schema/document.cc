@@ -147,6 +147,32 @@ void Document::index_below(const Value& schema, const Uri& base) {
   }
 }
 
+bool Document::is_too_new(std::string_view keyword) const {
+  constexpr std::array<std::pair<std::string_view, Draft>, 18> kSince = {{
+      {"const", Draft::kDraft6},
+      {"contains", Draft::kDraft6},
+      {"propertyNames", Draft::kDraft6},
+      {"if", Draft::kDraft7},
+      {"then", Draft::kDraft7},
+      {"else", Draft::kDraft7},
+      {"$anchor", Draft::k2019},
+      {"$recursiveAnchor", Draft::k2019},
+      {"$recursiveRef", Draft::k2019},
+      {"dependentRequired", Draft::k2019},
+      {"dependentSchemas", Draft::k2019},
+      {"minContains", Draft::k2019},
+      {"maxContains", Draft::k2019},
+      {"unevaluatedItems", Draft::k2019},
+      {"unevaluatedProperties", Draft::k2019},
+      {"$dynamicAnchor", Draft::k2020},
+      {"$dynamicRef", Draft::k2020},
+      {"prefixItems", Draft::k2020},
+  }};
+  const auto since = std::ranges::find(
+      kSince, keyword, &std::pair<std::string_view, Draft>::first);
+  return since != kSince.end() && draft_ < since->second;
+}
+
 const Value* Document::find_by_pointer(const Value& from,
                                        std::string_view pointer) const {
   const Value* at = &from;

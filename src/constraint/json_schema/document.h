@@ -33,6 +33,10 @@ class Document {
   const Value& root() const { return root_; }
   Draft draft() const { return draft_; }
 
+  // Whether the keyword came into JSON Schema with a later draft than the
+  // document's: then it says nothing.
+  bool is_too_new(std::string_view keyword) const;
+
   // What a `$ref` that stands in `schema` means. Throws UsageError where that
   // is not in this document.
   const Value& referenced(const Value& schema,

@@ -52,6 +52,12 @@ class Reader {
   void read(const std::string& keyword, const Value& value) {
     const auto handler = handlers().find(keyword);
     keyword_ = keyword;
+    if (document_.is_too_new(keyword)) {
+      if (normaliser_.lenient()) return;
+      refuse(
+          "unknown to the draft that $schema names; --lenient-schema leaves "
+          "out such keywords");
+    }
     if (handler == handlers().end()) {
       if (normaliser_.lenient() || is_annotation(keyword)) return;
       refuse("unknown keyword; --lenient-schema leaves out such ones");
@@ -64,6 +70,10 @@ class Reader {
     } catch (const UsageError& error) {
       refuse(error.what());
     }
+  }
+
+  const Value* find(std::string_view keyword) const {
+    return document_.is_too_new(keyword) ? nullptr : schema_.find(keyword);
   }
 
   [[noreturn]] void refuse(const std::string& why) {
@@ -232,10 +242,10 @@ class Reader {
   }
   void read_contains(const Value& value) {
     Contains contains = {.value = normaliser_.formulas().schema(value)};
-    if (const Value* min = schema_.find("minContains")) {
+    if (const Value* min = find("minContains")) {
       contains.min = count_of(document_, schema_, "minContains", *min);
     }
-    if (const Value* max = schema_.find("maxContains")) {
+    if (const Value* max = find("maxContains")) {
       contains.max = count_of(document_, schema_, "maxContains", *max);
     }
     array_.contains.push_back(contains);
@@ -244,7 +254,7 @@ class Reader {
   // A list of schemas was called `items` once, and what follows them
   // additionalItems.
   void read_items() {
-    const Value* prefix = schema_.find("prefixItems");
+    const Value* prefix = find("prefixItems");
     const Value* rest = schema_.find("items");
     keyword_ = "prefixItems";
     if (prefix == nullptr && rest != nullptr && rest->is(Kind::kArray)) {

@@ -27,7 +27,7 @@ NumberSet NumberSet::all() {
 }
 
 NumberSet NumberSet::integers() {
-  static const NumberSet kIntegers = regular(plain_integers());
+  static const NumberSet kIntegers = regular(plain_integers(), true);
   return kIntegers;
 }
 
@@ -52,9 +52,10 @@ NumberSet NumberSet::multiples_of(const Decimal& step) {
   return regular(plain_multiples(step));
 }
 
-NumberSet NumberSet::regular(const Dfa& plain) {
+NumberSet NumberSet::regular(const Dfa& plain, bool only_integers) {
   if (plain.is_empty()) return {};
   NumberSet set;
+  set.only_integers_ = only_integers;
   set.kind_ = Kind::kRegular;
   set.regular_ = std::make_shared<const Dfa>(plain);
   return set;
@@ -83,8 +84,9 @@ NumberSet NumberSet::intersect(const NumberSet& other) const {
     }));
   }
   if (other.kind_ == Kind::kListed) return other.intersect(*this);
-  if (regular_ == other.regular_) return *this;
-  return regular(regular_->intersect(*other.regular_));
+  if (regular_ == other.regular_) return only_integers_ ? *this : other;
+  return regular(regular_->intersect(*other.regular_),
+                 only_integers_ || other.only_integers_);
 }
 
 NumberSet NumberSet::unite(const NumberSet& other) const {
@@ -95,8 +97,15 @@ NumberSet NumberSet::unite(const NumberSet& other) const {
     both.insert(both.end(), other.listed_.begin(), other.listed_.end());
     return of(std::move(both));
   }
+  const auto bare = [](const NumberSet& set) {
+    return set.only_integers_ ||
+           (set.kind_ == Kind::kListed &&
+            std::ranges::all_of(set.listed_, &Decimal::is_integer));
+  };
   Dfa both = plain().unite(other.plain());
-  return both == plain_numbers() ? all() : regular(both);
+  return both == plain_numbers()
+             ? all()
+             : regular(both, bare(*this) && bare(other));
 }
 
 NumberSet NumberSet::minus(const NumberSet& other) const {
@@ -107,7 +116,7 @@ NumberSet NumberSet::minus(const NumberSet& other) const {
       return !other.contains(number);
     }));
   }
-  return regular(plain().minus(other.plain()));
+  return regular(plain().minus(other.plain()), only_integers_);
 }
 
 bool NumberSet::contains(const Decimal& number) const {
@@ -129,13 +138,14 @@ Grammar::Expr NumberSet::write(Grammar& grammar, std::string_view name) const {
     }
     return grammar.choice(std::move(texts));
   }
-  const bool only_integers = plain_integers().contains(*regular_);
-  return (only_integers ? regular_->intersect(bare_integers()) : *regular_)
+  return (only_integers_ ? regular_->intersect(bare_integers()) : *regular_)
       .to_grammar(grammar, name);
 }
 
 bool NumberSet::operator==(const NumberSet& other) const {
-  if (kind_ != other.kind_) return false;
+  if (kind_ != other.kind_ || only_integers_ != other.only_integers_) {
+    return false;
+  }
   if (kind_ != Kind::kRegular) return listed_ == other.listed_;
   return regular_ == other.regular_ || *regular_ == *other.regular_;
 }

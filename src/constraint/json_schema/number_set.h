@@ -18,8 +18,10 @@ namespace pilotfish::json_schema {
 // How they are written:
 // - any number: all forms of JSON, with an exponent up to 307 at most, which
 //   keeps what programs read from overflowing;
-// - integers: without a fraction and without an exponent, zero without a sign;
-// - others: without an exponent; a fraction may end in zeros;
+// - those of type integer: without a fraction and without an exponent, zero
+//   without a sign;
+// - others: without an exponent, zero without a sign; a fraction may end in
+//   zeros;
 // - listed ones: without an exponent and without such zeros.
 class NumberSet {
  public:
@@ -52,7 +54,7 @@ class NumberSet {
  private:
   enum class Kind : std::uint8_t { kListed, kRegular, kAll };
 
-  static NumberSet regular(const Dfa& plain);
+  static NumberSet regular(const Dfa& plain, bool only_integers = false);
   // All plain forms of the numbers: no exponent, no sign before zero, any
   // number of zeros behind a fraction.
   Dfa plain() const;
@@ -60,6 +62,8 @@ class NumberSet {
   Kind kind_ = Kind::kListed;
   std::vector<Decimal> listed_;         // of kListed, ascending
   std::shared_ptr<const Dfa> regular_;  // of kRegular: plain forms
+  // Of kRegular: a type asks for integers, so that none is written as "1.0".
+  bool only_integers_ = false;
 };
 
 }  // namespace pilotfish::json_schema

@@ -126,7 +126,10 @@ class ObjectReader {
   // False: which names are allowed is being worked out right now.
   bool read_names() {
     const Value* value = schema_.find("propertyNames");
-    if (value == nullptr) return true;
+    if (value == nullptr ||
+        normaliser_.document().is_too_new("propertyNames")) {
+      return true;
+    }
     const Form* names = normaliser_.find_form(formulas_.schema(*value));
     if (names == nullptr) return false;
     for (Property& each : form_.properties) {

@@ -21,6 +21,9 @@ constexpr std::int64_t kUnlimited = Grammar::kUnlimited;
 
 constexpr std::size_t kMostStates = 20000;   // of one object
 constexpr std::size_t kMostUnordered = 10;  // properties: 2^10 sets of them
+// Properties that are written in one rule. An automaton that knows which of n
+// properties can still come has some n^2 states, so that many are divided.
+constexpr std::size_t kBlock = 32;
 
 // Properties that may be there, without those that are forbidden.
 std::vector<Property> possible(const ObjectForm& form) {
@@ -83,12 +86,7 @@ class PlainObject {
     // front of what comes after it.
     const auto first =
         static_cast<std::size_t>(required - properties_.begin());
-    std::vector<Expr> parts;
-    for (std::size_t i = 0; i < first; ++i) {
-      parts.push_back(grammar_.optional(
-          grammar_.sequence({members_[i], writer_.comma()})));
-    }
-    parts.push_back(members_[first]);
+    std::vector<Expr> parts = {before(0, first), members_[first]};
     parts.push_back(behind(first + 1, members_.size()));
     parts.push_back(more_others);
     return writer_.in_brackets('{', grammar_.sequence(std::move(parts)), '}',
@@ -100,15 +98,47 @@ class PlainObject {
     return grammar_.sequence({writer_.comma(), member});
   }
 
-  // Members `first` to `last` - 1 behind others.
-  Expr behind(std::size_t first, std::size_t last) {
+  // Calls `write(from, to)` for the members `first` to `last` - 1: at once where
+  // they are few, else block by block, each of them a rule.
+  template <typename Write>
+  Expr in_blocks(std::size_t first, std::size_t last, const Write& write) {
+    if (last - first <= kBlock) return write(first, last);
     std::vector<Expr> parts;
-    for (std::size_t i = first; i < last; ++i) {
-      const Expr member = behind_comma(members_[i]);
-      parts.push_back(properties_[i].is_required ? member
-                                                 : grammar_.optional(member));
+    while (first < last) {
+      const std::size_t end = std::min(first - first % kBlock + kBlock, last);
+      parts.push_back(writer_.define("members", write(first, end)));
+      first = end;
     }
     return grammar_.sequence(std::move(parts));
+  }
+
+  // Members `first` to `last` - 1 in front of others.
+  Expr before(std::size_t first, std::size_t last) {
+    return in_blocks(first, last, [&](std::size_t from, std::size_t to) {
+      std::vector<Expr> parts;
+      for (std::size_t i = from; i < to; ++i) {
+        parts.push_back(grammar_.optional(
+            grammar_.sequence({members_[i], writer_.comma()})));
+      }
+      return grammar_.sequence(std::move(parts));
+    });
+  }
+
+  // Members `first` to `last` - 1 behind others.
+  Expr behind(std::size_t first, std::size_t last) {
+    const auto [known, is_new] = behind_.try_emplace({first, last}, 0);
+    if (!is_new) return known->second;
+    return known->second =
+               in_blocks(first, last, [&](std::size_t from, std::size_t to) {
+                 std::vector<Expr> parts;
+                 for (std::size_t i = from; i < to; ++i) {
+                   const Expr member = behind_comma(members_[i]);
+                   parts.push_back(properties_[i].is_required
+                                       ? member
+                                       : grammar_.optional(member));
+                 }
+                 return grammar_.sequence(std::move(parts));
+               });
   }
 
   // At least one of the members `first` to `last` - 1, none of them required.
@@ -116,10 +146,15 @@ class PlainObject {
   Expr some_of(std::size_t first, std::size_t last) {
     if (first == last) return grammar_.nothing();
     if (last - first == 1) return members_[first];
-    const std::size_t middle = first + (last - first) / 2;
-    return grammar_.choice(
+    std::size_t middle = first + (last - first) / 2;
+    if (last - first > kBlock) middle -= middle % kBlock;
+    if (middle <= first) middle = first + (last - first) / 2;
+    const Expr some = grammar_.choice(
         {grammar_.sequence({some_of(first, middle), behind(middle, last)}),
          some_of(middle, last)});
+    const bool is_block = last - first <= kBlock && last - first > kBlock / 2;
+    return is_block && members_.size() > kBlock ? writer_.define("members", some)
+                                                : some;
   }
 
   Writer& writer_;
@@ -127,6 +162,7 @@ class PlainObject {
   std::vector<Property> properties_;
   std::vector<Expr> members_;  // [properties_]
   Expr other_ = 0;             // a member that is none of them
+  std::map<std::pair<std::size_t, std::size_t>, Expr> behind_;  // as written
 };
 
 // What counts of the keys written so far.

@@ -37,6 +37,8 @@ class Writer {
   // A key, its colon and its value.
   Expr member(Expr key, Id value, std::string_view name);
   Expr strings(const StringSet& strings, std::string_view name);
+  // A call of a new rule.
+  Expr define(std::string_view name, Expr body);
 
   Expr space() { return space_behind(false); }
   // A comma and what may follow it.
@@ -60,7 +62,6 @@ class Writer {
   Expr numbers(const NumberSet& numbers);
   Expr space_behind(bool is_separator);
   Expr scalars(const Form& form, std::string_view name);
-  Expr define(std::string_view name, Expr body);
   void write_open();
 
   Normaliser& normaliser_;
