@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -14,7 +15,7 @@
 
 #include "constraint/code_points.h"
 #include "constraint/cursor.h"
-#include "constraint/left_recursion.h"
+#include "constraint/grammar_facts.h"
 #include "pilotfish/error.h"
 #include "text/unicode_form.h"
 #include "text/utf8.h"
@@ -26,7 +27,6 @@ constexpr std::size_t kMostSourceBytes = std::size_t{4} << 20;
 // Parsing and what comes after it recurse as deep as groups are nested.
 constexpr int kMostLevels = 320;
 constexpr std::int64_t kMostRounds = 1'000'000'000;
-constexpr std::size_t kMostRulesShown = 8;
 
 bool is_name_character(char c) {
   return is_ascii_letter(c) || is_ascii_digit(c) || c == '-' || c == '_';
@@ -382,25 +382,21 @@ class GbnfParser {
     if (root == rules_.end()) {
       throw UsageError("grammar: there is no rule \"root\", where texts begin");
     }
-    const auto circle = find_left_recursion(grammar_);
-    if (!circle.empty()) refuse_left_recursion(circle);
+    check_left_recursion();
     grammar_.set_start(grammar_.call(root->second.rule));
   }
 
-  [[noreturn]] void refuse_left_recursion(
-      const std::vector<Grammar::Rule>& circle) const {
-    std::string path = grammar_.name(circle.back());
-    for (std::size_t i = 0; i < circle.size(); ++i) {
-      if (i == kMostRulesShown && circle.size() > i + 1) {
-        path += " -> ...";
-        i = circle.size() - 1;
-      }
-      path += " -> " + grammar_.name(circle[i]);
-    }
-    const std::string& name = grammar_.name(circle.back());
+  void check_left_recursion() const {
+    std::vector<Grammar::Rule> rules(
+        static_cast<std::size_t>(grammar_.rules()));
+    std::iota(rules.begin(), rules.end(), Grammar::Rule{0});
+    const auto circle =
+        find_left_recursion(grammar_, rules, nullable_exprs(grammar_));
+    if (circle.empty()) return;
+    const std::string& name = grammar_.name(circle.front());
     fail_at(rules_.find(name)->second.place,
             fmt::format("rule {} calls itself before any character: {}",
-                        quoted_text(name), path));
+                        quoted_text(name), describe_circle(grammar_, circle)));
   }
 
   Cursor cursor_;

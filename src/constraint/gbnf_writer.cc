@@ -28,7 +28,7 @@ using Expr = Grammar::Expr;
 using Kind = Grammar::Kind;
 
 constexpr std::size_t kLineWidth = 80;
-constexpr int kMostDepth = 2000;
+constexpr int kMostNestedExprs = 2000;
 
 // A part of a rule as it is written.
 struct Written {
@@ -199,7 +199,7 @@ class GbnfWriter {
   }
 
   Written write_expr(Expr expr) {
-    if (++depth_ > kMostDepth) {
+    if (++depth_ > kMostNestedExprs) {
       throw UsageError("the grammar is nested too deep to be written as GBNF");
     }
     Written written = write_node(expr);
@@ -274,9 +274,9 @@ class GbnfWriter {
     const Piece& first = part.front();
     if (part.size() == 1) {
       if (!first.once()) return text.add(write_repeat(first));
-      if (grammar_.node(first.expr).kind != Kind::kBytes) {
-        return text.add(write_expr(first.expr));
-      }
+      const Grammar::Node& node = grammar_.node(first.expr);
+      if (node.kind != Kind::kBytes) return text.add(write_expr(first.expr));
+      return add_characters(ascii_ranges(node.bytes), text);
     }
     const auto heads = character_heads(grammar_, part);
     if (heads.size() == 1 && heads[0].rest.empty() && !heads[0].token) {
@@ -300,7 +300,7 @@ class GbnfWriter {
   }
 
   // Whether nothing, or one rule, stands behind the first characters.
-  bool are_simple(const std::vector<CharacterHead>& heads) const {
+  bool are_simple(const std::vector<CharacterHead>& heads) {
     return std::ranges::all_of(heads, [&](const CharacterHead& head) {
       const Pieces& rest = head.rest;
       return rest.empty() || (rest.size() == 1 && rest[0].once() &&
@@ -365,13 +365,17 @@ class GbnfWriter {
 
   // How the alternative begins, where it has a first character and little
   // behind it; else nothing.
-  std::vector<CharacterHead> heads_of_alternative(const Pieces& pieces) const {
+  std::vector<CharacterHead> heads_of_alternative(const Pieces& pieces) {
     const Piece& first = pieces.front();
-    const bool has_first_character =
-        first.once() && (grammar_.node(first.expr).kind == Kind::kBytes ||
-                         !bounds_.is_whole(first.expr));
-    if (!has_first_character) return {};
-    auto heads = character_heads(grammar_, pieces);
+    std::vector<CharacterHead> heads;
+    if (!first.once()) return {};
+    if (!bounds_.is_whole(first.expr)) {
+      heads = character_heads(grammar_, pieces);
+    } else if (grammar_.node(first.expr).kind == Kind::kBytes) {
+      heads.push_back({ascii_ranges(grammar_.node(first.expr).bytes),
+                       {},
+                       Pieces(pieces.begin() + 1, pieces.end())});
+    }
     if (!are_simple(heads)) return {};
     return heads;
   }

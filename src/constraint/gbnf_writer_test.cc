@@ -169,9 +169,9 @@ TEST(GbnfWriter, RefusesBytesThatAreNoCharacters) {
 }
 
 // Grammars of whole characters that call their rules without left recursion.
-class RandomGrammar {
+class RandomRules {
  public:
-  explicit RandomGrammar(unsigned seed) : random_(seed) {}
+  explicit RandomRules(unsigned seed) : random_(seed) {}
 
   Grammar make() {
     Grammar grammar;
@@ -249,7 +249,7 @@ class RandomGrammar {
 };
 
 TEST(GbnfWriter, ReadsBackToTheSameTexts) {
-  RandomGrammar random(5);
+  RandomRules random(5);
   int fitting = 0;
   for (int i = 0; i < 1000; ++i) {
     const Grammar grammar = random.make();

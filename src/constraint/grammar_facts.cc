@@ -76,8 +76,9 @@ class LeftRecursion {
         nullable_(nullable),
         state_(static_cast<std::size_t>(grammar.rules()), State::kNew) {}
 
-  void search(Grammar::Rule root) {
-    if (state_[static_cast<std::size_t>(root)] != State::kNew) return;
+  // The rules of a circle that the rule leads to and no earlier one did.
+  std::vector<Grammar::Rule> search(Grammar::Rule root) {
+    if (state_[static_cast<std::size_t>(root)] != State::kNew) return {};
     enter(root);
     while (!visits_.empty()) {
       Visit& visit = visits_.back();
@@ -89,9 +90,10 @@ class LeftRecursion {
       const Grammar::Rule next = visit.firsts.back();
       visit.firsts.pop_back();
       const State state = state_[static_cast<std::size_t>(next)];
-      if (state == State::kOpen) refuse(next);
+      if (state == State::kOpen) return circle(next);
       if (state == State::kNew) enter(next);
     }
+    return {};
   }
 
  private:
@@ -122,17 +124,11 @@ class LeftRecursion {
     }
   }
 
-  [[noreturn]] void refuse(Grammar::Rule rule) const {
-    std::vector<std::string> names;
+  std::vector<Grammar::Rule> circle(Grammar::Rule rule) const {
+    std::vector<Grammar::Rule> rules;
     auto visit = std::ranges::find(visits_, rule, &Visit::rule);
-    for (; visit != visits_.end(); ++visit) {
-      if (names.size() < 8) names.push_back(grammar_.name(visit->rule));
-    }
-    names.push_back(grammar_.name(rule));
-    throw UsageError(
-        fmt::format("rule '{}' is left-recursive, which cannot be enforced: it "
-                    "can begin with itself ({}); write a repetition instead",
-                    grammar_.name(rule), fmt::join(names, " -> ")));
+    for (; visit != visits_.end(); ++visit) rules.push_back(visit->rule);
+    return rules;
   }
 
   const Grammar& grammar_;
@@ -152,10 +148,37 @@ std::vector<char> nullable_exprs(const Grammar& grammar) {
   return least_fixpoint(grammar, false);
 }
 
+std::vector<Grammar::Rule> find_left_recursion(
+    const Grammar& grammar, std::span<const Grammar::Rule> rules,
+    const std::vector<char>& nullable) {
+  LeftRecursion search(grammar, nullable);
+  for (const Grammar::Rule rule : rules) {
+    auto circle = search.search(rule);
+    if (!circle.empty()) return circle;
+  }
+  return {};
+}
+
+std::string describe_circle(const Grammar& grammar,
+                            std::span<const Grammar::Rule> circle) {
+  constexpr std::size_t kMostNames = 8;
+  std::string names;
+  for (const Grammar::Rule rule :
+       circle.first(std::min(circle.size(), kMostNames))) {
+    names += grammar.name(rule) + " -> ";
+  }
+  if (circle.size() > kMostNames) names += "... -> ";
+  return names + grammar.name(circle.front());
+}
+
 void refuse_left_recursion(const Grammar& grammar, const RuleGraph& graph,
                            const std::vector<char>& nullable) {
-  LeftRecursion search(grammar, nullable);
-  for (const Grammar::Rule rule : graph.rules()) search.search(rule);
+  const auto circle = find_left_recursion(grammar, graph.rules(), nullable);
+  if (circle.empty()) return;
+  throw UsageError(fmt::format(
+      "rule '{}' is left-recursive, which cannot be enforced: it "
+      "can begin with itself ({}); write a repetition instead",
+      grammar.name(circle.front()), describe_circle(grammar, circle)));
 }
 
 }  // namespace pilotfish

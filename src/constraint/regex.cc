@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -36,7 +37,7 @@ struct Flags {
 };
 
 // A part of the pattern, as it was read.
-struct Piece {
+struct ParsedPiece {
   Anchored texts;
   // The largest product of nested repetitions in it, as RE2 counts them.
   std::int64_t repetitions = 1;
@@ -60,7 +61,7 @@ class RegexParser {
 
   Anchored parse() {
     Flags flags;
-    const Piece all = parse_choice(flags);
+    const ParsedPiece all = parse_choice(flags);
     if (!cursor_.at_end()) fail("')' without its '('");
     return all.texts;
   }
@@ -74,18 +75,18 @@ class RegexParser {
   }
 
   // Flags that an alternative sets hold for those behind it as well.
-  Piece parse_choice(Flags& flags) {
+  ParsedPiece parse_choice(Flags& flags) {
     std::vector<Anchored> alternatives;
     std::int64_t repetitions = 1;
     do {
-      Piece piece = parse_sequence(flags);
+      ParsedPiece piece = parse_sequence(flags);
       repetitions = std::max(repetitions, piece.repetitions);
       alternatives.push_back(std::move(piece.texts));
     } while (cursor_.take("|"));
     return {parts_.choice(alternatives), repetitions};
   }
 
-  Piece parse_sequence(Flags& flags) {
+  ParsedPiece parse_sequence(Flags& flags) {
     std::vector<Anchored> pieces;
     std::int64_t repetitions = 1;
     while (!cursor_.at_end() && cursor_.peek() != '|' &&
@@ -98,7 +99,7 @@ class RegexParser {
         parse_quoted(flags, pieces);
         continue;
       }
-      const Piece piece = parse_quantified(flags);
+      const ParsedPiece piece = parse_quantified(flags);
       repetitions = std::max(repetitions, piece.repetitions);
       pieces.push_back(piece.texts);
     }
@@ -111,18 +112,18 @@ class RegexParser {
     while (!cursor_.at_end() && !cursor_.take("\\E")) {
       const char32_t c = cursor_.next();
       const bool last = cursor_.take("\\E");
-      const Piece piece{literal(c, flags)};
+      const ParsedPiece piece{literal(c, flags)};
       pieces.push_back(last ? quantified(piece).texts : piece.texts);
       if (last) return;
     }
   }
 
-  Piece parse_quantified(const Flags& flags) {
+  ParsedPiece parse_quantified(const Flags& flags) {
     if (at_quantifier()) fail("nothing that could be repeated");
     return quantified(parse_atom(flags));
   }
 
-  Piece parse_atom(const Flags& flags) {
+  ParsedPiece parse_atom(const Flags& flags) {
     switch (cursor_.peek()) {
       case '(':
         return parse_group(flags);
@@ -157,7 +158,7 @@ class RegexParser {
     return character(characters_.escape(flags.ignore_case));
   }
 
-  Piece parse_group(Flags flags) {
+  ParsedPiece parse_group(Flags flags) {
     const std::size_t begin = cursor_.place();
     if (++nested_groups_ > kMostNestedGroups) {
       fail(fmt::format("groups are nested more than {} deep",
@@ -165,7 +166,7 @@ class RegexParser {
     }
     cursor_.skip(1);
     if (cursor_.peek() == '?') parse_group_head(begin, flags);
-    Piece piece = parse_choice(flags);
+    ParsedPiece piece = parse_choice(flags);
     if (!cursor_.take(")")) fail_at(begin, "'(' without its ')'");
     --nested_groups_;
     return piece;
@@ -290,7 +291,7 @@ class RegexParser {
   }
 
   // What was read, with the quantifier that stands behind it, if one does.
-  Piece quantified(Piece piece) {
+  ParsedPiece quantified(ParsedPiece piece) {
     const std::size_t begin = cursor_.place();
     const auto quantifier = take_quantifier();
     if (!quantifier) return piece;
@@ -329,13 +330,18 @@ class RegexParser {
     return CodePointSet(std::move(left_out)).negated();
   }
 
-  Anchored literal(char32_t c, const Flags& flags) const {
+  Anchored literal(char32_t c, const Flags& flags) {
     const CodePointSet set({{c, c}});
     return character(flags.ignore_case ? set.with_cases() : set);
   }
 
-  Anchored character(const CodePointSet& set) const {
-    return parts_.plain(grammar_.character(set.ranges()));
+  // A class that comes again is not put together again: one like \pL takes
+  // thousands of expressions.
+  Anchored character(const CodePointSet& set) {
+    const auto [known, is_new] =
+        known_characters_.try_emplace(set.ranges(), grammar_.nothing());
+    if (is_new) known->second = grammar_.character(set.ranges());
+    return parts_.plain(known->second);
   }
 
   Grammar& grammar_;
@@ -343,6 +349,7 @@ class RegexParser {
   bool ecma_;
   Cursor cursor_;
   PatternCharacters characters_;
+  std::map<std::vector<CodePointRange>, Grammar::Expr> known_characters_;
   int nested_groups_ = 0;
   std::set<std::string, std::less<>> names_;
 };

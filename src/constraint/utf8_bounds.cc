@@ -1,11 +1,15 @@
 #include "constraint/utf8_bounds.h"
 
+#include <utility>
+
 namespace pilotfish {
 namespace {
 
 using Kind = Grammar::Kind;
 
 constexpr auto kBetweenOnly = static_cast<std::size_t>(Utf8Place::kBetween);
+// So deep inside expressions no body is looked at before another one is done.
+constexpr int kMostDepthAtOnce = 300;
 constexpr auto kLost = static_cast<std::size_t>(Utf8Place::kNowhere);
 
 Utf8Place behind_lead(unsigned char byte) {
@@ -21,8 +25,9 @@ Utf8Place behind_lead(unsigned char byte) {
   return Utf8Place::kNowhere;
 }
 
-std::size_t key_of(Grammar::Expr expr, std::size_t place) {
-  return static_cast<std::size_t>(expr) * kUtf8Places + place;
+// Of an expression, or a rule, at a place.
+std::size_t key_of(std::int64_t id, std::size_t place) {
+  return static_cast<std::size_t>(id) * kUtf8Places + place;
 }
 
 // Where texts end after `min` to `max` rounds, of which `round` says what one
@@ -74,44 +79,73 @@ Utf8Place utf8_step(Utf8Place from, unsigned char byte) {
 }
 
 Utf8Bounds::Utf8Bounds(const Grammar& grammar) : grammar_(grammar) {
-  const Key start = key_of(grammar.start(), kBetweenOnly);
-  known_.try_emplace(start);
+  const Body start = key_of(grammar.rules(), kBetweenOnly);
+  bodies_.try_emplace(start);
   open_.push_back(start);
   while (!open_.empty()) {
-    const Key key = open_.back();
-    open_.pop_back();
-    const Utf8Places found = find_ends(key);
-    Known& known = known_.at(key);
-    if (known.ends == found) continue;
-    known.ends = found;
-    open_.insert(open_.end(), known.users.begin(), known.users.end());
+    const Body body = open_.front();
+    open_.pop_front();
+    look_at(body);
   }
+  time_ = ++last_time_;  // from now on nothing changes
+  settled_ = true;
 }
 
-Utf8Places Utf8Bounds::ends(Grammar::Expr expr, Utf8Places from) const {
+Utf8Places Utf8Bounds::ends(Grammar::Expr expr, Utf8Places from) {
   Utf8Places found;
   for (std::size_t place = 0; place < kUtf8Places; ++place) {
-    const auto known = known_.find(key_of(expr, place));
-    if (from[place] && known != known_.end()) found |= known->second.ends;
+    if (from[place]) found |= find_ends(expr, place);
   }
   return found;
 }
 
 Utf8Places Utf8Bounds::ends(Grammar::Expr expr, std::int64_t min,
-                            std::int64_t max, Utf8Places from) const {
+                            std::int64_t max, Utf8Places from) {
   return behind_rounds(min, max, from,
                        [&](Utf8Places places) { return ends(expr, places); });
 }
 
-bool Utf8Bounds::is_whole(Grammar::Expr expr) const {
+bool Utf8Bounds::is_whole(Grammar::Expr expr) {
   const Utf8Places from = Utf8Places().set(kBetweenOnly);
   return (ends(expr, from) & ~from).none();
 }
 
-Utf8Places Utf8Bounds::find_ends(Key key) {
-  const std::size_t place = key % kUtf8Places;
-  const Grammar::Node& node =
-      grammar_.node(static_cast<Grammar::Expr>(key / kUtf8Places));
+void Utf8Bounds::look_at(Body body) {
+  BodyEnds& its = bodies_.at(body);
+  its.is_open = false;
+  const Body before = std::exchange(current_, body);
+  const std::int64_t time_before = std::exchange(time_, ++last_time_);
+  const auto rule = static_cast<std::int64_t>(body / kUtf8Places);
+  const Utf8Places found =
+      find_ends(rule == grammar_.rules()
+                    ? grammar_.start()
+                    : grammar_.body(static_cast<Grammar::Rule>(rule)),
+                body % kUtf8Places);
+  current_ = before;
+  time_ = time_before;
+  if (found == its.ends) return;
+  its.ends = found;
+  for (const Body user : its.users) {
+    BodyEnds& users = bodies_.at(user);
+    if (!users.is_open) open_.push_back(user);
+    users.is_open = true;
+  }
+}
+
+Utf8Places Utf8Bounds::find_ends(Grammar::Expr expr, std::size_t place) {
+  const Grammar::Node& node = grammar_.node(expr);
+  if (node.parts.empty()) return ends_of_node(node, place);
+  const std::size_t key = key_of(expr, place);
+  const ExprEnds& known = exprs_[key];
+  if (known.time == time_) return known.ends;
+  ++depth_;
+  const Utf8Places found = ends_of_node(node, place);
+  --depth_;
+  return (exprs_[key] = {found, time_}).ends;
+}
+
+Utf8Places Utf8Bounds::ends_of_node(const Grammar::Node& node,
+                                    std::size_t place) {
   const Utf8Places from = Utf8Places().set(place);
   Utf8Places found;
   switch (node.kind) {
@@ -130,33 +164,37 @@ Utf8Places Utf8Bounds::find_ends(Key key) {
       return place == kBetweenOnly ? from : found.set(kLost);
     case Kind::kSequence:
       found = from;
-      for (const Grammar::Expr part : node.parts) found = ask(key, part, found);
+      for (const Grammar::Expr part : node.parts) found = ends(part, found);
       return found;
     case Kind::kChoice:
-      for (const Grammar::Expr part : node.parts) found |= ask(key, part, from);
+      for (const Grammar::Expr part : node.parts) found |= ends(part, from);
       return found;
     case Kind::kRepeat:
-      return behind_rounds(node.min, node.max, from, [&](Utf8Places places) {
-        return ask(key, node.parts[0], places);
-      });
+      return ends(node.parts[0], node.min, node.max, from);
     case Kind::kCall:
-      return ask(key, grammar_.body(node.rule), from);
+      return ends_of_call(node.rule, place);
   }
   return found;
 }
 
-Utf8Places Utf8Bounds::ask(Key user, Grammar::Expr expr, Utf8Places from) {
-  Utf8Places found;
-  for (std::size_t place = 0; place < kUtf8Places; ++place) {
-    if (!from[place]) continue;
-    const Key key = key_of(expr, place);
-    const auto [known, is_new] = known_.try_emplace(key);
-    if (is_new) open_.push_back(key);
-    auto& users = known->second.users;
-    if (users.empty() || users.back() != user) users.push_back(user);
-    found |= known->second.ends;
+// A body that was not asked for before is looked at at once, unless that goes
+// too deep. Where something was missing, the bodies that it changes are looked
+// at again.
+Utf8Places Utf8Bounds::ends_of_call(Grammar::Rule rule, std::size_t place) {
+  const Body body = key_of(rule, place);
+  if (settled_) {
+    const auto known = bodies_.find(body);
+    return known == bodies_.end() ? Utf8Places() : known->second.ends;
   }
-  return found;
+  const auto [known, is_new] = bodies_.try_emplace(body);
+  BodyEnds& its = known->second;
+  if (is_new && depth_ < kMostDepthAtOnce) {
+    look_at(body);
+  } else if (is_new) {
+    open_.push_back(body);
+  }
+  its.users.insert(current_);
+  return its.ends;
 }
 
 }  // namespace pilotfish

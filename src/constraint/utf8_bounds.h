@@ -4,8 +4,9 @@
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <set>
 #include <unordered_map>
-#include <vector>
 
 #include "constraint/grammar.h"
 
@@ -38,26 +39,41 @@ class Utf8Bounds {
 
   // Where texts of the expression can end that begin at one of these places:
   // nowhere where none of the grammar's texts brings it there.
-  Utf8Places ends(Grammar::Expr expr, Utf8Places from) const;
+  Utf8Places ends(Grammar::Expr expr, Utf8Places from);
   // The same for the expression `min` to `max` times.
   Utf8Places ends(Grammar::Expr expr, std::int64_t min, std::int64_t max,
-                  Utf8Places from) const;
+                  Utf8Places from);
   // Whether texts of the expression that begin between characters end there.
-  bool is_whole(Grammar::Expr expr) const;
+  bool is_whole(Grammar::Expr expr);
 
  private:
-  using Key = std::size_t;  // an expression and where it begins
-  struct Known {
+  // A rule's body, or the grammar's start, and the place where it begins.
+  using Body = std::size_t;
+  struct BodyEnds {
     Utf8Places ends;
-    std::vector<Key> users;  // what has to be looked at again when it changes
+    std::set<Body> users;  // to be looked at again when the ends change
+    bool is_open = true;
+  };
+  // What was found out about an expression at a place, and when.
+  struct ExprEnds {
+    Utf8Places ends;
+    std::int64_t time = -1;
   };
 
-  Utf8Places find_ends(Key key);
-  Utf8Places ask(Key user, Grammar::Expr expr, Utf8Places from);
+  void look_at(Body body);
+  Utf8Places find_ends(Grammar::Expr expr, std::size_t place);
+  Utf8Places ends_of_node(const Grammar::Node& node, std::size_t place);
+  Utf8Places ends_of_call(Grammar::Rule rule, std::size_t place);
 
   const Grammar& grammar_;
-  std::unordered_map<Key, Known> known_;
-  std::vector<Key> open_;
+  std::unordered_map<Body, BodyEnds> bodies_;
+  std::unordered_map<std::size_t, ExprEnds> exprs_;
+  std::deque<Body> open_;
+  Body current_ = 0;
+  std::int64_t time_ = 0;  // of the body that is being looked at
+  std::int64_t last_time_ = 0;
+  int depth_ = 0;  // of expressions inside each other, across bodies
+  bool settled_ = false;
 };
 
 }  // namespace pilotfish
