@@ -138,7 +138,7 @@ std::shared_ptr<const Walk> MaskMaker::find_root_walk(
                   *automaton_, *vocabulary_, key.state, key.follow));
             });
     return std::make_shared<const Walk>(
-        with_counts(*counted, key.min, key.max, vocabulary_->size()));
+        with_counts(*counted, key.min, key.max));
   }
   const auto find = [&] {
     return std::make_shared<const Walk>(

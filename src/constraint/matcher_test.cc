@@ -28,19 +28,19 @@ std::vector<Token> tokens_of(const TokenMask& mask) {
   return tokens;
 }
 
-Matcher matcher_of(const Grammar& grammar, const Texts& texts) {
-  return {Automaton::compile(grammar),
-          std::make_shared<const ConstraintVocabulary>(texts)};
+std::shared_ptr<const ConstraintVocabulary> vocabulary_of(const Texts& texts) {
+  return std::make_shared<const ConstraintVocabulary>(texts);
 }
 
 // A grammar's matcher beside the reference, which reads the same tokens.
 class Checked {
  public:
-  Checked(const Grammar& grammar, Texts texts)
+  Checked(const Grammar& grammar, const Texts& texts,
+          std::shared_ptr<const ConstraintVocabulary> vocabulary)
       : grammar_(grammar),
-        texts_(std::move(texts)),
+        texts_(texts),
         reference_(grammar),
-        matcher_(matcher_of(grammar, texts_)),
+        matcher_(Automaton::compile(grammar), std::move(vocabulary)),
         state_(matcher_.begin()) {}
 
   // The mask, may_end and advance say what the reference says. Returns the
@@ -50,11 +50,8 @@ class Checked {
               reference_.contains(grammar_.start(), text_));
     std::vector<Token> expected;
     for (Token token = 0; token < std::ssize(texts_); ++token) {
-      const std::vector<test::Reference::Text> readings = readings_with(token);
-      for (const auto& reading : readings) {
-        if (!reference_.can_begin(grammar_.start(), reading)) continue;
+      if (reference_.can_begin(grammar_.start(), text_with(token))) {
         expected.push_back(token);
-        break;
       }
     }
     const std::vector<Token> allowed = tokens_of(*matcher_.mask(state_));
@@ -71,7 +68,7 @@ class Checked {
 
   void advance(Token token) {
     ASSERT_TRUE(matcher_.advance(state_, token));
-    text_ = readings_with(token).front();
+    text_ = text_with(token);
   }
 
   std::string shown() const {
@@ -85,7 +82,7 @@ class Checked {
 
  private:
   // A token without bytes is read as itself, one with bytes as those.
-  std::vector<test::Reference::Text> readings_with(Token token) const {
+  test::Reference::Text text_with(Token token) const {
     test::Reference::Text text = text_;
     const std::string& bytes = texts_[static_cast<std::size_t>(token)];
     if (bytes.empty()) {
@@ -95,7 +92,7 @@ class Checked {
         text.push_back(letter);
       }
     }
-    return {text};
+    return text;
   }
 
   void check_forced_bytes() {
@@ -104,8 +101,9 @@ class Checked {
     while (expected.size() < 4) {
       if (reference_.contains(grammar_.start(), text)) break;
       std::vector<std::int32_t> letters;
-      // Bytes that no grammar here names are all alike.
-      for (const std::int32_t letter : test::Reference::letters("abcyz")) {
+      // Other bytes are as one of these in all grammars here.
+      for (const std::int32_t letter :
+           test::Reference::letters("abcyz\"[]{}:,x\x82\xAC\xC3\xE2\xF0")) {
         text.push_back(letter);
         if (reference_.can_begin(grammar_.start(), text)) {
           letters.push_back(letter);
@@ -127,7 +125,7 @@ class Checked {
   }
 
   const Grammar& grammar_;
-  const Texts texts_;
+  const Texts& texts_;
   test::Reference reference_;
   test::Reference::Text text_;
   Matcher matcher_;
@@ -149,13 +147,29 @@ struct Draws {
   bool counts;
 };
 
-// Draws grammars and texts; returns how many grammars could be compiled.
+// Follows a text of random tokens as far as it goes.
+void follow_random_text(Checked& checked, std::mt19937& random, int steps) {
+  for (int step = 0; step < steps; ++step) {
+    const std::vector<Token> allowed = checked.check();
+    if (testing::Test::HasFailure() || allowed.empty()) return;
+    checked.advance(allowed[random() % allowed.size()]);
+  }
+}
+
+// Draws grammars and texts; returns how many grammars could be compiled. They
+// share a vocabulary, and so what was found out about it.
 int check_random_grammars(const Draws& draws) {
   std::mt19937 random(draws.seed);
+  Texts texts;
+  std::shared_ptr<const ConstraintVocabulary> vocabulary;
   int compiled = 0;
   for (int round = 0; round < draws.grammars; ++round) {
     Grammar grammar;
     test::RandomGrammar draw(grammar, random, draws.alphabet);
+    if (round % 20 == 0) {
+      texts = random_vocabulary(draw);
+      vocabulary = vocabulary_of(texts);
+    }
     std::vector<Grammar::Rule> rules;
     for (int i = 0; i < draws.rules; ++i) {
       rules.push_back(grammar.declare("r" + std::to_string(i)));
@@ -165,25 +179,36 @@ int check_random_grammars(const Draws& draws) {
     if (draws.counts) draw.allow_counts();
     for (const Grammar::Rule rule : rules) grammar.define(rule, draw.body(2));
     grammar.set_start(draw.expr(3));
-    const Texts texts = random_vocabulary(draw);
     std::optional<Checked> checked;
     try {
-      checked.emplace(grammar, texts);
+      checked.emplace(grammar, texts, vocabulary);
     } catch (const UsageError&) {  // no text at all
       continue;
     }
     ++compiled;
-    for (int step = 0; step < 5; ++step) {
-      const std::vector<Token> allowed = checked->check();
-      EXPECT_FALSE(testing::Test::HasFailure())
-          << "round " << round << " behind '" << checked->shown() << "'";
-      if (testing::Test::HasFailure() || allowed.empty()) break;
-      checked->advance(allowed[static_cast<std::size_t>(
-          draw.below(static_cast<int>(allowed.size())))]);
+    follow_random_text(*checked, random, 5);
+    if (testing::Test::HasFailure()) {
+      ADD_FAILURE() << "round " << round << " behind '" << checked->shown()
+                    << "'";
+      break;
     }
-    if (testing::Test::HasFailure()) break;
   }
   return compiled;
+}
+
+// Checks some random texts of one grammar.
+void check_grammar(const Grammar& grammar, const Texts& texts, int rounds,
+                   int steps) {
+  std::mt19937 random(5);
+  const auto vocabulary = vocabulary_of(texts);
+  for (int round = 0; round < rounds; ++round) {
+    Checked checked(grammar, texts, vocabulary);
+    follow_random_text(checked, random, steps);
+    if (testing::Test::HasFailure()) {
+      ADD_FAILURE() << "behind '" << checked.shown() << "'";
+      return;
+    }
+  }
 }
 
 TEST(Matcher, MasksAsTheReferenceSaysOnRegularGrammars) {
@@ -197,6 +222,237 @@ TEST(Matcher, MasksAsTheReferenceSaysOnRecursiveGrammars) {
 
 TEST(Matcher, MasksAsTheReferenceSaysOnCountedGrammars) {
   EXPECT_GT(check_random_grammars({4, 150, "abc", 2, true}), 75);
+}
+
+// A text between quotes; what is counted is any character but a quote.
+Grammar::Expr counted_text(Grammar& grammar, std::int64_t min,
+                           std::int64_t max) {
+  const std::vector<CodePointRange> plain = {{0x20, '"' - 1},
+                                             {'"' + 1, 0x10FFFF}};
+  return grammar.sequence({grammar.text("\""),
+                           grammar.repeat(grammar.character(plain), min, max),
+                           grammar.text("\"")});
+}
+
+TEST(Matcher, CountsCharactersUpToTheirBounds) {
+  const Texts texts = {"\"",           "x",      "xx",         "xyz", "x\"",
+                       "xx\"",         "xxxx\"", "xxxxxxx",    "\",", "x\",\"x",
+                       "xxx\",\"xxxx", "\"xx",   "\"xxxxxx\"", ",",   ",\"xxx"};
+  for (const auto& [min, max] : {std::pair(3, 6), {0, 5}, {5, -1}, {6, 6}}) {
+    Grammar grammar;
+    const Grammar::Expr text = counted_text(grammar, min, max);
+    grammar.set_start(grammar.sequence(
+        {text, grammar.repeat(grammar.sequence({grammar.text(","), text}), 0,
+                              Grammar::kUnlimited)}));
+    check_grammar(grammar, texts, 12, 7);
+  }
+}
+
+TEST(Matcher, CountsCharactersThatAreSplitOverTokens) {
+  const Texts texts = {"\"",       "x",        "\xE2",     "\x82",
+                       "\xAC",     "\xE2\x82", "\x82\xAC", "\xAC\xE2\x82",
+                       "\xF0\x9F", "\x90\x9F", "é",        "éx\"",
+                       "\xAC\"",   "\xACx\"",  "\xC3",     "\xA9",
+                       "\xACéé\"", "€€€€€",    "\xFF",     "\xE2\x82\xACx"};
+  Grammar grammar;
+  grammar.set_start(counted_text(grammar, 2, 5));
+  check_grammar(grammar, texts, 40, 9);
+}
+
+// Brackets and quotes whose tokens end several rules at once.
+TEST(Matcher, ReadsTokensThatEndSeveralRules) {
+  Grammar grammar;
+  const Grammar::Rule value = grammar.declare("value");
+  const Grammar::Rule array = grammar.declare("array");
+  const Grammar::Rule object = grammar.declare("object");
+  const Grammar::Expr member =
+      grammar.sequence({counted_text(grammar, 0, Grammar::kUnlimited),
+                        grammar.text(":"), grammar.call(value)});
+  const auto list = [&](const char* open, Grammar::Expr item,
+                        const char* close) {
+    return grammar.sequence(
+        {grammar.text(open),
+         grammar.optional(grammar.sequence(
+             {item, grammar.repeat(grammar.sequence({grammar.text(","), item}),
+                                   0, Grammar::kUnlimited)})),
+         grammar.text(close)});
+  };
+  grammar.define(array, list("[", grammar.call(value), "]"));
+  grammar.define(object, list("{", member, "}"));
+  grammar.define(
+      value, grammar.choice({grammar.call(array), grammar.call(object),
+                             counted_text(grammar, 0, Grammar::kUnlimited)}));
+  grammar.set_start(grammar.call(value));
+  check_grammar(
+      grammar,
+      {"[",        "]",           "{",           "}",   "\"",   ":",
+       ",",        "x",           "[[",          "]]",  "]]]",  "{\"",
+       "\":",      "\":[",        "\":{\"",      "\"}", "\"}]", "\"]}]",
+       "\"}},{\"", "\"],[\"x",    "},{\"x\":\"", "]],", "[]",   "{}",
+       "[{}]",     "\"x\":\"x\"", "}]}]"},
+      25, 12);
+}
+
+// Many stacks at once: what an "a" opened, a "b" or a "c" closes.
+TEST(Matcher, KeepsTheStacksOfAmbiguousReadingsApart) {
+  Grammar grammar;
+  const Grammar::Rule b = grammar.declare("b");
+  const Grammar::Rule c = grammar.declare("c");
+  const Grammar::Expr inside =
+      grammar.optional(grammar.choice({grammar.call(b), grammar.call(c)}));
+  grammar.define(
+      b, grammar.sequence({grammar.text("a"), inside, grammar.text("bb")}));
+  grammar.define(
+      c, grammar.sequence({grammar.text("a"), inside, grammar.text("bc")}));
+  grammar.set_start(grammar.choice({grammar.call(b), grammar.call(c)}));
+  const Texts texts = {"a",   "b",  "c",      "aaa",   "bb",  "bc",
+                       "bbb", "cb", "bbbcbb", "cbbbc", "abb", "aabcbb"};
+  check_grammar(grammar, texts, 25, 12);
+  // 2^100 readings are one position.
+  const Matcher matcher(Automaton::compile(grammar), vocabulary_of(texts));
+  Matcher::State state = matcher.begin();
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(matcher.advance(state, 0));
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_FALSE(matcher.may_end(state));
+    ASSERT_TRUE(matcher.advance(state, i % 3 == 0 ? 4 : 5));
+  }
+  EXPECT_TRUE(matcher.may_end(state));
+  EXPECT_EQ(matcher.mask(state)->count(), 0);
+}
+
+TEST(Matcher, ReadsATokenByItsIdAndByItsBytes) {
+  Grammar grammar;
+  grammar.set_start(grammar.choice(
+      {grammar.sequence({grammar.token(1), grammar.text("x")}),
+       grammar.sequence({grammar.text("ab"), grammar.text("y")})}));
+  const Matcher matcher(Automaton::compile(grammar),
+                        vocabulary_of({"a", "ab", "x", "y", ""}));
+  Matcher::State state = matcher.begin();
+  EXPECT_THAT(tokens_of(*matcher.mask(state)), ElementsAre(0, 1));
+  EXPECT_EQ(matcher.forced_bytes(state, 9), "");
+  ASSERT_TRUE(matcher.advance(state, 1));
+  EXPECT_THAT(tokens_of(*matcher.mask(state)), ElementsAre(2, 3));
+}
+
+TEST(Matcher, KnowsTokensThatAreForced) {
+  Grammar grammar;
+  const Grammar::Expr call = grammar.sequence(
+      {grammar.token(3), grammar.text("abc"), grammar.token(4)});
+  grammar.set_start(grammar.sequence({call, grammar.optional(call)}));
+  const Matcher matcher(Automaton::compile(grammar),
+                        vocabulary_of({"a", "b", "c", "", ""}));
+  Matcher::State state = matcher.begin();
+  EXPECT_EQ(matcher.forced_token(state), 3);
+  EXPECT_EQ(matcher.forced_bytes(state, 9), "");
+  ASSERT_TRUE(matcher.advance(state, 3));
+  EXPECT_EQ(matcher.forced_token(state), std::nullopt);
+  EXPECT_EQ(matcher.forced_bytes(state, 9), "abc");
+  EXPECT_EQ(matcher.forced_bytes(state, 2), "ab");
+  for (const Token token : {0, 1, 2})
+    ASSERT_TRUE(matcher.advance(state, token));
+  EXPECT_EQ(matcher.forced_token(state), 4);
+  ASSERT_TRUE(matcher.advance(state, 4));
+  EXPECT_TRUE(matcher.may_end(state));
+  EXPECT_EQ(matcher.forced_token(state), std::nullopt);
+}
+
+TEST(Matcher, StatesGoOnByThemselves) {
+  Grammar grammar;
+  const Grammar::Rule nested = grammar.declare("nested");
+  grammar.define(
+      nested,
+      grammar.choice({grammar.text("x"),
+                      grammar.sequence({grammar.text("["), grammar.call(nested),
+                                        grammar.text("]")})}));
+  grammar.set_start(grammar.call(nested));
+  std::optional<Matcher> matcher(std::in_place, Automaton::compile(grammar),
+                                 vocabulary_of({"[", "x", "]"}));
+  Matcher::State state = matcher->begin();
+  ASSERT_TRUE(matcher->advance(state, 0));
+  Matcher::State fork = state;
+  ASSERT_TRUE(matcher->advance(fork, 1));
+  EXPECT_FALSE(matcher->advance(state, 2));
+  EXPECT_THAT(tokens_of(*matcher->mask(state)), ElementsAre(0, 1));
+  EXPECT_THAT(tokens_of(*matcher->mask(fork)), ElementsAre(2));
+  for (const Token token : {-1, 3}) EXPECT_FALSE(matcher->advance(fork, token));
+  ASSERT_TRUE(matcher->advance(fork, 2));
+  EXPECT_TRUE(matcher->may_end(fork));
+  EXPECT_FALSE(matcher->may_end(state));
+}
+
+TEST(Matcher, NeedsNoStackForWhatComesLast) {
+  Grammar grammar;
+  const Grammar::Rule list = grammar.declare("list");
+  const Grammar::Rule item = grammar.declare("item");
+  grammar.define(
+      item,
+      grammar.choice({grammar.text("x"),
+                      grammar.sequence({grammar.text("("), grammar.call(list),
+                                        grammar.text(")")})}));
+  grammar.define(
+      list, grammar.sequence({grammar.call(item),
+                              grammar.optional(grammar.sequence(
+                                  {grammar.text(","), grammar.call(list)}))}));
+  grammar.set_start(grammar.call(list));
+  const Matcher matcher(Automaton::compile(grammar),
+                        vocabulary_of({"x,", "x", "("}));
+  Matcher::State state = matcher.begin();
+  for (int i = 0; i < 2 * StackPool::kMostDepth; ++i) {
+    ASSERT_TRUE(matcher.advance(state, 0));
+  }
+  ASSERT_TRUE(matcher.advance(state, 1));
+  EXPECT_TRUE(matcher.may_end(state));
+  // Brackets need one.
+  state = matcher.begin();
+  EXPECT_THAT(
+      [&] {
+        for (int i = 0; i < 2 * StackPool::kMostDepth; ++i) {
+          matcher.advance(state, 2);
+        }
+      },
+      ThrowsMessage<Error>(HasSubstr("nests more than 8192 rules")));
+}
+
+TEST(Matcher, BoundsAmbiguity) {
+  Grammar grammar;
+  std::vector<Grammar::Expr> calls;
+  for (int i = 0; i < 1100; ++i) {
+    const Grammar::Rule rule = grammar.declare("r" + std::to_string(i));
+    const Grammar::Expr end = grammar.text(std::to_string(i));
+    grammar.define(
+        rule,
+        grammar.choice({end, grammar.sequence({grammar.text("a"),
+                                               grammar.call(rule), end})}));
+    calls.push_back(grammar.call(rule));
+  }
+  grammar.set_start(grammar.choice(calls));
+  const Matcher matcher(Automaton::compile(grammar), vocabulary_of({"a"}));
+  EXPECT_THAT([&] { matcher.begin(); },
+              ThrowsMessage<Error>(HasSubstr("too ambiguous")));
+}
+
+TEST(Matcher, ServesThreadsAtATime) {
+  Grammar grammar;
+  grammar.set_start(grammar.repeat(counted_text(grammar, 2, 40), 1, 3));
+  const Texts texts = {"\"", "x", "xx\"", "\"\"", "xxxxxx"};
+  const Matcher matcher(Automaton::compile(grammar), vocabulary_of(texts));
+  std::vector<std::vector<std::int64_t>> counts(4);
+  const Matcher::State begin = matcher.begin();
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      threads.emplace_back([&, i] {
+        for (int round = 0; round < 20; ++round) {
+          Matcher::State state = begin;
+          for (const Token token : {0, 1, 4, 1, 2, 0, 4, 4, 2, 0}) {
+            counts[i].push_back(matcher.mask(state)->count());
+            matcher.advance(state, token);
+          }
+        }
+      });
+    }
+  }
+  for (const auto& its : counts) EXPECT_EQ(its, counts.front());
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <numeric>
 #include <unordered_map>
 #include <utility>
 
@@ -135,15 +136,15 @@ bool goes_on(std::span<const Node> nodes, std::int32_t node,
   return false;
 }
 
-// Walks below one node of a vocabulary's trie. `Step` takes what the node above
-// stands for and a byte, and gives what the node stands for; `is_dead` of it
-// leaves out what lies below.
+// Walks below one node of a vocabulary's trie. `step` takes what the node above
+// stands for and a byte, and gives what the node stands for; below what
+// `is_dead` nothing is visited. `path` is memory for one value at each depth.
 template <typename Value, typename Step, typename IsDead, typename Visit>
-void walk_below(std::span<const Node> nodes, std::int32_t root, Value start,
-                std::vector<Value>& path, Step step, IsDead is_dead,
-                Visit visit) {
+void walk_below(std::span<const Node> nodes, std::int32_t root,
+                const Value& start, std::vector<Value>& path, Step step,
+                IsDead is_dead, Visit visit) {
   const auto at = [](std::int32_t i) { return static_cast<std::size_t>(i); };
-  const auto put = [&](std::size_t depth, Value value) {
+  const auto put = [&](std::size_t depth, const Value& value) {
     if (path.size() <= depth) path.resize(depth + 16);
     path[depth] = value;
   };
@@ -157,7 +158,7 @@ void walk_below(std::span<const Node> nodes, std::int32_t root, Value start,
       continue;
     }
     put(node.depth, value);
-    visit(i, value);
+    visit(i, path[node.depth]);
     ++i;
   }
 }
@@ -213,6 +214,95 @@ class Walker {
   std::vector<std::int32_t> ends_;
 };
 
+// The walk from a state of a counted unit.
+class CountedWalker {
+ public:
+  CountedWalker(const Automaton& automaton,
+                const ConstraintVocabulary& vocabulary, Automaton::State state,
+                const ByteSet& follow)
+      : nodes_(vocabulary.nodes()),
+        tokens_(vocabulary.tokens()),
+        state_(state),
+        start_(automaton.unit_start(state)),
+        follow_(follow),
+        table_(automaton, start_),
+        walk_{.all = TokenMask(vocabulary.size()),
+              .tokens = {},
+              .first = {},
+              .ends = {}} {
+    found_.reserve(tokens_.size());
+  }
+
+  CountedWalk run() {
+    std::vector<Place> path;
+    // A text that ends the repeats at once stands elsewhere as well.
+    const Place root{state_, 0, 0, true};
+    walk_below(
+        nodes_, 0, root, path,
+        [&](Place& from, std::uint8_t byte) { return step(from, byte); },
+        [](const Place& to) { return to.state == TransitionTable::kDead; },
+        [&](std::int32_t node, Place& place) { visit(node, place); });
+    sort_tokens();
+    std::ranges::sort(walk_.ends, {}, &CountedWalk::End::node);
+    return std::move(walk_);
+  }
+
+ private:
+  struct Place {
+    Automaton::State state = 0;
+    std::int32_t units = 0;  // finished
+    std::int32_t node = 0;
+    bool is_known_end = false;
+  };
+
+  Place step(Place& from, std::uint8_t byte) {
+    if (from.state == start_ && !from.is_known_end && follow_[byte]) {
+      from.is_known_end = true;
+      walk_.ends.push_back({from.node, from.units});
+    }
+    const Automaton::State next = table_.next(from.state, byte);
+    return {next, from.units + (next == start_ ? 1 : 0)};
+  }
+
+  void visit(std::int32_t id, Place& place) {
+    place.node = id;
+    const std::int32_t begun = place.units + (place.state == start_ ? 0 : 1);
+    const auto at = static_cast<std::size_t>(id);
+    for (std::int32_t i = nodes_[at].first_token;
+         i < nodes_[at + 1].first_token; ++i) {
+      found_.emplace_back(begun, tokens_[static_cast<std::size_t>(i)]);
+    }
+  }
+
+  // By their units.
+  void sort_tokens() {
+    std::int32_t most = 0;
+    for (const auto& [units, token] : found_) most = std::max(most, units);
+    walk_.first.assign(static_cast<std::size_t>(most) + 2, 0);
+    for (const auto& [units, token] : found_) {
+      ++walk_.first[static_cast<std::size_t>(units) + 1];
+    }
+    std::partial_sum(walk_.first.begin(), walk_.first.end(),
+                     walk_.first.begin());
+    std::vector<std::int32_t> next = walk_.first;
+    walk_.tokens.resize(found_.size());
+    for (const auto& [units, token] : found_) {
+      const std::int32_t at = next[static_cast<std::size_t>(units)]++;
+      walk_.tokens[static_cast<std::size_t>(at)] = token;
+      walk_.all.allow(token);
+    }
+  }
+
+  std::span<const Node> nodes_;
+  std::span<const Token> tokens_;
+  const Automaton::State state_;
+  const Automaton::State start_;
+  const ByteSet& follow_;
+  UnitTable table_;
+  std::vector<std::pair<std::int32_t, Token>> found_;  // units begun, token
+  CountedWalk walk_;
+};
+
 }  // namespace
 
 TokenSet::TokenSet(TokenMask mask) {
@@ -240,8 +330,8 @@ std::int64_t Walk::bytes() const {
 }
 
 std::int64_t CountedWalk::bytes() const {
-  return 128 + 4 * std::ssize(tokens) + 4 * std::ssize(first) +
-         8 * std::ssize(ends);
+  return 128 + 8 * std::ssize(all.words()) + 4 * std::ssize(tokens) +
+         4 * std::ssize(first) + 8 * std::ssize(ends);
 }
 
 Walk walk_from(const Automaton& automaton,
@@ -266,59 +356,25 @@ Walk walk_on(const Automaton& automaton, const ConstraintVocabulary& vocabulary,
 CountedWalk walk_counted(const Automaton& automaton,
                          const ConstraintVocabulary& vocabulary,
                          Automaton::State state, const ByteSet& follow) {
-  struct Value {
-    Automaton::State state;
-    std::int32_t units;  // finished
-  };
-  const Automaton::State start = automaton.unit_start(state);
-  const std::span<const Node> nodes = vocabulary.nodes();
-  UnitTable table(automaton, start);
-  std::vector<Value> path;
-  std::vector<std::pair<std::int32_t, Token>> found;  // units, token
-  CountedWalk walk;
-  walk_below(
-      nodes, 0, Value{state, 0}, path,
-      [&](const Value& from, std::uint8_t byte) {
-        const Automaton::State next = table.next(from.state, byte);
-        return Value{next, from.units + (next == start ? 1 : 0)};
-      },
-      [](const Value& to) { return to.state == TransitionTable::kDead; },
-      [&](std::int32_t id, const Value& value) {
-        const bool between = value.state == start;
-        const std::int32_t begun = value.units + (between ? 0 : 1);
-        const auto at = static_cast<std::size_t>(id);
-        for (std::int32_t i = nodes[at].first_token;
-             i < nodes[at + 1].first_token; ++i) {
-          found.emplace_back(begun,
-                             vocabulary.tokens()[static_cast<std::size_t>(i)]);
-        }
-        if (between && goes_on(nodes, id, follow)) {
-          walk.ends.push_back({id, value.units});
-        }
-      });
-  std::ranges::sort(found);
-  for (const auto& [units, token] : found) {
-    while (std::ssize(walk.first) <= units) {
-      walk.first.push_back(static_cast<std::int32_t>(walk.tokens.size()));
-    }
-    walk.tokens.push_back(token);
-  }
-  walk.first.push_back(static_cast<std::int32_t>(walk.tokens.size()));
-  return walk;
+  return CountedWalker(automaton, vocabulary, state, follow).run();
 }
 
-Walk with_counts(const CountedWalk& walk, std::int32_t min, std::int32_t max,
-                 std::int64_t vocab_size) {
+Walk with_counts(const CountedWalk& walk, std::int32_t min, std::int32_t max) {
   const std::int32_t most = max == Automaton::kUnlimited
                                 ? std::numeric_limits<std::int32_t>::max()
                                 : max;
-  TokenMask mask(vocab_size);
-  const std::int32_t allowed =
+  const std::size_t allowed =
       most + std::int64_t{1} < std::ssize(walk.first)
-          ? walk.first[static_cast<std::size_t>(most) + 1]
-          : static_cast<std::int32_t>(walk.tokens.size());
-  for (std::int32_t i = 0; i < allowed; ++i) {
-    mask.allow(walk.tokens[static_cast<std::size_t>(i)]);
+          ? static_cast<std::size_t>(
+                walk.first[static_cast<std::size_t>(most) + 1])
+          : walk.tokens.size();
+  const std::span<const Token> tokens = walk.tokens;
+  TokenMask mask(walk.all.vocab_size());
+  if (allowed < tokens.size() / 2) {
+    for (const Token token : tokens.first(allowed)) mask.allow(token);
+  } else {
+    mask = walk.all;
+    for (const Token token : tokens.subspan(allowed)) mask.forbid(token);
   }
   Walk result{.tokens = TokenSet(std::move(mask))};
   for (const auto& [node, units] : walk.ends) {

@@ -47,9 +47,11 @@ struct CountedWalk {
     std::int32_t node;
     std::int32_t units;  // finished there
   };
-  std::vector<Token> tokens;        // by the number of units that they begin
-  std::vector<std::int32_t> first;  // [n]: in `tokens`, the first with n units
-  std::vector<End> ends;            // where units end
+  TokenMask all;
+  std::vector<Token> tokens;  // by the number of units that they begin
+  std::vector<std::int32_t> first =
+      {};                 // [n]: in `tokens`, the first with n units
+  std::vector<End> ends;  // where units end, ascending
 
   std::int64_t bytes() const;
 };
@@ -69,8 +71,7 @@ CountedWalk walk_counted(const Automaton& automaton,
                          Automaton::State state, const ByteSet& follow);
 // What is left where the unit has to come `min` times and may come `max` times,
 // the one that has begun included.
-Walk with_counts(const CountedWalk& walk, std::int32_t min, std::int32_t max,
-                 std::int64_t vocab_size);
+Walk with_counts(const CountedWalk& walk, std::int32_t min, std::int32_t max);
 
 }  // namespace pilotfish
 
