@@ -82,8 +82,7 @@ bool is_required_in(const Names& names, const std::string& key) {
 void Algebra::count(std::int64_t work) {
   work_ += work;
   if (work_ > kMostWork) {
-    throw UsageError(
-        "cannot be enforced; its parts combine in too many ways");
+    throw UsageError("cannot be enforced; its parts combine in too many ways");
   }
 }
 
@@ -220,7 +219,8 @@ Algebra::Arrays Algebra::complement(const ArrayForm& form) {
     prefix.push_back(wrong);
     add({.prefix = std::move(prefix), .min = i + 1});
   }
-  if (const Id wrong = formulas_.negated(form.rest); wrong != Formulas::kNever) {
+  if (const Id wrong = formulas_.negated(form.rest);
+      wrong != Formulas::kNever) {
     add({.contains = {{.value = wrong, .from = size}}});
   }
   for (const Contains& each : form.contains) {
@@ -231,9 +231,8 @@ Algebra::Arrays Algebra::complement(const ArrayForm& form) {
                          .from = each.from}}});
     }
     if (each.max != kUnlimited) {
-      add({.contains = {{.value = each.value,
-                         .min = each.max + 1,
-                         .from = each.from}}});
+      add({.contains = {
+               {.value = each.value, .min = each.max + 1, .from = each.from}}});
     }
   }
   return result;
@@ -250,14 +249,14 @@ std::optional<ObjectForm> Algebra::intersect(const ObjectForm& a,
   std::unordered_set<std::string_view> taken;
   const auto take = [&](const ObjectForm& from, bool listed) {
     for (const Property& each : from.properties) {
-      const bool is_listed = is_listed_in(in_a, each.name) ||
-                             is_listed_in(in_b, each.name);
+      const bool is_listed =
+          is_listed_in(in_a, each.name) || is_listed_in(in_b, each.name);
       if ((listed && !each.is_listed) || listed != is_listed) continue;
       if (!taken.insert(each.name).second) continue;
       form.properties.push_back(
           {.name = each.name,
-           .value = both(value_in(a, in_a, each.name),
-                         value_in(b, in_b, each.name)),
+           .value =
+               both(value_in(a, in_a, each.name), value_in(b, in_b, each.name)),
            .is_required = is_required_in(in_a, each.name) ||
                           is_required_in(in_b, each.name),
            .is_listed = is_listed});
@@ -315,9 +314,9 @@ bool Algebra::simplify_some(ObjectForm& form) {
       if (!each.keys.contains(property.name)) continue;
       only = &property;
       ++candidates;
-      is_sure = is_sure || (property.is_required &&
-                            formulas_.all({property.value, each.value}) ==
-                                property.value);
+      is_sure = is_sure ||
+                (property.is_required &&
+                 formulas_.all({property.value, each.value}) == property.value);
     }
     for (const Keys& other : form.others) {
       if (each.keys.intersect(other.keys).is_empty()) continue;
@@ -364,12 +363,10 @@ Algebra::Objects Algebra::complement(const ObjectForm& form) {
     // What is required may be left out as well as be wrong.
     const Id wrong = formulas_.negated(each.value);
     if (!each.is_required && wrong == Formulas::kNever) continue;
-    add_property({.name = each.name,
-                  .value = wrong,
-                  .is_required = !each.is_required});
+    add_property(
+        {.name = each.name, .value = wrong, .is_required = !each.is_required});
   }
-  StringSet forbidden =
-      StringSet::all().minus(StringSet::of(names_of(form)));
+  StringSet forbidden = StringSet::all().minus(StringSet::of(names_of(form)));
   const StringSet not_named = forbidden;
   for (const Keys& each : form.others) {
     add_some(each.keys.intersect(not_named), formulas_.negated(each.value));
@@ -380,7 +377,8 @@ Algebra::Objects Algebra::complement(const ObjectForm& form) {
     ObjectForm part;
     part.others.push_back({each.keys, formulas_.negated(each.value)});
     StringSet rest = StringSet::all().minus(each.keys);
-    if (!rest.is_empty()) part.others.push_back({std::move(rest), Formulas::kAny});
+    if (!rest.is_empty())
+      part.others.push_back({std::move(rest), Formulas::kAny});
     std::erase_if(part.others, [](const Keys& keys) {
       return keys.value == Formulas::kNever;
     });

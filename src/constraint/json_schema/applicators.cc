@@ -137,7 +137,8 @@ class Expansion {
 
 }  // namespace
 
-Formulas::Id expand(const Document& document, Formulas& formulas, const Value& schema) {
+Formulas::Id expand(const Document& document, Formulas& formulas,
+                    const Value& schema) {
   if (!schema.is(Kind::kObject)) {
     document.refuse(schema, "", "must be a schema: an object, true or false");
   }

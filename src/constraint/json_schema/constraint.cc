@@ -1,6 +1,7 @@
+#include "pilotfish/constraint.h"
+
 #include "constraint/automaton.h"
 #include "constraint/json_schema/schema_grammar.h"
-#include "pilotfish/constraint.h"
 
 namespace pilotfish {
 

@@ -14,11 +14,11 @@ namespace {
 constexpr std::int64_t kMostDigits = 400;
 
 [[noreturn]] void refuse(std::string_view number) {
-  throw UsageError(fmt::format(
-      "the number {} takes more than {} digits to write",
-      number.size() > 40 ? std::string(number.substr(0, 40)) + "..."
-                         : std::string(number),
-      kMostDigits));
+  throw UsageError(
+      fmt::format("the number {} takes more than {} digits to write",
+                  number.size() > 40 ? std::string(number.substr(0, 40)) + "..."
+                                     : std::string(number),
+                  kMostDigits));
 }
 
 }  // namespace
@@ -69,8 +69,8 @@ std::string Decimal::integer_part() const {
   const std::int64_t places = std::ssize(digits_) + exponent_;
   if (places <= 0) return "0";
   std::string part =
-      digits_.substr(0, static_cast<std::size_t>(
-                            std::min<std::int64_t>(places, std::ssize(digits_))));
+      digits_.substr(0, static_cast<std::size_t>(std::min<std::int64_t>(
+                            places, std::ssize(digits_))));
   part.append(static_cast<std::size_t>(places) - part.size(), '0');
   return part;
 }

@@ -16,19 +16,29 @@ namespace {
 using Kind = Value::Kind;
 
 // Keywords whose value is a schema, or a list of schemas.
-constexpr std::array kSchemas = {
-    "additionalItems", "additionalProperties",
-    "allOf",           "anyOf",
-    "contains",        "contentSchema",
-    "else",            "if",
-    "items",           "not",
-    "oneOf",           "prefixItems",
-    "propertyNames",   "then",
-    "unevaluatedItems", "unevaluatedProperties"};
+constexpr std::array kSchemas = {"additionalItems",
+                                 "additionalProperties",
+                                 "allOf",
+                                 "anyOf",
+                                 "contains",
+                                 "contentSchema",
+                                 "else",
+                                 "if",
+                                 "items",
+                                 "not",
+                                 "oneOf",
+                                 "prefixItems",
+                                 "propertyNames",
+                                 "then",
+                                 "unevaluatedItems",
+                                 "unevaluatedProperties"};
 // Keywords whose value is an object of schemas.
-constexpr std::array kNamedSchemas = {
-    "$defs",       "definitions",      "dependencies",
-    "dependentSchemas", "patternProperties", "properties"};
+constexpr std::array kNamedSchemas = {"$defs",
+                                      "definitions",
+                                      "dependencies",
+                                      "dependentSchemas",
+                                      "patternProperties",
+                                      "properties"};
 
 bool is_among(const auto& names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();

@@ -64,7 +64,7 @@ class Document {
   std::unordered_map<const Value*, Uri> bases_;  // of schemas with references
   std::unordered_map<std::string, const Value*> resources_;  // by URI
   std::unordered_map<std::string, const Value*> anchors_;    // "URI#name"
-  std::unordered_map<std::string, int> dynamic_anchors_;     // how many, by name
+  std::unordered_map<std::string, int> dynamic_anchors_;  // how many, by name
 };
 
 }  // namespace pilotfish::json_schema

@@ -25,7 +25,8 @@ struct Contains {
 
 // Arrays: what each item is, and how many there are.
 struct ArrayForm {
-  std::vector<Formulas::Id> prefix = {};  // of the first items, as far as there are
+  std::vector<Formulas::Id> prefix =
+      {};  // of the first items, as far as there are
   Formulas::Id rest = Formulas::kAny;  // of the items behind these
   std::int64_t min = 0;
   std::int64_t max = Grammar::kUnlimited;

@@ -75,7 +75,8 @@ std::string ipv6() {
                    : fmt::format("(({0}:){{0,{1}}}{0})?", group, front - 1);
     text += fmt::format("|{}::({}:){{{}}}{}", before, group, behind, last);
   }
-  text += fmt::format("|(({0}:){{0,5}}{0})?::{0}|(({0}:){{0,6}}{0})?::)", group);
+  text +=
+      fmt::format("|(({0}:){{0,5}}{0})?::{0}|(({0}:){{0,6}}{0})?::)", group);
   return text;
 }
 
@@ -83,11 +84,11 @@ std::string ipv6() {
 std::string address(std::string_view beside) {
   const std::string atom =
       fmt::format(R"([a-zA-Z0-9!#$%&'*+/=?^_`{{|}}~{}-]+)", beside);
-  const std::string quoted = fmt::format(
-      R"re("([ !#-\[\]-~{0}]|\\[ -~])*")re", beside);
-  return fmt::format(R"(({0}([.]{0})*|{1})@({2}|\[({3}|IPv6:{4})\]))", atom,
-                     quoted, host(std::string(kAscii) + std::string(beside), "*"),
-                     ipv4(), ipv6());
+  const std::string quoted =
+      fmt::format(R"re("([ !#-\[\]-~{0}]|\\[ -~])*")re", beside);
+  return fmt::format(
+      R"(({0}([.]{0})*|{1})@({2}|\[({3}|IPv6:{4})\]))", atom, quoted,
+      host(std::string(kAscii) + std::string(beside), "*"), ipv4(), ipv6());
 }
 
 std::string email() { return address(""); }
@@ -97,18 +98,17 @@ std::string idn_email() { return address(kBeyondAscii); }
 struct UriParts {
   explicit UriParts(std::string_view letters, std::string_view in_query) {
     const std::string percent = "%[0-9A-Fa-f]{2}";
-    const std::string plain =
-        fmt::format("a-zA-Z0-9._~{}!$&'()*+,;=", letters);
+    const std::string plain = fmt::format("a-zA-Z0-9._~{}!$&'()*+,;=", letters);
     const std::string character = fmt::format("([{}:@-]|{})", plain, percent);
     const std::string segments = fmt::format("(/{}*)*", character);
     const std::string host = fmt::format(
         R"((\[({0}|[vV][0-9A-Fa-f]+[.][a-zA-Z0-9._~!$&'()*+,;=:-]+)\]|([{1}-]|{2})*))",
         ipv6(), plain, percent);
-    const std::string authority = fmt::format(
-        "//(([{0}:-]|{1})*@)?{2}(:[0-9]*)?", plain, percent, host);
-    const std::string rest = fmt::format(
-        "([?]([{0}{1}:@/?-]|{2})*)?(#([{0}:@/?-]|{2})*)?", plain, in_query,
-        percent);
+    const std::string authority =
+        fmt::format("//(([{0}:-]|{1})*@)?{2}(:[0-9]*)?", plain, percent, host);
+    const std::string rest =
+        fmt::format("([?]([{0}{1}:@/?-]|{2})*)?(#([{0}:@/?-]|{2})*)?", plain,
+                    in_query, percent);
     const std::string absolute = fmt::format("/({}+{})?", character, segments);
     const std::string no_colon =
         fmt::format("([{}@-]|{})+{}", plain, percent, segments);
@@ -125,14 +125,13 @@ struct UriParts {
 UriParts ascii_uri() { return UriParts("", ""); }
 
 UriParts international_uri() {
-  std::string letters =
-      R"(\x{A0}-\x{D7FF}\x{F900}-\x{FDCF}\x{FDF0}-\x{FFEF})";
+  std::string letters = R"(\x{A0}-\x{D7FF}\x{F900}-\x{FDCF}\x{FDF0}-\x{FFEF})";
   for (int plane = 1; plane <= 14; ++plane) {
     letters += fmt::format(R"(\x{{{0:X}{1}}}-\x{{{0:X}FFFD}})", plane,
                            plane == 14 ? "1000" : "0000");
   }
-  return UriParts(letters,
-                  R"(\x{E000}-\x{F8FF}\x{F0000}-\x{FFFFD}\x{100000}-\x{10FFFD})");
+  return UriParts(
+      letters, R"(\x{E000}-\x{F8FF}\x{F0000}-\x{FFFFD}\x{100000}-\x{10FFFD})");
 }
 
 std::string uri() { return ascii_uri().uri; }
@@ -143,12 +142,11 @@ std::string iri_reference() { return international_uri().reference; }
 // RFC 6570.
 std::string uri_template() {
   const std::string name = "([a-zA-Z0-9_]|%[0-9A-Fa-f]{2})";
-  const std::string variable = fmt::format(
-      "({0}+([.]{0}+)*(:[1-9][0-9]{{0,3}}|[*])?)", name);
-  return fmt::format(
-      R"(([!#-$&(-;=?-\[\]_a-z~{0}]|%[0-9A-Fa-f]{{2}}|)"
-      R"(\{{[+#./;?&=,!@|]?{1}(,{1})*\}})*)",
-      R"(\x{A0}-\x{10FFFF})", variable);
+  const std::string variable =
+      fmt::format("({0}+([.]{0}+)*(:[1-9][0-9]{{0,3}}|[*])?)", name);
+  return fmt::format(R"(([!#-$&(-;=?-\[\]_a-z~{0}]|%[0-9A-Fa-f]{{2}}|)"
+                     R"(\{{[+#./;?&=,!@|]?{1}(,{1})*\}})*)",
+                     R"(\x{A0}-\x{10FFFF})", variable);
 }
 
 std::string uuid() {
@@ -156,9 +154,7 @@ std::string uuid() {
 }
 
 // RFC 6901.
-std::string json_pointer() {
-  return R"((/([^/~]|~[01])*)*)";
-}
+std::string json_pointer() { return R"((/([^/~]|~[01])*)*)"; }
 
 std::string relative_json_pointer() {
   return "(0|[1-9][0-9]*)(#|" + json_pointer() + ")";

@@ -58,7 +58,9 @@ class Formulas {
   Id exactly_one(std::vector<Id> parts);
   Id negated(Id id);
 
-  const Node& node(Id id) const { return *nodes_[static_cast<std::size_t>(id)]; }
+  const Node& node(Id id) const {
+    return *nodes_[static_cast<std::size_t>(id)];
+  }
 
  private:
   Id add(Node node);

@@ -175,7 +175,8 @@ class Escaper {
 bool has_special_bytes(const TransitionTable& table) {
   for (std::int32_t state = 0; state < table.size(); ++state) {
     for (const auto& [first, last, to] : table.byte_edges(state)) {
-      for (unsigned byte = first; byte <= std::min<unsigned>(last, '\\'); ++byte) {
+      for (unsigned byte = first; byte <= std::min<unsigned>(last, '\\');
+           ++byte) {
         if (is_special(byte)) return true;
       }
     }

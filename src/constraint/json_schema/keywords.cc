@@ -164,8 +164,7 @@ class Reader {
           break;
         default:
           values = normaliser_.algebra().unite(
-              values,
-              normaliser_.form(normaliser_.formulas().equal(each)));
+              values, normaliser_.form(normaliser_.formulas().equal(each)));
       }
     }
     values.numbers = NumberSet::of(std::move(numbers));
@@ -196,7 +195,8 @@ class Reader {
   }
 
   void read_minimum(const Value& value) {
-    narrow(NumberSet::at_least(number(value), is_exclusive("exclusiveMinimum")));
+    narrow(
+        NumberSet::at_least(number(value), is_exclusive("exclusiveMinimum")));
   }
   void read_maximum(const Value& value) {
     narrow(NumberSet::at_most(number(value), is_exclusive("exclusiveMaximum")));
@@ -251,6 +251,11 @@ class Reader {
     array_.contains.push_back(contains);
   }
 
+  void read_unevaluated(const Value& value) {
+    if (value.is(Kind::kTrue)) return;
+    refuse("cannot be enforced; what else looks at a value is not known here");
+  }
+
   // A list of schemas was called `items` once, and what follows them
   // additionalItems.
   void read_items() {
@@ -300,6 +305,8 @@ Reader::handlers() {
       {"maxItems", &Reader::read_max_items},
       {"uniqueItems", &Reader::read_unique_items},
       {"contains", &Reader::read_contains},
+      {"unevaluatedItems", &Reader::read_unevaluated},
+      {"unevaluatedProperties", &Reader::read_unevaluated},
       {"minContains", nullptr},
       {"maxContains", nullptr},
       {"prefixItems", nullptr},

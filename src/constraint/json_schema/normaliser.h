@@ -48,7 +48,8 @@ class Normaliser {
   std::optional<Form> make(Id id);
   std::optional<Form> make_not(Id part);
   std::optional<Form> make_all(const std::vector<Id>& parts);
-  std::optional<Form> make_exactly_one(Id context, const std::vector<Id>& parts);
+  std::optional<Form> make_exactly_one(Id context,
+                                       const std::vector<Id>& parts);
   Id expanded(const Value& schema);
   Id others_fail(Id context, const std::vector<Id>& parts, std::size_t one);
   bool is_surely_empty(const ArrayForm& form, int depth);

@@ -71,7 +71,8 @@ Dfa NumberSet::plain() const {
       break;
   }
   Dfa forms = Dfa::all().complement();
-  for (const Decimal& number : listed_) forms = forms.unite(plain_forms(number));
+  for (const Decimal& number : listed_)
+    forms = forms.unite(plain_forms(number));
   return forms;
 }
 
@@ -103,9 +104,8 @@ NumberSet NumberSet::unite(const NumberSet& other) const {
             std::ranges::all_of(set.listed_, &Decimal::is_integer));
   };
   Dfa both = plain().unite(other.plain());
-  return both == plain_numbers()
-             ? all()
-             : regular(both, bare(*this) && bare(other));
+  return both == plain_numbers() ? all()
+                                 : regular(both, bare(*this) && bare(other));
 }
 
 NumberSet NumberSet::minus(const NumberSet& other) const {
@@ -121,7 +121,8 @@ NumberSet NumberSet::minus(const NumberSet& other) const {
 
 bool NumberSet::contains(const Decimal& number) const {
   if (is_all()) return true;
-  if (kind_ == Kind::kListed) return std::ranges::binary_search(listed_, number);
+  if (kind_ == Kind::kListed)
+    return std::ranges::binary_search(listed_, number);
   return regular_->contains(number.text());
 }
 

@@ -36,10 +36,12 @@ class ObjectReader {
     if (!read_names()) return std::nullopt;
     read_required();
     if (const Value* min = schema_.find("minProperties")) {
-      form_.min = count_of(normaliser_.document(), schema_, "minProperties", *min);
+      form_.min =
+          count_of(normaliser_.document(), schema_, "minProperties", *min);
     }
     if (const Value* max = schema_.find("maxProperties")) {
-      form_.max = count_of(normaliser_.document(), schema_, "maxProperties", *max);
+      form_.max =
+          count_of(normaliser_.document(), schema_, "maxProperties", *max);
     }
     return std::move(form_);
   }
@@ -95,9 +97,8 @@ class ObjectReader {
       }
     }
     if (!rest.is_empty()) kinds.push_back({std::move(rest), unmatched});
-    std::erase_if(kinds, [](const Keys& kind) {
-      return kind.value == Formulas::kNever;
-    });
+    std::erase_if(
+        kinds, [](const Keys& kind) { return kind.value == Formulas::kNever; });
     form_.others = std::move(kinds);
   }
 
@@ -147,7 +148,8 @@ class ObjectReader {
     const Value* value = schema_.find("required");
     // Draft 3 has a boolean in each property, which means nothing here.
     if (value == nullptr) return;
-    if (!value->is(Kind::kArray)) refuse("required", "must be an array of names");
+    if (!value->is(Kind::kArray))
+      refuse("required", "must be an array of names");
     std::unordered_set<std::string_view> names;
     for (const Value& each : value->items) {
       if (!each.is(Kind::kString)) {
@@ -187,8 +189,8 @@ std::int64_t count_of(const Document& document, const Value& schema,
     if (number.is_integer() && !number.is_negative()) {
       const std::string digits = number.integer_part();
       std::int64_t count = 0;
-      const auto [end, error] = std::from_chars(
-          digits.data(), digits.data() + digits.size(), count);
+      const auto [end, error] =
+          std::from_chars(digits.data(), digits.data() + digits.size(), count);
       return error == std::errc() && count < kMostCount ? count : kMostCount;
     }
   }

@@ -14,9 +14,9 @@ namespace {
 Dfa search(std::string_view pattern) {
   Grammar grammar;
   return Dfa::of(grammar,
-                 regex_to_grammar(grammar, pattern,
-                                  {.syntax = RegexOptions::Syntax::kEcma,
-                                   .search = true}));
+                 regex_to_grammar(
+                     grammar, pattern,
+                     {.syntax = RegexOptions::Syntax::kEcma, .search = true}));
 }
 
 // Where the group or class that begins at `from` ends; npos: nowhere.

@@ -77,8 +77,8 @@ class Comparison {
       const bool matters = order == Order::kEqual && at < fraction_.size();
       return {Part::kFraction, matters ? at + 1 : fraction_.size(), order};
     }
-    const Part part = state.part == Part::kStart && digit == '0' ? Part::kZero
-                                                                 : Part::kWhole;
+    const Part part =
+        state.part == Part::kStart && digit == '0' ? Part::kZero : Part::kWhole;
     if (at == whole_.size()) return {part, at + 1, Order::kGreater};
     if (at > whole_.size()) return state;
     return {part, at + 1,
@@ -183,11 +183,10 @@ class Multiples {
     for (char digit = '0'; digit <= '9'; ++digit) {
       const std::int64_t rest = (state.rest * 10 + (digit - '0')) % step_;
       const bool is_zero = state.part == Part::kStart && digit == '0';
-      edges.push_back({digit, digit,
-                       in_fraction
-                           ? State{Part::kFraction, state.digits + 1, rest}
-                           : State{is_zero ? Part::kZero : Part::kWhole, 0,
-                                   rest}});
+      edges.push_back(
+          {digit, digit,
+           in_fraction ? State{Part::kFraction, state.digits + 1, rest}
+                       : State{is_zero ? Part::kZero : Part::kWhole, 0, rest}});
     }
     return edges;
   }
@@ -243,11 +242,10 @@ Dfa plain_multiples(const Decimal& step) {
   std::int64_t value = 0;
   const auto [end, error] =
       std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error != std::errc() ||
-      value > Dfa::kMostStates / (places + 1)) {
-    throw UsageError(fmt::format(
-        "cannot be enforced; multiples of {} take too many states",
-        step.text()));
+  if (error != std::errc() || value > Dfa::kMostStates / (places + 1)) {
+    throw UsageError(
+        fmt::format("cannot be enforced; multiples of {} take too many states",
+                    step.text()));
   }
   const Dfa multiples = Multiples(value, places).run();
   return multiples.unite(negative(multiples));

@@ -51,7 +51,8 @@ class RandomSchemas {
         std::vector<std::string> members;
         for (const char* key : {"a", "b", "ab", "c"}) {
           if (draw(2) == 0) continue;
-          members.push_back(std::string("\"") + key + "\": " + value(depth - 1));
+          members.push_back(std::string("\"") + key +
+                            "\": " + value(depth - 1));
         }
         return "{" + joined(members) + "}";
       }
@@ -64,7 +65,8 @@ class RandomSchemas {
 
  private:
   std::string one_of(std::vector<std::string> texts) {
-    return texts[static_cast<std::size_t>(draw(static_cast<int>(texts.size())))];
+    return texts[static_cast<std::size_t>(
+        draw(static_cast<int>(texts.size())))];
   }
 
   static std::string joined(const std::vector<std::string>& parts) {
@@ -75,7 +77,9 @@ class RandomSchemas {
     return text;
   }
 
-  std::string key() { return one_of({R"("a")", R"("b")", R"("ab")", R"("c")"}); }
+  std::string key() {
+    return one_of({R"("a")", R"("b")", R"("ab")", R"("c")"});
+  }
   std::string keys() {
     const std::string first = key();
     const std::string second = key();
@@ -142,7 +146,8 @@ class RandomSchemas {
       case 15:
         return add("propertyNames", schema(depth - 1), members);
       case 16:
-        return add(one_of({"minProperties", "maxProperties"}), small(), members);
+        return add(one_of({"minProperties", "maxProperties"}), small(),
+                   members);
       case 17:
         return add("prefixItems", schemas(depth), members);
       case 18:

@@ -124,7 +124,8 @@ std::int64_t shortest(const TransitionTable& table) {
     std::vector<std::int32_t> next;
     for (std::size_t i = 0; i < now.size(); ++i) {  // grows on the way
       const std::int32_t state = now[i];
-      if (std::exchange(seen[static_cast<std::size_t>(state)], 1) != 0) continue;
+      if (std::exchange(seen[static_cast<std::size_t>(state)], 1) != 0)
+        continue;
       if (table.accepting(state)) return length;
       for (const auto& edge : table.byte_edges(state)) {
         (begins_character(edge.first) ? next : now).push_back(edge.to);
@@ -135,13 +136,14 @@ std::int64_t shortest(const TransitionTable& table) {
   return 0;
 }
 
-// Whether a minimal automaton has a text of `min` to `max` code points. If there
-// is one at all, there is one whose length is at most that of a way through all
-// states beyond `min`.
+// Whether a minimal automaton has a text of `min` to `max` code points. If
+// there is one at all, there is one whose length is at most that of a way
+// through all states beyond `min`.
 bool has_length(const TransitionTable& table, std::int64_t min,
                 std::int64_t max) {
-  const std::int64_t last =
-      max == kUnlimited ? min + table.size() : std::min(max, min + table.size());
+  const std::int64_t last = max == kUnlimited
+                                ? min + table.size()
+                                : std::min(max, min + table.size());
   if (last > Dfa::kMostStates) {
     throw UsageError(
         "the constraint is too large: a pattern together with such lengths");
@@ -152,7 +154,8 @@ bool has_length(const TransitionTable& table, std::int64_t min,
     std::vector<std::int32_t> next;
     for (std::size_t i = 0; i < now.size(); ++i) {  // grows on the way
       const std::int32_t state = now[i];
-      if (std::exchange(seen[static_cast<std::size_t>(state)], 1) != 0) continue;
+      if (std::exchange(seen[static_cast<std::size_t>(state)], 1) != 0)
+        continue;
       if (length >= min && table.accepting(state)) return true;
       for (const auto& edge : table.byte_edges(state)) {
         (begins_character(edge.first) ? next : now).push_back(edge.to);
@@ -294,8 +297,8 @@ bool StringSet::operator==(const StringSet& other) const {
   if ((finite_ == nullptr) != (other.finite_ == nullptr)) return false;
   if (finite_ != nullptr) return *finite_ == *other.finite_;
   if (min_ != other.min_ || max_ != other.max_) return false;
-  return dfa_ == other.dfa_ || (dfa_ != nullptr && other.dfa_ != nullptr &&
-                                *dfa_ == *other.dfa_);
+  return dfa_ == other.dfa_ ||
+         (dfa_ != nullptr && other.dfa_ != nullptr && *dfa_ == *other.dfa_);
 }
 
 Grammar::Expr StringSet::write(Grammar& grammar, std::string_view name) const {

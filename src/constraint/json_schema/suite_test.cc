@@ -40,8 +40,8 @@ void try_suite_case(const Value& entry, const std::string& dialect,
   ++tally.schemas;
   const test::SchemaOrder order(schema);
   try {
-    const test::SchemaTexts texts(
-        test::json_text(schema, test::order_as_it_is), {.lenient = true});
+    const test::SchemaTexts texts(test::json_text(schema, test::order_as_it_is),
+                                  {.lenient = true});
     ++tally.compiled;
     for (const Value& each : entry.find("tests")->items) {
       const bool is_valid = each.find("valid")->is(Value::Kind::kTrue);

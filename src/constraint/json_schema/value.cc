@@ -120,8 +120,8 @@ Value parse_value(std::string_view json) {
 }
 
 std::string json_string(std::string_view text) {
-  return nlohmann::json(text).dump(
-      -1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return nlohmann::json(text).dump(-1, ' ', false,
+                                   nlohmann::json::error_handler_t::replace);
 }
 
 std::string shown(const Value& value) {

@@ -23,7 +23,7 @@ struct Value {
   };
 
   Kind kind = Kind::kNull;
-  std::string text = {};  // of a string; of a number, its digits
+  std::string text = {};               // of a string; of a number, its digits
   std::vector<std::string> keys = {};  // of an object, no two equal
   std::vector<Value> items = {};       // of an array; of an object, [keys]
 

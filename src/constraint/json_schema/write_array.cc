@@ -20,9 +20,9 @@ using Expr = Grammar::Expr;
 using Id = Formulas::Id;
 constexpr std::int64_t kUnlimited = Grammar::kUnlimited;
 
-constexpr std::size_t kMostStates = 4000;       // of one array
-constexpr std::size_t kMostUniqueValues = 10;   // 2^10 sets of them
-constexpr std::size_t kMostUniqueItems = 100;   // in enums looked through
+constexpr std::size_t kMostStates = 4000;      // of one array
+constexpr std::size_t kMostUniqueValues = 10;  // 2^10 sets of them
+constexpr std::size_t kMostUniqueItems = 100;  // in enums looked through
 
 // Items one after the other; nothing has to be remembered but how many.
 Expr write_plain(Writer& writer, const ArrayForm& form, std::string_view name) {
@@ -71,9 +71,9 @@ class ArrayMachine {
         formulas_(writer.normaliser().formulas()),
         form_(form),
         name_(name) {
-    last_length_ = std::max<std::int64_t>(
-        {1, std::ssize(form.prefix), form.min,
-         form.max == kUnlimited ? 0 : form.max});
+    last_length_ =
+        std::max<std::int64_t>({1, std::ssize(form.prefix), form.min,
+                                form.max == kUnlimited ? 0 : form.max});
     for (const Contains& each : form.contains) {
       last_length_ = std::max(last_length_, each.from);
     }
@@ -162,8 +162,7 @@ class ArrayMachine {
   Expr rest_from(const ArrayState& state) {
     std::vector<Expr> choices;
     if (may_end(state)) choices.push_back(grammar_.empty());
-    choices.push_back(
-        grammar_.sequence({writer_.comma(), items_from(state)}));
+    choices.push_back(grammar_.sequence({writer_.comma(), items_from(state)}));
     return grammar_.choice(std::move(choices));
   }
 

@@ -19,7 +19,7 @@ using Expr = Grammar::Expr;
 using Id = Formulas::Id;
 constexpr std::int64_t kUnlimited = Grammar::kUnlimited;
 
-constexpr std::size_t kMostStates = 20000;   // of one object
+constexpr std::size_t kMostStates = 20000;  // of one object
 constexpr std::size_t kMostUnordered = 10;  // properties: 2^10 sets of them
 // Properties that are written in one rule. An automaton that knows which of n
 // properties can still come has some n^2 states, so that many are divided.
@@ -41,8 +41,8 @@ std::vector<Keys> other_keys(const ObjectForm& form) {
   const StringSet named = StringSet::of(std::move(names));
   std::vector<Keys> others;
   for (const Keys& each : form.others) {
-    StringSet keys = named.finite()->empty() ? each.keys
-                                             : each.keys.minus(named);
+    StringSet keys =
+        named.finite()->empty() ? each.keys : each.keys.minus(named);
     if (!keys.is_empty()) others.push_back({std::move(keys), each.value});
   }
   return others;
@@ -61,7 +61,9 @@ Expr write_others(Writer& writer, const Keys& keys) {
 class PlainObject {
  public:
   PlainObject(Writer& writer, const ObjectForm& form)
-      : writer_(writer), grammar_(writer.grammar()), properties_(possible(form)) {
+      : writer_(writer),
+        grammar_(writer.grammar()),
+        properties_(possible(form)) {
     for (const Property& each : properties_) {
       members_.push_back(write_property(writer, each, each.value));
     }
@@ -73,9 +75,10 @@ class PlainObject {
   }
 
   Expr run() {
-    const Expr more_others = grammar_.repeat(behind_comma(other_), 0, kUnlimited);
-    const auto required = std::ranges::find(properties_, true,
-                                            &Property::is_required);
+    const Expr more_others =
+        grammar_.repeat(behind_comma(other_), 0, kUnlimited);
+    const auto required =
+        std::ranges::find(properties_, true, &Property::is_required);
     if (required == properties_.end()) {
       const Expr inside = grammar_.choice(
           {grammar_.sequence({some_of(0, members_.size()), more_others}),
@@ -84,8 +87,7 @@ class PlainObject {
     }
     // Commas stand behind what comes before the first required one, and in
     // front of what comes after it.
-    const auto first =
-        static_cast<std::size_t>(required - properties_.begin());
+    const auto first = static_cast<std::size_t>(required - properties_.begin());
     std::vector<Expr> parts = {before(0, first), members_[first]};
     parts.push_back(behind(first + 1, members_.size()));
     parts.push_back(more_others);
@@ -98,8 +100,8 @@ class PlainObject {
     return grammar_.sequence({writer_.comma(), member});
   }
 
-  // Calls `write(from, to)` for the members `first` to `last` - 1: at once where
-  // they are few, else block by block, each of them a rule.
+  // Calls `write(from, to)` for the members `first` to `last` - 1: at once
+  // where they are few, else block by block, each of them a rule.
   template <typename Write>
   Expr in_blocks(std::size_t first, std::size_t last, const Write& write) {
     if (last - first <= kBlock) return write(first, last);
@@ -153,8 +155,9 @@ class PlainObject {
         {grammar_.sequence({some_of(first, middle), behind(middle, last)}),
          some_of(middle, last)});
     const bool is_block = last - first <= kBlock && last - first > kBlock / 2;
-    return is_block && members_.size() > kBlock ? writer_.define("members", some)
-                                                : some;
+    return is_block && members_.size() > kBlock
+               ? writer_.define("members", some)
+               : some;
   }
 
   Writer& writer_;
@@ -167,10 +170,10 @@ class PlainObject {
 
 // What counts of the keys written so far.
 struct ObjectState {
-  std::size_t next = 0;       // the property that can come next, in order
+  std::size_t next = 0;            // the property that can come next, in order
   std::vector<char> written = {};  // [property], where order is free
-  std::int64_t count = 0;     // up to where more makes no difference
-  std::vector<char> met = {};  // [some], whether there was such a key
+  std::int64_t count = 0;          // up to where more makes no difference
+  std::vector<char> met = {};      // [some], whether there was such a key
 
   auto operator<=>(const ObjectState&) const = default;
 };
@@ -194,9 +197,9 @@ class ObjectMachine {
           "listed; one of them could be written twice");
     }
     if (!keep_order_ && properties_.size() > kMostUnordered) {
-      throw UsageError(fmt::format(
-          "{} properties cannot come in any order; at most {} can",
-          properties_.size(), kMostUnordered));
+      throw UsageError(
+          fmt::format("{} properties cannot come in any order; at most {} can",
+                      properties_.size(), kMostUnordered));
     }
   }
 
@@ -231,7 +234,8 @@ class ObjectMachine {
         const auto add = [&](StringSet keys, bool is_among) {
           if (keys.is_empty()) return;
           next.push_back({{std::move(keys), kind.value}, meets});
-          next.back().second.push_back(is_among && meets_value(kind.value, some));
+          next.back().second.push_back(is_among &&
+                                       meets_value(kind.value, some));
         };
         add(kind.keys.intersect(some.keys), true);
         add(kind.keys.minus(some.keys), false);
@@ -365,8 +369,8 @@ class ObjectMachine {
 }  // namespace
 
 Grammar::Expr write_object(Writer& writer, const ObjectForm& form) {
-  const bool is_plain = form.some.empty() && form.min == 0 &&
-                        form.max == Grammar::kUnlimited;
+  const bool is_plain =
+      form.some.empty() && form.min == 0 && form.max == Grammar::kUnlimited;
   if (is_plain && writer.options().keep_order) {
     return PlainObject(writer, form).run();
   }

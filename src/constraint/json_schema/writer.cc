@@ -119,14 +119,16 @@ Writer::Expr Writer::numbers(const NumberSet& numbers) {
   for (const auto& [known, expr] : numbers_) {
     if (known == numbers) return expr;
   }
-  const Expr expr = define(numbers == NumberSet::integers() ? "integer" : "number",
-                           numbers.write(grammar_, "digits"));
+  const Expr expr =
+      define(numbers == NumberSet::integers() ? "integer" : "number",
+             numbers.write(grammar_, "digits"));
   numbers_.emplace_back(numbers, expr);
   return expr;
 }
 
 Writer::Expr Writer::any_string() {
-  if (any_string_ == 0) any_string_ = define("string", write_any_string(grammar_));
+  if (any_string_ == 0)
+    any_string_ = define("string", write_any_string(grammar_));
   return any_string_;
 }
 
@@ -149,8 +151,8 @@ Writer::Expr Writer::any_value() {
 }
 
 Writer::Expr Writer::member(Expr key, Id value, std::string_view name) {
-  return grammar_.sequence({key, grammar_.text(":"), space_behind(true),
-                            this->value(value, name)});
+  return grammar_.sequence(
+      {key, grammar_.text(":"), space_behind(true), this->value(value, name)});
 }
 
 Writer::Expr Writer::space_behind(bool is_separator) {

@@ -71,7 +71,7 @@ class Writer {
   std::vector<Open> open_;  // rules that are not defined yet
   std::vector<std::pair<StringSet, Expr>> strings_;
   std::vector<std::pair<NumberSet, Expr>> numbers_;
-  Expr any_value_ = 0;       // 0: not written yet, here and below
+  Expr any_value_ = 0;  // 0: not written yet, here and below
   Expr any_string_ = 0;
   Expr spaces_[2] = {0, 0};  // [is_separator]
 };

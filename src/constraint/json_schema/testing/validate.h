@@ -42,7 +42,9 @@ class Validator {
   static json_schema::Decimal number(const Value& value) {
     return json_schema::Decimal::parse(value.text);
   }
-  static std::size_t count(const Value& value) { return std::stoul(value.text); }
+  static std::size_t count(const Value& value) {
+    return std::stoul(value.text);
+  }
 
   static bool has_type(const std::string& type, const Value& value) {
     switch (value.kind) {
@@ -76,9 +78,8 @@ class Validator {
     }
     if (keyword == "const") return equal(wanted, value);
     if (keyword == "enum") {
-      return std::ranges::any_of(wanted.items, [&](const Value& each) {
-        return equal(each, value);
-      });
+      return std::ranges::any_of(
+          wanted.items, [&](const Value& each) { return equal(each, value); });
     }
     if (keyword == "allOf") return std::ranges::all_of(wanted.items, is_valid);
     if (keyword == "anyOf") return std::ranges::any_of(wanted.items, is_valid);
@@ -143,10 +144,8 @@ class Validator {
       }
     }
     if (keyword == "contains") {
-      const auto found = static_cast<std::size_t>(
-          std::ranges::count_if(value.items, [&](const Value& each) {
-            return valid(wanted, each);
-          }));
+      const auto found = static_cast<std::size_t>(std::ranges::count_if(
+          value.items, [&](const Value& each) { return valid(wanted, each); }));
       const Value* min = schema.find("minContains");
       const Value* max = schema.find("maxContains");
       return found >= (min == nullptr ? 1 : count(*min)) &&
@@ -193,7 +192,8 @@ class Validator {
         const Value name = {.kind = Kind::kString, .text = key};
         if (!valid(wanted, name)) return false;
       }
-      const Value* its = properties == nullptr ? nullptr : properties->find(key);
+      const Value* its =
+          properties == nullptr ? nullptr : properties->find(key);
       bool is_known = its != nullptr;
       if (keyword == "properties" && is_known && !valid(*its, item)) {
         return false;
@@ -202,7 +202,8 @@ class Validator {
            ++j) {
         if (key.find(patterns->keys[j]) == key.npos) continue;
         is_known = true;
-        if (keyword == "patternProperties" && !valid(patterns->items[j], item)) {
+        if (keyword == "patternProperties" &&
+            !valid(patterns->items[j], item)) {
           return false;
         }
       }
