@@ -21,6 +21,8 @@ class Dfa {
   // Texts of an expression. Throws UsageError for special tokens in it, and for
   // calls of rules that call themselves elsewhere than at their end.
   static Dfa of(const Grammar& grammar, Grammar::Expr expr);
+  // Texts of a table that has no symbols.
+  static Dfa of(const TransitionTable& table);
   // All texts, of any bytes.
   static Dfa all();
 
@@ -41,8 +43,8 @@ class Dfa {
 
   const TransitionTable& table() const { return table_; }
 
-  // An expression of the same texts. Where the automaton branches, states
-  // become rules, named after `name` and called at the end alone.
+  // An expression of the same texts. States to which several lead become rules,
+  // named after `name` and called at the end alone.
   Grammar::Expr to_grammar(Grammar& grammar, std::string_view name) const;
 
   bool operator==(const Dfa&) const = default;
