@@ -144,7 +144,7 @@ std::string uri_template() {
   const std::string name = "([a-zA-Z0-9_]|%[0-9A-Fa-f]{2})";
   const std::string variable =
       fmt::format("({0}+([.]{0}+)*(:[1-9][0-9]{{0,3}}|[*])?)", name);
-  return fmt::format(R"(([!#-$&(-;=?-\[\]_a-z~{0}]|%[0-9A-Fa-f]{{2}}|)"
+  return fmt::format(R"(([!#-$&-;=?-\[\]_a-z~{0}]|%[0-9A-Fa-f]{{2}}|)"
                      R"(\{{[+#./;?&=,!@|]?{1}(,{1})*\}})*)",
                      R"(\x{A0}-\x{10FFFF})", variable);
 }
