@@ -11,6 +11,7 @@
 
 #include "constraint/grammar_facts.h"
 #include "constraint/nfa_builder.h"
+#include "constraint/plain_text.h"
 #include "constraint/rule_graph.h"
 #include "pilotfish/error.h"
 
@@ -266,6 +267,7 @@ class AutomatonCompiler {
     }
     symbols = table.reaching(std::move(symbols));
     ends_within = table.reaching(std::move(ends_within));
+    const std::vector<char> plain_text = plain_text_states(table);
     for (std::int32_t state = 0; state < table.size(); ++state) {
       const auto at = static_cast<std::size_t>(state);
       automaton_->properties_.push_back({
@@ -278,6 +280,7 @@ class AutomatonCompiler {
                                   }),
           .bytes_alone = symbols[at] == 0,
           .prefix_free = ends_within[at] == 0,
+          .plain_text = plain_text[at] != 0,
       });
     }
     automaton_->table_.append(table);

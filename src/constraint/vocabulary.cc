@@ -4,8 +4,7 @@
 #include <cassert>
 #include <ranges>
 
-#include "constraint/dfa.h"
-#include "constraint/grammar.h"
+#include "constraint/plain_text.h"
 #include "constraint/shared_walks.h"
 
 namespace pilotfish {
@@ -27,18 +26,6 @@ std::int32_t plain_length(std::string_view bytes) {
 }
 
 }  // namespace
-
-const TransitionTable& plain_character() {
-  static const Dfa kPlain = [] {
-    Grammar grammar;
-    const std::vector<CodePointRange> plain = {{0x20, '"' - 1},
-                                               {'"' + 1, '\\' - 1},
-                                               {'\\' + 1, 0x7E},
-                                               {0x80, 0x10FFFF}};
-    return Dfa::of(grammar, grammar.character(plain));
-  }();
-  return kPlain.table();
-}
 
 ConstraintVocabulary::ConstraintVocabulary(std::span<const std::string> bytes)
     : shared_walks_(std::make_unique<SharedWalks>()) {

@@ -10,17 +10,11 @@
 #include <vector>
 
 #include "constraint/token_mask.h"
-#include "constraint/transition_table.h"
 #include "pilotfish/token.h"
 
 namespace pilotfish {
 
 class SharedWalks;
-
-// One character that stands for itself in a JSON string: no quote, no
-// backslash, no control character. Accepting states read nothing more, and
-// nothing leads back to the start.
-const TransitionTable& plain_character();
 
 // The tokens of a model as bytes, in a trie. Thread-safe once constructed. It
 // also keeps what constraints find out about it and other constraints can use,

@@ -8,6 +8,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "constraint/plain_text.h"
+
 namespace pilotfish {
 namespace {
 
@@ -174,7 +176,8 @@ class Walker {
  public:
   Walker(const Automaton& automaton, const ConstraintVocabulary& vocabulary,
          StackPool& stacks)
-      : vocabulary_(vocabulary),
+      : automaton_(automaton),
+        vocabulary_(vocabulary),
         nodes_(vocabulary.nodes()),
         tokens_(vocabulary.tokens()),
         table_(automaton, stacks),
@@ -189,10 +192,13 @@ class Walker {
   }
 
   // Walks the whole trie, but for a slice that can follow as a whole.
-  void walk_all(Position position, const ByteSet& follow) {
-    const std::int32_t start = table_.id_of(std::move(position));
+  void walk_all(Automaton::State state, const ByteSet& follow) {
+    const std::int32_t start =
+        table_.id_of({.items = {{state, 0, 0, StackPool::kBottom}}});
     std::uint8_t skipped = 0;
-    const std::int32_t length = plain_length(start, follow);
+    const std::int32_t length = automaton_.takes_plain_text(state)
+                                    ? std::numeric_limits<std::int32_t>::max()
+                                    : plain_length(start, follow);
     for (std::size_t i = 0; i < ConstraintVocabulary::kSliceLengths.size();
          ++i) {
       if (length < ConstraintVocabulary::kSliceLengths[i]) break;
@@ -278,6 +284,7 @@ class Walker {
     }
   }
 
+  const Automaton& automaton_;
   const ConstraintVocabulary& vocabulary_;
   std::span<const Node> nodes_;
   std::span<const Token> tokens_;
@@ -412,7 +419,7 @@ Walk walk_from(const Automaton& automaton,
                const ByteSet& follow) {
   StackPool stacks;
   Walker walker(automaton, vocabulary, stacks);
-  walker.walk_all({.items = {{state, 0, 0, StackPool::kBottom}}}, follow);
+  walker.walk_all(state, follow);
   return std::move(walker).result();
 }
 
