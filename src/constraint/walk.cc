@@ -196,9 +196,10 @@ class Walker {
     const std::int32_t start =
         table_.id_of({.items = {{state, 0, 0, StackPool::kBottom}}});
     std::uint8_t skipped = 0;
-    const std::int32_t length = automaton_.takes_plain_text(state)
-                                    ? std::numeric_limits<std::int32_t>::max()
-                                    : plain_length(start, follow);
+    const std::int32_t length =
+        automaton_.takes_plain_text(state)
+            ? std::numeric_limits<std::int32_t>::max()
+            : plain_length(start, follow & plain_bytes());
     for (std::size_t i = 0; i < ConstraintVocabulary::kSliceLengths.size();
          ++i) {
       if (length < ConstraintVocabulary::kSliceLengths[i]) break;
@@ -224,9 +225,23 @@ class Walker {
         [&](std::int32_t node, std::int32_t at) { visit(node, at, follow); });
   }
 
+  // Tokens of a slice go on with these bytes alone.
+  static ByteSet plain_bytes() {
+    ByteSet bytes;
+    const TransitionTable& plain = plain_character();
+    for (std::int32_t state = 0; state < plain.size(); ++state) {
+      for (const auto& edge : plain.byte_edges(state)) {
+        for (unsigned byte = edge.first; byte <= edge.last; ++byte) {
+          bytes.set(byte);
+        }
+      }
+    }
+    return bytes;
+  }
+
   // How many plain characters, whichever they are, can follow a position while
-  // the rule does not end before a byte of `follow`; as many as there are where
-  // that never changes. Looks no further than the slices need.
+  // the rule does not end, unless nothing is in `follow`; as many as there are
+  // where that never changes. Looks no further than the slices need.
   std::int32_t plain_length(std::int32_t position, const ByteSet& follow) {
     constexpr std::int32_t kMost = ConstraintVocabulary::kSliceLengths[1];
     std::set<std::int32_t> seen = {position};
