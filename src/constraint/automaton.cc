@@ -11,6 +11,7 @@
 
 #include "constraint/grammar_facts.h"
 #include "constraint/nfa_builder.h"
+#include "constraint/plain_text.h"
 #include "constraint/rule_graph.h"
 #include "pilotfish/error.h"
 
@@ -68,7 +69,10 @@ class AutomatonCompiler {
       const Grammar::Rule rule = open_.back();
       open_.pop_back();
       rule_starts_[rule] = automaton_->table_.size();
-      add_table(determinised(builder_.build_rule(rule)), false);
+      const auto built = built_.find(rule);
+      add_table(determinised(built != built_.end() ? built->second
+                                                   : builder_.build_rule(rule)),
+                false);
     }
     add_counted_units();
     for (const auto& [rule, symbol] : rule_symbols_) {
@@ -100,6 +104,7 @@ class AutomatonCompiler {
     for (const Grammar::Rule rule : graph_.rules()) {
       if (graph_.is_entry(rule) && is_small(rule)) {
         kinds_[static_cast<std::size_t>(rule)] = RuleKind::kInline;
+        built_.erase(rule);
       }
     }
   }
@@ -139,7 +144,7 @@ class AutomatonCompiler {
     constexpr std::int64_t kMostNfaStates = 300;
     constexpr std::int32_t kMostStates = 20;
     if (regular_[static_cast<std::size_t>(rule)] == 0) return false;
-    const Nfa nfa = builder_.build_rule(rule);
+    const Nfa& nfa = built_[rule] = builder_.build_rule(rule);
     if (nfa.has_symbols() || nfa.states() > kMostNfaStates) return false;
     const auto table = nfa.try_determinise(kMostNfaStates);
     if (!table.has_value()) return false;
@@ -262,6 +267,7 @@ class AutomatonCompiler {
     }
     symbols = table.reaching(std::move(symbols));
     ends_within = table.reaching(std::move(ends_within));
+    const std::vector<char> plain_text = plain_text_states(table);
     for (std::int32_t state = 0; state < table.size(); ++state) {
       const auto at = static_cast<std::size_t>(state);
       automaton_->properties_.push_back({
@@ -274,6 +280,7 @@ class AutomatonCompiler {
                                   }),
           .bytes_alone = symbols[at] == 0,
           .prefix_free = ends_within[at] == 0,
+          .plain_text = plain_text[at] != 0,
       });
     }
     automaton_->table_.append(table);
@@ -291,7 +298,8 @@ class AutomatonCompiler {
   std::unordered_map<Grammar::Expr, bool> has_tokens_;
 
   std::shared_ptr<Automaton> automaton_{new Automaton()};
-  std::vector<Grammar::Rule> open_;  // called, and not written yet
+  std::unordered_map<Grammar::Rule, Nfa> built_;  // of regular rules
+  std::vector<Grammar::Rule> open_;               // called, and not written yet
   std::unordered_map<Grammar::Rule, std::int32_t> rule_symbols_;
   std::unordered_map<Grammar::Rule, Automaton::State> rule_starts_;
   std::unordered_map<Token, std::int32_t> token_symbols_;

@@ -54,6 +54,9 @@ class Automaton {
   State unit_start(State state) const { return at(state).unit_start; }
   // What follows inside the rule reads bytes alone.
   bool reads_bytes_alone(State state) const { return at(state).bytes_alone; }
+  // Any number of plain characters can follow, whichever they are, and the rule
+  // ends behind none of them.
+  bool takes_plain_text(State state) const { return at(state).plain_text; }
   // The rule can neither end and go on from here, nor from a later state.
   bool is_prefix_free(State state) const { return at(state).prefix_free; }
 
@@ -65,6 +68,7 @@ class Automaton {
     bool reads_tokens;
     bool bytes_alone;
     bool prefix_free;
+    bool plain_text;
   };
 
   Automaton() = default;

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "constraint/dfa.h"
 #include "constraint/testing/random_grammar.h"
 #include "constraint/testing/reference.h"
 #include "pilotfish/error.h"
@@ -257,6 +258,58 @@ TEST(Matcher, CountsCharactersThatAreSplitOverTokens) {
   Grammar grammar;
   grammar.set_start(counted_text(grammar, 2, 5));
   check_grammar(grammar, texts, 40, 9);
+}
+
+// Whole slices of the vocabulary are allowed at once where they can follow: not
+// where a text becomes too long, lacks a character or is a pattern's.
+TEST(Matcher, TakesNoMoreOfPlainTokensThanFits) {
+  const Texts texts = {"\"",
+                       "x",
+                       "xx",
+                       "xxxxxx",
+                       "xxxxxxx",
+                       "q",
+                       "xxqx",
+                       "é",
+                       "ééééééé",
+                       "\xC3",
+                       "\xA9xx",
+                       "xxxxxxxxxxxx",
+                       "xxxx\"",
+                       "\",\"xx",
+                       "xxxxxxxxxxxxx",
+                       "\\",
+                       "x\\n",
+                       "\n",
+                       "xxxxxxxxxxxxxxxxxxxx"};
+  const std::vector<CodePointRange> plain = {{0x20, '"' - 1},
+                                             {'"' + 1, 0x10FFFF}};
+  const auto without_q = [](const Grammar& grammar, Grammar::Expr expr) {
+    Grammar other;
+    const Grammar::Expr any =
+        other.repeat(other.bytes(ByteSet().set()), 0, Grammar::kUnlimited);
+    return Dfa::of(grammar, expr)
+        .minus(Dfa::of(other, other.sequence({any, other.text("q"), any})));
+  };
+  for (const int max : {-1, 5, 6, 9, 12, 14}) {
+    for (const bool has_q : {true, false}) {
+      Grammar grammar;
+      const Grammar::Expr inside =
+          grammar.repeat(grammar.character(plain), 0, max);
+      const Dfa dfa =
+          has_q ? Dfa::of(grammar, inside) : without_q(grammar, inside);
+      const Grammar::Expr text = grammar.sequence(
+          {grammar.text("\""), dfa.to_grammar(grammar, "inside"),
+           grammar.text("\"")});
+      grammar.set_start(grammar.sequence(
+          {text,
+           grammar.optional(grammar.sequence({grammar.text(","), text}))}));
+      check_grammar(grammar, texts, 4, 5);
+      // Where the text ends with it, and may be of any bytes.
+      grammar.set_start(dfa.to_grammar(grammar, "all"));
+      check_grammar(grammar, texts, 3, 4);
+    }
+  }
 }
 
 // Brackets and quotes whose tokens end several rules at once.

@@ -12,38 +12,42 @@
 namespace pilotfish {
 
 Nfa::State Nfa::add_state() {
-  edges_.emplace_back();
-  if (std::ssize(edges_) > most_) {
-    throw UsageError(fmt::format(
-        "the constraint is too large: written out, it has more than {} parts",
-        most_));
+  last_edge_.push_back(-1);
+  if (std::ssize(last_edge_) > most_) {
+    throw UsageError(
+        fmt::format("the constraint is too large: written out, it has more "
+                    "than {} parts",
+                    most_));
   }
-  return static_cast<State>(edges_.size() - 1);
+  return static_cast<State>(last_edge_.size() - 1);
 }
 
-void Nfa::add_edge(State from, Edge edge) {
-  edges_[static_cast<std::size_t>(from)].push_back(edge);
-  if (++edge_count_ > 4 * most_) {
-    throw UsageError(fmt::format(
-        "the constraint is too large: written out, it has more than {} parts",
-        4 * most_));
+void Nfa::add_edge(State from, Edge::Kind kind, std::int32_t label, State to) {
+  std::int32_t& last = last_edge_[static_cast<std::size_t>(from)];
+  edges_.push_back({kind, label, to, last});
+  last = static_cast<std::int32_t>(edges_.size() - 1);
+  if (std::ssize(edges_) > 4 * most_) {
+    throw UsageError(
+        fmt::format("the constraint is too large: written out, it has more "
+                    "than {} parts",
+                    4 * most_));
   }
 }
 
 void Nfa::add_empty(State from, State to) {
-  if (from != to) add_edge(from, {Edge::Kind::kEmpty, 0, to});
+  if (from != to) add_edge(from, Edge::Kind::kEmpty, 0, to);
 }
 
 void Nfa::add_bytes(State from, const ByteSet& bytes, State to) {
   const auto [place, is_new] =
       set_ids_.try_emplace(bytes, static_cast<std::int32_t>(sets_.size()));
   if (is_new) sets_.push_back(bytes);
-  add_edge(from, {Edge::Kind::kBytes, place->second, to});
+  add_edge(from, Edge::Kind::kBytes, place->second, to);
 }
 
 void Nfa::add_symbol(State from, std::int32_t symbol, State to) {
   has_symbols_ = true;
-  add_edge(from, {Edge::Kind::kSymbol, symbol, to});
+  add_edge(from, Edge::Kind::kSymbol, symbol, to);
 }
 
 // Its states are sets of the nondeterministic automaton's: those in which it
@@ -51,15 +55,13 @@ void Nfa::add_symbol(State from, std::int32_t symbol, State to) {
 class SubsetConstruction {
  public:
   SubsetConstruction(const Nfa& nfa, std::int64_t most)
-      : nfa_(nfa), most_(most), seen_(nfa.edges_.size(), 0) {
+      : nfa_(nfa), most_(most), seen_(nfa.last_edge_.size(), 0) {
     find_classes();
-    for (const auto& edges : nfa.edges_) {
-      for (const Nfa::Edge& edge : edges) {
-        if (edge.kind != Nfa::Edge::Kind::kSymbol) continue;
-        const auto [place, is_new] = letter_of_.try_emplace(
-            edge.label, ranges_.size() + symbols_.size());
-        if (is_new) symbols_.push_back(edge.label);
-      }
+    for (const Nfa::Edge& edge : nfa.edges_) {
+      if (edge.kind != Nfa::Edge::Kind::kSymbol) continue;
+      const auto [place, is_new] =
+          letter_of_.try_emplace(edge.label, ranges_.size() + symbols_.size());
+      if (is_new) symbols_.push_back(edge.label);
     }
     targets_.resize(ranges_.size() + symbols_.size());
   }
@@ -88,23 +90,33 @@ class SubsetConstruction {
     }
   };
 
+  const Nfa::Edge& edge_at(std::int32_t at) const {
+    return nfa_.edges_[static_cast<std::size_t>(at)];
+  }
+
   // Bytes are of one class where no set of the automaton tells them apart.
   void find_classes() {
     std::array<std::size_t, 256> class_of{};
+    std::array<std::size_t, 257> size = {256};  // [class]
     std::size_t classes = 1;
+    std::vector<std::size_t> bytes;
     for (const ByteSet& set : nfa_.sets_) {
-      std::array<std::size_t, 256> all{};
-      std::array<std::size_t, 256> inside{};
+      bytes.clear();
       for (std::size_t byte = 0; byte < 256; ++byte) {
-        ++all[class_of[byte]];
-        if (set[byte]) ++inside[class_of[byte]];
+        if (set[byte]) bytes.push_back(byte);
       }
-      std::array<std::size_t, 256> split{};
-      for (std::size_t i = 0, before = classes; i < before; ++i) {
-        split[i] = inside[i] > 0 && inside[i] < all[i] ? classes++ : i;
-      }
-      for (std::size_t byte = 0; byte < 256; ++byte) {
-        if (set[byte]) class_of[byte] = split[class_of[byte]];
+      std::array<std::size_t, 257> inside{};
+      for (const std::size_t byte : bytes) ++inside[class_of[byte]];
+      std::array<std::size_t, 257> split{};  // 0: as it was
+      for (const std::size_t byte : bytes) {
+        std::size_t& its = class_of[byte];
+        if (split[its] == 0 && inside[its] < size[its]) {
+          size[its] -= inside[its];
+          size[classes] = inside[its];
+          inside[its] = 256;  // done
+          split[its] = classes++;
+        }
+        if (split[its] != 0) its = split[its];
       }
     }
     ranges_.resize(classes);
@@ -132,8 +144,9 @@ class SubsetConstruction {
       const Nfa::State state = open_.back();
       open_.pop_back();
       bool reads = state == nfa_.end();
-      for (const Nfa::Edge& edge :
-           nfa_.edges_[static_cast<std::size_t>(state)]) {
+      for (std::int32_t at = nfa_.last_edge_[static_cast<std::size_t>(state)];
+           at >= 0; at = edge_at(at).next) {
+        const Nfa::Edge& edge = edge_at(at);
         if (edge.kind == Nfa::Edge::Kind::kEmpty) {
           visit(edge.to);
         } else {
@@ -166,8 +179,9 @@ class SubsetConstruction {
     const Subset& subset = *subsets_[id];
     table_.add_state(std::ranges::binary_search(subset, nfa_.end()));
     for (const Nfa::State state : subset) {
-      for (const Nfa::Edge& edge :
-           nfa_.edges_[static_cast<std::size_t>(state)]) {
+      for (std::int32_t at = nfa_.last_edge_[static_cast<std::size_t>(state)];
+           at >= 0; at = edge_at(at).next) {
+        const Nfa::Edge& edge = edge_at(at);
         const auto label = static_cast<std::size_t>(edge.label);
         if (edge.kind == Nfa::Edge::Kind::kBytes) {
           for (const std::size_t i : classes_[label]) add_target(i, edge.to);

@@ -18,7 +18,7 @@ class Nfa {
   using State = std::int32_t;
 
   // Throws UsageError once there are more states than `most`.
-  explicit Nfa(std::int64_t most = std::int64_t{1} << 20) : most_(most) {}
+  explicit Nfa(std::int64_t most = 2) : most_(most) {}
 
   State add_state();
   State start() const { return 0; }
@@ -34,7 +34,7 @@ class Nfa {
   // Nothing instead.
   std::optional<TransitionTable> try_determinise(std::int64_t most) const;
 
-  std::int64_t states() const { return std::ssize(edges_); }
+  std::int64_t states() const { return std::ssize(last_edge_); }
   bool has_symbols() const { return has_symbols_; }
 
  private:
@@ -45,14 +45,15 @@ class Nfa {
     Kind kind;
     std::int32_t label;  // an index into sets_, or a symbol
     State to;
+    std::int32_t next;  // the state's edge added before, or -1
   };
 
-  void add_edge(State from, Edge edge);
+  void add_edge(State from, Edge::Kind kind, std::int32_t label, State to);
 
   std::int64_t most_;
-  std::int64_t edge_count_ = 0;
   bool has_symbols_ = false;
-  std::vector<std::vector<Edge>> edges_ = std::vector<std::vector<Edge>>(2);
+  std::vector<Edge> edges_;
+  std::vector<std::int32_t> last_edge_ = {-1, -1};  // [state]
   std::vector<ByteSet> sets_;
   std::unordered_map<ByteSet, std::int32_t> set_ids_;
 };

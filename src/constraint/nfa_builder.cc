@@ -9,18 +9,23 @@
 namespace pilotfish {
 
 Nfa NfaBuilder::build(Grammar::Expr expr) {
-  nfa_ = Nfa();
+  nfa_ = Nfa(states_left_);
   write(expr, nfa_.start(), nfa_.end());
-  return std::move(nfa_);
+  return finish();
 }
 
 Nfa NfaBuilder::build_rule(Grammar::Rule rule) {
-  nfa_ = Nfa();
+  nfa_ = Nfa(states_left_);
   if (graph_.is_right_linear(rule)) {
     write_copy(rule, nfa_.start(), nfa_.end());
   } else {
     write(grammar_.body(rule), nfa_.start(), nfa_.end());
   }
+  return finish();
+}
+
+Nfa NfaBuilder::finish() {
+  states_left_ -= nfa_.states();
   return std::move(nfa_);
 }
 

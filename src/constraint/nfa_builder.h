@@ -20,10 +20,12 @@ class NfaBuilder {
   // Asked for every call, token and repeat: the symbol that stands for it, or
   // nothing where it has to be written out. Tokens cannot be written out.
   using SymbolOf = std::function<std::optional<std::int32_t>(Grammar::Expr)>;
+  static constexpr std::int64_t kMostStates = std::int64_t{1} << 21;
   // The symbol of what gives no text.
   static constexpr std::int32_t kNoText = -1;
 
-  // `graph` must reach what is built.
+  // `graph` must reach what is built. Throws UsageError once all that was built
+  // has more than kMostStates states.
   NfaBuilder(const Grammar& grammar, const RuleGraph& graph, SymbolOf symbol_of)
       : grammar_(grammar), graph_(graph), symbol_of_(std::move(symbol_of)) {}
 
@@ -44,6 +46,7 @@ class NfaBuilder {
     std::vector<Grammar::Rule> open = {};  // their bodies are to be written
   };
 
+  Nfa finish();
   void write(Grammar::Expr expr, Nfa::State from, Nfa::State to);
   void write_sequence(const Grammar::Node& node, Nfa::State from,
                       Nfa::State to);
@@ -56,6 +59,7 @@ class NfaBuilder {
   const RuleGraph& graph_;
   SymbolOf symbol_of_;
   Nfa nfa_;
+  std::int64_t states_left_ = kMostStates;
   Copy* copy_ = nullptr;  // the innermost that is being written
   int depth_ = 0;
 };

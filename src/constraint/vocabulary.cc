@@ -4,9 +4,28 @@
 #include <cassert>
 #include <ranges>
 
+#include "constraint/plain_text.h"
 #include "constraint/shared_walks.h"
 
 namespace pilotfish {
+namespace {
+
+// How many plain characters the bytes are; -1: something else.
+std::int32_t plain_length(std::string_view bytes) {
+  const TransitionTable& table = plain_character();
+  std::int32_t length = 0;
+  std::int32_t state = 0;
+  for (const char byte : bytes) {
+    state = table.next(state, static_cast<std::uint8_t>(byte));
+    if (state == TransitionTable::kDead) return -1;
+    if (!table.accepting(state)) continue;
+    ++length;
+    state = 0;
+  }
+  return state == 0 ? length : -1;
+}
+
+}  // namespace
 
 ConstraintVocabulary::ConstraintVocabulary(std::span<const std::string> bytes)
     : shared_walks_(std::make_unique<SharedWalks>()) {
@@ -16,6 +35,7 @@ ConstraintVocabulary::ConstraintVocabulary(std::span<const std::string> bytes)
     first_byte_.push_back(bytes_.size());
   }
   build_trie();
+  find_slices();
 }
 
 ConstraintVocabulary::~ConstraintVocabulary() = default;
@@ -36,7 +56,8 @@ void ConstraintVocabulary::build_trie() {
     nodes_.push_back({.end = 0,
                       .first_token = static_cast<std::int32_t>(first_token),
                       .depth = static_cast<std::uint16_t>(path.size() - 1),
-                      .byte = byte});
+                      .byte = byte,
+                      .slices = 0});
   };
   const auto close = [&](std::size_t depth) {
     for (; path.size() > depth; path.pop_back()) {
@@ -61,7 +82,35 @@ void ConstraintVocabulary::build_trie() {
   nodes_.push_back({.end = static_cast<std::int32_t>(nodes_.size()),
                     .first_token = static_cast<std::int32_t>(tokens_.size()),
                     .depth = 0,
-                    .byte = 0});
+                    .byte = 0,
+                    .slices = 0});
+}
+
+void ConstraintVocabulary::find_slices() {
+  slices_.assign(kSliceLengths.size(), TokenMask(size()));
+  std::vector<std::uint8_t> slices_of(tokens_.size(), 0);
+  for (std::size_t i = 0; i < tokens_.size(); ++i) {
+    const std::int32_t length = plain_length(bytes(tokens_[i]));
+    for (std::size_t slice = 0; slice < kSliceLengths.size(); ++slice) {
+      if (length < 0 || length > kSliceLengths[slice]) continue;
+      slices_of[i] |= static_cast<std::uint8_t>(1U << slice);
+      slices_[slice].allow(tokens_[i]);
+    }
+  }
+  // From the last node on, so that what lies below one is known.
+  for (std::size_t i = nodes_.size() - 1; i-- > 0;) {
+    std::uint8_t all = 0xFF;
+    for (std::int32_t k = nodes_[i].first_token; k < nodes_[i + 1].first_token;
+         ++k) {
+      all &= slices_of[static_cast<std::size_t>(k)];
+    }
+    for (std::size_t child = i + 1;
+         child < static_cast<std::size_t>(nodes_[i].end);
+         child = static_cast<std::size_t>(nodes_[child].end)) {
+      all &= nodes_[child].slices;
+    }
+    nodes_[i].slices = all;
+  }
 }
 
 }  // namespace pilotfish

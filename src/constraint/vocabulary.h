@@ -1,12 +1,15 @@
 #ifndef PILOTFISH_CONSTRAINT_VOCABULARY_H_
 #define PILOTFISH_CONSTRAINT_VOCABULARY_H_
 
+#include <array>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "constraint/token_mask.h"
 #include "pilotfish/token.h"
 
 namespace pilotfish {
@@ -25,7 +28,12 @@ class ConstraintVocabulary {
     std::int32_t first_token;  // an index into tokens(); the next node's ends
     std::uint16_t depth;       // in bytes
     std::uint8_t byte;         // the last one
+    std::uint8_t slices;       // those that hold all tokens from here on
   };
+  // Slices are sets of tokens that most texts in quotes can take: characters
+  // that JSON need not escape, up to so many. Slice i is bit i of Node::slices.
+  static constexpr std::array<std::int32_t, 3> kSliceLengths = {
+      6, 12, std::numeric_limits<std::int32_t>::max()};
   static constexpr std::size_t kMostBytes = 4096;  // of a token
 
   // `bytes[t]` is what token t adds to a text in its middle. It is empty for
@@ -46,15 +54,19 @@ class ConstraintVocabulary {
   std::span<const Node> nodes() const { return nodes_; }
   std::span<const Token> tokens() const { return tokens_; }
 
+  const TokenMask& slice(std::size_t i) const { return slices_[i]; }
+
   SharedWalks& shared_walks() const { return *shared_walks_; }
 
  private:
   void build_trie();
+  void find_slices();
 
   std::string bytes_;                    // of all tokens
   std::vector<std::size_t> first_byte_;  // [size() + 1]
   std::vector<Node> nodes_;
   std::vector<Token> tokens_;  // node after node
+  std::vector<TokenMask> slices_;
   std::unique_ptr<SharedWalks> shared_walks_;
 };
 

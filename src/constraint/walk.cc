@@ -4,8 +4,11 @@
 #include <array>
 #include <limits>
 #include <numeric>
+#include <set>
 #include <unordered_map>
 #include <utility>
+
+#include "constraint/plain_text.h"
 
 namespace pilotfish {
 namespace {
@@ -138,11 +141,13 @@ bool goes_on(std::span<const Node> nodes, std::int32_t node,
 
 // Walks below one node of a vocabulary's trie. `step` takes what the node above
 // stands for and a byte, and gives what the node stands for; below what
-// `is_dead` nothing is visited. `path` is memory for one value at each depth.
+// `is_dead` nothing is visited, nor where all tokens are of a `skipped` slice.
+// `path` is memory for one value at each depth.
 template <typename Value, typename Step, typename IsDead, typename Visit>
 void walk_below(std::span<const Node> nodes, std::int32_t root,
-                const Value& start, std::vector<Value>& path, Step step,
-                IsDead is_dead, Visit visit) {
+                std::uint8_t skipped, const Value& start,
+                std::vector<Value>& path, Step step, IsDead is_dead,
+                Visit visit) {
   const auto at = [](std::int32_t i) { return static_cast<std::size_t>(i); };
   const auto put = [&](std::size_t depth, const Value& value) {
     if (path.size() <= depth) path.resize(depth + 16);
@@ -152,6 +157,10 @@ void walk_below(std::span<const Node> nodes, std::int32_t root,
   const std::int32_t end = nodes[at(root)].end;
   for (std::int32_t i = root + 1; i < end;) {
     const Node& node = nodes[at(i)];
+    if ((node.slices & skipped) != 0) {
+      i = node.end;
+      continue;
+    }
     const Value value = step(path[node.depth - 1U], node.byte);
     if (is_dead(value)) {
       i = node.end;
@@ -167,7 +176,8 @@ class Walker {
  public:
   Walker(const Automaton& automaton, const ConstraintVocabulary& vocabulary,
          StackPool& stacks)
-      : vocabulary_(vocabulary),
+      : automaton_(automaton),
+        vocabulary_(vocabulary),
         nodes_(vocabulary.nodes()),
         tokens_(vocabulary.tokens()),
         table_(automaton, stacks),
@@ -178,15 +188,25 @@ class Walker {
   void walk(std::span<const std::int32_t> roots, Position position,
             const ByteSet& follow) {
     const std::int32_t start = table_.id_of(std::move(position));
-    for (const std::int32_t root : roots) {
-      walk_below(
-          nodes_, root, start, path_,
-          [&](std::int32_t from, std::uint8_t byte) {
-            return table_.next(from, byte);
-          },
-          [](std::int32_t to) { return to == PositionTable::kDeadPosition; },
-          [&](std::int32_t node, std::int32_t at) { visit(node, at, follow); });
+    for (const std::int32_t root : roots) walk_below(root, start, follow, 0);
+  }
+
+  // Walks the whole trie, but for a slice that can follow as a whole.
+  void walk_all(Automaton::State state, const ByteSet& follow) {
+    const std::int32_t start =
+        table_.id_of({.items = {{state, 0, 0, StackPool::kBottom}}});
+    std::uint8_t skipped = 0;
+    const std::int32_t length =
+        automaton_.takes_plain_text(state)
+            ? std::numeric_limits<std::int32_t>::max()
+            : plain_length(start, follow & plain_bytes());
+    for (std::size_t i = 0; i < ConstraintVocabulary::kSliceLengths.size();
+         ++i) {
+      if (length < ConstraintVocabulary::kSliceLengths[i]) break;
+      skipped = static_cast<std::uint8_t>(1U << i);
+      mask_.allow_all_of(vocabulary_.slice(i));
     }
+    walk_below(0, start, follow, skipped);
   }
 
   Walk result() && {
@@ -194,6 +214,80 @@ class Walker {
   }
 
  private:
+  void walk_below(std::int32_t root, std::int32_t position,
+                  const ByteSet& follow, std::uint8_t skipped) {
+    pilotfish::walk_below(
+        nodes_, root, skipped, position, path_,
+        [&](std::int32_t from, std::uint8_t byte) {
+          return table_.next(from, byte);
+        },
+        [](std::int32_t to) { return to == PositionTable::kDeadPosition; },
+        [&](std::int32_t node, std::int32_t at) { visit(node, at, follow); });
+  }
+
+  // Tokens of a slice go on with these bytes alone.
+  static ByteSet plain_bytes() {
+    ByteSet bytes;
+    const TransitionTable& plain = plain_character();
+    for (std::int32_t state = 0; state < plain.size(); ++state) {
+      for (const auto& edge : plain.byte_edges(state)) {
+        for (unsigned byte = edge.first; byte <= edge.last; ++byte) {
+          bytes.set(byte);
+        }
+      }
+    }
+    return bytes;
+  }
+
+  // How many plain characters, whichever they are, can follow a position while
+  // the rule does not end, unless nothing is in `follow`; as many as there are
+  // where that never changes. Looks no further than the slices need.
+  std::int32_t plain_length(std::int32_t position, const ByteSet& follow) {
+    constexpr std::int32_t kMost = ConstraintVocabulary::kSliceLengths[1];
+    std::set<std::int32_t> seen = {position};
+    std::vector<std::int32_t> now = {position};
+    for (std::int32_t length = 0; length <= kMost; ++length) {
+      std::vector<std::int32_t> next;
+      for (const std::int32_t from : now) {
+        if (!read_plain_character(from, 0, follow, next)) return length;
+      }
+      std::ranges::sort(next);
+      const auto repeated = std::ranges::unique(next);
+      next.erase(repeated.begin(), repeated.end());
+      if (next.size() > 16) return length;
+      bool is_new = false;
+      for (const std::int32_t to : next) is_new |= seen.insert(to).second;
+      if (!is_new) return std::numeric_limits<std::int32_t>::max();
+      now = std::move(next);
+    }
+    return kMost;
+  }
+
+  // Adds where a position leads over each plain character. False where one of
+  // them cannot be read, or the rule can end in it or behind it.
+  bool read_plain_character(std::int32_t from, std::int32_t state,
+                            const ByteSet& follow,
+                            std::vector<std::int32_t>& to) {
+    const TransitionTable& plain = plain_character();
+    std::int32_t before = PositionTable::kDeadPosition;
+    for (const auto& edge : plain.byte_edges(state)) {
+      for (unsigned byte = edge.first; byte <= edge.last; ++byte) {
+        const std::int32_t next =
+            table_.next(from, static_cast<std::uint8_t>(byte));
+        if (next == PositionTable::kDeadPosition) return false;
+        if (byte != edge.first && next == before) continue;
+        before = next;
+        if (table_.ends(next) && follow.any()) return false;
+        if (plain.accepting(edge.to)) {
+          to.push_back(next);
+        } else if (!read_plain_character(next, edge.to, follow, to)) {
+          return false;
+        }
+      }
+    }
+    return true;
+  }
+
   void visit(std::int32_t id, std::int32_t position, const ByteSet& follow) {
     const Node& node = nodes_[static_cast<std::size_t>(id)];
     const Node& next = nodes_[static_cast<std::size_t>(id) + 1];
@@ -205,6 +299,7 @@ class Walker {
     }
   }
 
+  const Automaton& automaton_;
   const ConstraintVocabulary& vocabulary_;
   std::span<const Node> nodes_;
   std::span<const Token> tokens_;
@@ -238,7 +333,7 @@ class CountedWalker {
     // A text that ends the repeats at once stands elsewhere as well.
     const Place root{state_, 0, 0, true};
     walk_below(
-        nodes_, 0, root, path,
+        nodes_, 0, 0, root, path,
         [&](Place& from, std::uint8_t byte) { return step(from, byte); },
         [](const Place& to) { return to.state == TransitionTable::kDead; },
         [&](std::int32_t node, Place& place) { visit(node, place); });
@@ -339,9 +434,7 @@ Walk walk_from(const Automaton& automaton,
                const ByteSet& follow) {
   StackPool stacks;
   Walker walker(automaton, vocabulary, stacks);
-  const std::int32_t root = 0;
-  walker.walk({&root, 1}, {.items = {{state, 0, 0, StackPool::kBottom}}},
-              follow);
+  walker.walk_all(state, follow);
   return std::move(walker).result();
 }
 
