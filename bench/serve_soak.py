@@ -20,6 +20,7 @@ class Traffic:
         self.server, self.texts, self.rate = server, texts, rate
         self.random = random.Random(2)
         self.sent = self.faults = self.cancelled = 0
+        self.open = 0  # requests at the moment
         self.kinds = [self.stream, self.whole, self.sampled, self.long_prompt,
                       self.native, self.leave, self.tokenize, self.bad,
                       self.look]
@@ -80,7 +81,9 @@ class Traffic:
 
     async def one(self):
         self.sent += 1
+        self.open += 1
         self.faults += not await self.random.choice(self.kinds)()
+        self.open -= 1
 
     async def run(self, seconds):
         tasks = set()
@@ -93,16 +96,17 @@ class Traffic:
         await asyncio.gather(*tasks)
 
 
-async def watch(server, samples):
+async def watch(traffic, samples):
     start = time.monotonic()
     while True:
-        samples.append((time.monotonic() - start, server.rss()))
+        samples.append((time.monotonic() - start, traffic.server.rss(),
+                        traffic.open))
         await asyncio.sleep(SAMPLE)
 
 
 async def send_and_watch(traffic, seconds):
     samples = []
-    watcher = asyncio.create_task(watch(traffic.server, samples))
+    watcher = asyncio.create_task(watch(traffic, samples))
     await traffic.run(seconds)
     watcher.cancel()
     return samples
@@ -113,8 +117,9 @@ def median(values):
 
 
 def write_csv(path, samples):
-    lines = [f"{seconds:.0f},{rss}" for seconds, rss in samples]
-    path.write_text("\n".join(["seconds,rss_bytes", *lines]) + "\n")
+    lines = [f"{seconds:.0f},{rss},{open_}" for seconds, rss, open_ in samples]
+    path.write_text("\n".join(["seconds,rss_bytes,open_requests", *lines])
+                    + "\n")
 
 
 def ticks(most):
@@ -164,14 +169,15 @@ def run(server, texts, rate, seconds, csv, plot):
         write_csv(csv, samples)
     if plot:
         plot.write_text(line_plot([(seconds / 60, rss / MB)
-                                   for seconds, rss in samples],
+                                   for seconds, rss, _ in samples],
                                   "minutes", "RSS, MB"))
     # The first tenth fills caches.
-    memory = [rss for _, rss in samples[len(samples) // 10:]]
+    memory = [rss for _, rss, _ in samples[len(samples) // 10:]]
     fifth = max(1, len(memory) // 5)
     early, late = median(memory[:fifth]), median(memory[-fifth:])
     return {"minutes": seconds / 60, "requests": traffic.sent,
             "cancelled": traffic.cancelled, "faults": traffic.faults,
             "MB early": early / MB, "MB late": late / MB,
             "MB at most": max(memory) / MB,
+            "open requests at most": max(open_ for _, _, open_ in samples),
             "failed": traffic.faults > 0 or late > 1.05 * early}

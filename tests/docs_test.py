@@ -226,13 +226,27 @@ def anchors_of(path):
             .lower().replace(" ", "-") for heading in headings}
 
 
-def broken_links():
-    """"PAGE: LINK" for each link to a page or heading that is not there."""
-    broken = []
+def all_pages():
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
     for folder in ("docs", "models", "training"):
         pages += sorted((ROOT / folder).rglob("*.md"))
-    for page in pages:
+    return pages
+
+
+def broken_commands():
+    """"PAGE: SCRIPT" for each script that is shown as a command and cannot be
+    run as one."""
+    command = re.compile(r"^(?: {4})?(?:\$ )?((?:bench|tests|tools|training)"
+                         r"/[\w/]+\.(?:py|sh))\b", re.M)
+    return [f"{page.relative_to(ROOT)}: {script}" for page in all_pages()
+            for script in command.findall(page.read_text(encoding="utf-8"))
+            if not os.access(ROOT / script, os.X_OK)]
+
+
+def broken_links():
+    """"PAGE: LINK" for each link to a page or heading that is not there."""
+    broken = []
+    for page in all_pages():
         text = page.read_text(encoding="utf-8")
         for link in re.findall(r"\]\(([^)\s]+)\)", text):
             if "://" in link:
@@ -328,6 +342,8 @@ def main():
     check = Check(parser.parse_args())
     for link in broken_links():
         check.fail(link, "leads nowhere")
+    for command in broken_commands():
+        check.fail(command, "is shown as a command, but is none")
     for name in check.options.files:
         check.check_file(name)
     check.report()

@@ -16,6 +16,10 @@ namespace {
 
 namespace http = boost::beast::http;
 
+// The parser looks so many bytes beyond its limit, or fewer, for a header's
+// end.
+constexpr std::size_t kMarkBytes = 4;
+
 std::string lower_case(std::string_view text) {
   std::string lower(text);
   for (char& c : lower) {
@@ -34,8 +38,9 @@ RequestReader::RequestReader(std::size_t header_bytes, std::size_t body_bytes)
     : header_bytes_(header_bytes),
       body_bytes_(body_bytes),
       parser_(std::make_unique<Parser>()) {
-  parser_->request.header_limit(
-      static_cast<std::uint32_t>(std::min(header_bytes, std::size_t{1} << 30)));
+  // The parser's own limit depends on the pieces that a header comes in.
+  parser_->request.header_limit(static_cast<std::uint32_t>(
+      std::min(header_bytes, std::size_t{1} << 30) + kMarkBytes));
   parser_->request.body_limit(boost::none);  // until its length is known
 }
 
@@ -48,11 +53,17 @@ RequestReader::State RequestReader::read(std::string& input) {
     const std::size_t taken =
         parser.put(boost::asio::buffer(std::as_const(input)), error);
     input.erase(0, taken);
+    if (!header_done_) {
+      header_taken_ += taken;
+      const bool is_whole = parser.is_header_done();
+      if (header_taken_ + (is_whole ? 0 : input.size()) > header_bytes_) {
+        return refuse(431, "");
+      }
+    }
     if (error == http::error::need_more) {
       // Of a chunk's header no limit of the parser's tells.
       if (input.size() <= header_bytes_) return State::kMore;
-      return header_done_ ? refuse(400, "a chunk's header is too long")
-                          : refuse(431, "");
+      return refuse(400, "a chunk's header is too long");
     }
     if (error == http::error::header_limit) return refuse(431, "");
     if (error == http::error::body_limit) return refuse(413, "");

@@ -50,6 +50,7 @@ class RequestReader {
   std::size_t header_bytes_;
   std::size_t body_bytes_;
   std::unique_ptr<Parser> parser_;
+  std::size_t header_taken_ = 0;  // bytes of the header so far
   bool header_done_ = false;
   HttpRequest request_;
   Refusal refusal_;

@@ -80,6 +80,24 @@ TEST(RequestReader, RefusesWhatIsTooLong) {
   }
 }
 
+// To the byte, and however its lines share out what there is room for.
+TEST(RequestReader, AHeaderMayBeAsLongAsItsLimit) {
+  for (const std::size_t path : {1, 500, 900}) {
+    const std::string start =
+        "GET /" + std::string(path, 'a') + " HTTP/1.1\r\nHost: h\r\nX: ";
+    const std::string value(1000 - start.size() - 4, 'x');
+    for (const bool at_once : {true, false}) {
+      RequestReader reader(1000, 1000);
+      EXPECT_EQ(read_all(reader, start + value + "\r\n\r\n", at_once),
+                State::kDone);
+      RequestReader too_long(1000, 1000);
+      EXPECT_EQ(read_all(too_long, start + value + "x\r\n\r\n", at_once),
+                State::kBad);
+      EXPECT_EQ(too_long.refusal().status, 431);
+    }
+  }
+}
+
 TEST(RequestReader, RefusesWhatIsNotARequest) {
   const std::vector<std::pair<int, std::string>> cases = {
       {400, "\x16\x03\x01\x02"},        // TLS
