@@ -38,13 +38,14 @@ const std::map<std::string, Names> kBelow = [] {
   room("sampling", {"kernels"});
   room("text", {"formats"});
   room("constraint", {"text"});
+  room("constraint/json_schema", {"constraint"});
   room("speculative", {"sampling", "backends"});
   room("speculative/acceptors", {"speculative"});
   room("speculative/drafters", {"speculative"});
   room("speculative/window", {"speculative"});
   room("speculative/loop",
        {"speculative/acceptors", "speculative/drafters", "speculative/window"});
-  room("engine", {"speculative/loop", "text", "constraint"});
+  room("engine", {"speculative/loop", "text", "constraint/json_schema"});
   room("lab", {"engine"});
   room("web", {});
   room("server", {"web"});

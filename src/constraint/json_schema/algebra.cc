@@ -15,7 +15,6 @@
 namespace pilotfish::json_schema {
 namespace {
 
-constexpr std::int64_t kUnlimited = Grammar::kUnlimited;
 constexpr std::size_t kMostForms = 1000;     // of one type, in one place
 constexpr std::int64_t kMostWork = 4000000;  // properties looked at
 

@@ -21,7 +21,6 @@ namespace {
 
 using Id = Formulas::Id;
 using Kind = Value::Kind;
-constexpr std::int64_t kUnlimited = Grammar::kUnlimited;
 
 // Reads one schema's keywords; each narrows what the form lets through.
 class Reader {

@@ -16,7 +16,6 @@
 namespace pilotfish::json_schema {
 namespace {
 
-constexpr std::int64_t kUnlimited = Grammar::kUnlimited;
 
 constexpr std::array<CodePointRange, 1> kAnyCharacter = {{{0, 0x10FFFF}}};
 

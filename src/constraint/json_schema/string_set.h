@@ -13,6 +13,8 @@
 
 namespace pilotfish::json_schema {
 
+inline constexpr std::int64_t kUnlimited = Grammar::kUnlimited;
+
 // A regular set of strings, which are sequences of code points; how JSON writes
 // them comes in at the very end. A value; copies are cheap. What makes a set
 // throws UsageError where it is too large to work out.

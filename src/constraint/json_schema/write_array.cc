@@ -18,11 +18,10 @@ namespace {
 
 using Expr = Grammar::Expr;
 using Id = Formulas::Id;
-constexpr std::int64_t kUnlimited = Grammar::kUnlimited;
 
-constexpr std::size_t kMostStates = 4000;      // of one array
-constexpr std::size_t kMostUniqueValues = 10;  // 2^10 sets of them
-constexpr std::size_t kMostUniqueItems = 100;  // in enums looked through
+constexpr std::size_t kMostArrayStates = 4000;  // of one array
+constexpr std::size_t kMostUniqueValues = 10;   // 2^10 sets of them
+constexpr std::size_t kMostUniqueItems = 100;   // in enums looked through
 
 // Items one after the other; nothing has to be remembered but how many.
 Expr write_plain(Writer& writer, const ArrayForm& form, std::string_view name) {
@@ -148,10 +147,10 @@ class ArrayMachine {
   Expr call(const ArrayState& state) {
     const auto [place, is_new] = rules_.try_emplace(state, 0);
     if (is_new) {
-      if (rules_.size() > kMostStates) {
+      if (rules_.size() > kMostArrayStates) {
         throw UsageError(fmt::format(
             "cannot be enforced; its arrays take more than {} states",
-            kMostStates));
+            kMostArrayStates));
       }
       place->second = grammar_.declare(name_ + "-items");
       open_.push_back(state);

@@ -17,9 +17,8 @@ namespace {
 
 using Expr = Grammar::Expr;
 using Id = Formulas::Id;
-constexpr std::int64_t kUnlimited = Grammar::kUnlimited;
 
-constexpr std::size_t kMostStates = 20000;  // of one object
+constexpr std::size_t kMostObjectStates = 20000;  // of one object
 constexpr std::size_t kMostUnordered = 10;  // properties: 2^10 sets of them
 // Properties that are written in one rule. An automaton that knows which of n
 // properties can still come has some n^2 states, so that many are divided.
@@ -279,10 +278,10 @@ class ObjectMachine {
   Expr call(const ObjectState& state) {
     const auto [place, is_new] = rules_.try_emplace(state, 0);
     if (is_new) {
-      if (rules_.size() > kMostStates) {
+      if (rules_.size() > kMostObjectStates) {
         throw UsageError(fmt::format(
             "cannot be enforced; its objects take more than {} states",
-            kMostStates));
+            kMostObjectStates));
       }
       place->second = grammar_.declare("members");
       open_.push_back(state);
