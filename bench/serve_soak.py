@@ -85,7 +85,15 @@ class Traffic:
         self.faults += not await self.random.choice(self.kinds)()
         self.open -= 1
 
+    async def burst(self):
+        """Long prompts at once: the memory of the largest pass is taken now,
+        and not when chance first brings two of them together."""
+        self.sent += 16
+        right = await asyncio.gather(*(self.long_prompt() for _ in range(16)))
+        self.faults += right.count(False)
+
     async def run(self, seconds):
+        await self.burst()
         tasks = set()
         end = time.monotonic() + seconds
         while time.monotonic() < end:
