@@ -20,7 +20,7 @@ class Traffic:
         self.server, self.texts, self.rate = server, texts, rate
         self.random = random.Random(2)
         self.sent = self.faults = self.cancelled = 0
-        self.open = 0  # requests at the moment
+        self.tasks = set()  # requests at the moment
         self.kinds = [self.stream, self.whole, self.sampled, self.long_prompt,
                       self.native, self.leave, self.tokenize, self.bad,
                       self.look]
@@ -81,9 +81,7 @@ class Traffic:
 
     async def one(self):
         self.sent += 1
-        self.open += 1
         self.faults += not await self.random.choice(self.kinds)()
-        self.open -= 1
 
     async def burst(self):
         """Long prompts at once: the memory of the largest pass is taken now,
@@ -94,21 +92,20 @@ class Traffic:
 
     async def run(self, seconds):
         await self.burst()
-        tasks = set()
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             task = asyncio.create_task(self.one())
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
             await asyncio.sleep(self.random.expovariate(self.rate))
-        await asyncio.gather(*tasks)
+        await asyncio.gather(*self.tasks)
 
 
 async def watch(traffic, samples):
     start = time.monotonic()
     while True:
         samples.append((time.monotonic() - start, traffic.server.rss(),
-                        traffic.open))
+                        len(traffic.tasks)))
         await asyncio.sleep(SAMPLE)
 
 

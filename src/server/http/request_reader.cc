@@ -6,6 +6,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -15,10 +16,6 @@ namespace pilotfish::server {
 namespace {
 
 namespace http = boost::beast::http;
-
-// The parser looks so many bytes beyond its limit, or fewer, for a header's
-// end.
-constexpr std::size_t kMarkBytes = 4;
 
 std::string lower_case(std::string_view text) {
   std::string lower(text);
@@ -38,10 +35,10 @@ RequestReader::RequestReader(std::size_t header_bytes, std::size_t body_bytes)
     : header_bytes_(header_bytes),
       body_bytes_(body_bytes),
       parser_(std::make_unique<Parser>()) {
-  // The parser's own limit depends on the pieces that a header comes in.
-  parser_->request.header_limit(static_cast<std::uint32_t>(
-      std::min(header_bytes, std::size_t{1} << 30) + kMarkBytes));
-  parser_->request.body_limit(boost::none);  // until its length is known
+  // read() has limits of its own: where the parser's lies depends on the pieces
+  // that a header comes in, and a body's length is not known yet.
+  parser_->request.header_limit(std::numeric_limits<std::uint32_t>::max());
+  parser_->request.body_limit(boost::none);
 }
 
 RequestReader::~RequestReader() = default;
@@ -65,7 +62,6 @@ RequestReader::State RequestReader::read(std::string& input) {
       if (input.size() <= header_bytes_) return State::kMore;
       return refuse(400, "a chunk's header is too long");
     }
-    if (error == http::error::header_limit) return refuse(431, "");
     if (error == http::error::body_limit) return refuse(413, "");
     if (error == http::error::bad_version) {
       return refuse(505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
