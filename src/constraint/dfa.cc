@@ -140,6 +140,17 @@ Dfa Dfa::of(const Grammar& grammar, Grammar::Expr expr) {
   return Dfa(builder.build(expr).determinise(kMostStates));
 }
 
+Dfa Dfa::of(const TransitionTable& table) {
+  Dfa dfa(table);
+  if (dfa.table_.size() > kMostStates) {
+    throw UsageError(
+        fmt::format("the constraint is too large: its automaton has more than "
+                    "{} states",
+                    kMostStates));
+  }
+  return dfa;
+}
+
 Dfa Dfa::all() {
   TransitionTable table;
   table.add_state(true);

@@ -21,6 +21,8 @@ class Dfa {
   // Texts of an expression. Throws UsageError for special tokens in it, and for
   // calls of rules that call themselves elsewhere than at their end.
   static Dfa of(const Grammar& grammar, Grammar::Expr expr);
+  // Texts of a table that has no symbols.
+  static Dfa of(const TransitionTable& table);
   // All texts, of any bytes.
   static Dfa all();
 

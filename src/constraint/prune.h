@@ -1,0 +1,17 @@
+#ifndef PILOTFISH_CONSTRAINT_PRUNE_H_
+#define PILOTFISH_CONSTRAINT_PRUNE_H_
+
+#include "constraint/grammar.h"
+
+namespace pilotfish {
+
+// Takes what gives no text at all out of the rules from `first` on and out of
+// `expr`, which it returns: a rule that always calls itself again, and what
+// cannot do without it. Then every beginning of a text can be finished. The
+// texts stay the same. Requires: the rules that these reach are defined.
+Grammar::Expr remove_unproductive(Grammar& grammar, Grammar::Expr expr,
+                                  Grammar::Rule first = 0);
+
+}  // namespace pilotfish
+
+#endif  // PILOTFISH_CONSTRAINT_PRUNE_H_
