@@ -137,7 +137,7 @@ class AutomatonCompiler {
 
   bool is_small(Grammar::Rule rule) {
     constexpr std::int64_t kMostNfaStates = 300;
-    constexpr std::int32_t kMostStates = 40;
+    constexpr std::int32_t kMostStates = 20;
     if (regular_[static_cast<std::size_t>(rule)] == 0) return false;
     const Nfa nfa = builder_.build_rule(rule);
     if (nfa.has_symbols() || nfa.states() > kMostNfaStates) return false;

@@ -187,6 +187,12 @@ class CharacterHeadFinder {
 
 }  // namespace
 
+std::vector<CodePointRange> ascii_ranges(const ByteSet& bytes) {
+  ByteSet ascii = bytes;
+  for (std::size_t byte = 0x80; byte < ascii.size(); ++byte) ascii.reset(byte);
+  return behind_bytes(ascii, 0x7F, {{0, 0}}, 0);
+}
+
 std::vector<CharacterHead> character_heads(const Grammar& grammar,
                                            const Pieces& pieces) {
   return CharacterHeadFinder(grammar).find(pieces);

@@ -33,6 +33,9 @@ struct CharacterHead {
   Pieces rest;
 };
 
+// The bytes of a set that are characters of their own.
+std::vector<CodePointRange> ascii_ranges(const ByteSet& bytes);
+
 // The ways in which texts of `pieces` begin, those with the same rest together.
 // The empty text is none of them. Requires that the pieces are whole characters
 // together, however their bytes are spread over expressions and rules. Throws

@@ -18,7 +18,8 @@ constexpr char32_t kLastWithCase = 0x1FFFF;
 
 // Characters that differ in case alone, as rings: from each to the next larger
 // one of its kind, from the largest to the smallest.
-using CaseRings = std::map<char32_t, char32_t>;
+// Sorted by the first of a pair.
+using CaseRings = std::vector<std::pair<char32_t, char32_t>>;
 
 // The same for all characters that differ in case alone. Simple folding leaves
 // alone the dotted capital I and the dotless small one, which only Turkish
@@ -41,9 +42,10 @@ CaseRings make_case_rings() {
     members.push_back(kind);
     std::ranges::sort(members);
     for (std::size_t i = 0; i < members.size(); ++i) {
-      rings[members[i]] = members[(i + 1) % members.size()];
+      rings.emplace_back(members[i], members[(i + 1) % members.size()]);
     }
   }
+  std::ranges::sort(rings);
   return rings;
 }
 
@@ -84,13 +86,17 @@ CodePointSet CodePointSet::negated() const {
 
 CodePointSet CodePointSet::with_cases() const {
   const CaseRings& rings = case_rings();
+  const auto from = [&](char32_t c) {
+    return std::ranges::lower_bound(rings, c, {},
+                                    &CaseRings::value_type::first);
+  };
   std::vector<CodePointRange> all = ranges_;
   for (const auto& [first, last] : ranges_) {
-    for (auto place = rings.lower_bound(first);
-         place != rings.end() && place->first <= last; ++place) {
+    for (auto place = from(first); place != rings.end() && place->first <= last;
+         ++place) {
       for (char32_t other = place->second; other != place->first;
-           other = rings.at(other)) {
-        all.push_back({other, other});
+           other = from(other)->second) {
+        if (other < first || other > last) all.push_back({other, other});
       }
     }
   }

@@ -65,17 +65,19 @@ class GrammarWriter {
     if (table_.byte_edges(0).empty()) {
       return table_.accepting(0) ? grammar_.empty() : grammar_.nothing();
     }
-    const Grammar::Expr start = chain_from(0);
+    const Grammar::Expr start = chain_from(0, 0);
     while (!open_.empty()) {
       const std::int32_t state = open_.back();
       open_.pop_back();
-      grammar_.define(rules_.at(state), branches_of(state));
+      grammar_.define(rules_.at(state), branches_of(state, 0));
     }
     return start;
   }
 
  private:
   using Targets = std::map<std::int32_t, ByteSet>;
+
+  static constexpr int kMostDepth = 100;
 
   Targets targets_of(std::int32_t state) const {
     Targets targets;
@@ -85,16 +87,21 @@ class GrammarWriter {
     return targets;
   }
 
-  // What follows a state, as a sequence up to the next state that is a rule.
-  Grammar::Expr chain_from(std::int32_t state) {
+  // What follows a state, as an expression up to the next states that are rules:
+  // those to which several states lead. `depth` branches lie around it.
+  Grammar::Expr chain_from(std::int32_t state, int depth) {
     std::vector<Grammar::Expr> parts;
     for (;;) {
       const Targets targets = targets_of(state);
       if (targets.empty()) break;  // an end
       const bool branches = targets.size() > 1 || table_.accepting(state);
       const bool joins = into_[static_cast<std::size_t>(state)] > 1;
-      if (branches || joins) {
+      if (joins || (branches && depth == kMostDepth)) {
         parts.push_back(grammar_.call(rule_of(state)));
+        break;
+      }
+      if (branches) {
+        parts.push_back(branches_of(state, depth + 1));
         break;
       }
       parts.push_back(grammar_.bytes(targets.begin()->second));
@@ -103,12 +110,12 @@ class GrammarWriter {
     return grammar_.sequence(std::move(parts));
   }
 
-  Grammar::Expr branches_of(std::int32_t state) {
+  Grammar::Expr branches_of(std::int32_t state, int depth) {
     std::vector<Grammar::Expr> parts;
     if (table_.accepting(state)) parts.push_back(grammar_.empty());
     for (const auto& [to, bytes] : targets_of(state)) {
       parts.push_back(
-          grammar_.sequence({grammar_.bytes(bytes), chain_from(to)}));
+          grammar_.sequence({grammar_.bytes(bytes), chain_from(to, depth)}));
     }
     return grammar_.choice(std::move(parts));
   }

@@ -43,8 +43,8 @@ class Dfa {
 
   const TransitionTable& table() const { return table_; }
 
-  // An expression of the same texts. Where the automaton branches, states
-  // become rules, named after `name` and called at the end alone.
+  // An expression of the same texts. States to which several lead become rules,
+  // named after `name` and called at the end alone.
   Grammar::Expr to_grammar(Grammar& grammar, std::string_view name) const;
 
   bool operator==(const Dfa&) const = default;

@@ -274,9 +274,9 @@ class GbnfWriter {
     const Piece& first = part.front();
     if (part.size() == 1) {
       if (!first.once()) return text.add(write_repeat(first));
-      if (grammar_.node(first.expr).kind != Kind::kBytes) {
-        return text.add(write_expr(first.expr));
-      }
+      const Grammar::Node& node = grammar_.node(first.expr);
+      if (node.kind != Kind::kBytes) return text.add(write_expr(first.expr));
+      return add_characters(ascii_ranges(node.bytes), text);
     }
     const auto heads = character_heads(grammar_, part);
     if (heads.size() == 1 && heads[0].rest.empty() && !heads[0].token) {
@@ -367,11 +367,15 @@ class GbnfWriter {
   // behind it; else nothing.
   std::vector<CharacterHead> heads_of_alternative(const Pieces& pieces) {
     const Piece& first = pieces.front();
-    const bool has_first_character =
-        first.once() && (grammar_.node(first.expr).kind == Kind::kBytes ||
-                         !bounds_.is_whole(first.expr));
-    if (!has_first_character) return {};
-    auto heads = character_heads(grammar_, pieces);
+    std::vector<CharacterHead> heads;
+    if (!first.once()) return {};
+    if (!bounds_.is_whole(first.expr)) {
+      heads = character_heads(grammar_, pieces);
+    } else if (grammar_.node(first.expr).kind == Kind::kBytes) {
+      heads.push_back({ascii_ranges(grammar_.node(first.expr).bytes),
+                       {},
+                       Pieces(pieces.begin() + 1, pieces.end())});
+    }
     if (!are_simple(heads)) return {};
     return heads;
   }

@@ -2,6 +2,7 @@
 #define PILOTFISH_CONSTRAINT_GRAMMAR_H_
 
 #include <bitset>
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -21,7 +22,7 @@ struct CodePointRange {
   char32_t first;
   char32_t last;
 
-  bool operator==(const CodePointRange&) const = default;
+  auto operator<=>(const CodePointRange&) const = default;
 };
 
 // A context-free grammar over bytes and special tokens: what the notations

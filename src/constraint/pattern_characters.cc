@@ -67,6 +67,9 @@ CodePointSet named_set(Ranges ranges, bool negated, bool ignore_case) {
   return negated ? set.negated() : set;
 }
 
+// More in one pattern are no honest ones: \pL has about 650.
+constexpr std::int64_t kMostRanges = 1'000'000;
+
 char lower(char letter) { return static_cast<char>(letter | 0x20); }
 
 bool is_surrogate(char32_t c) { return c >= 0xD800 && c <= 0xDFFF; }
@@ -115,7 +118,7 @@ CodePointSet PatternCharacters::brackets(bool ignore_case) {
   Ranges all = std::move(members.ready);
   all.insert(all.end(), plain.ranges().begin(), plain.ranges().end());
   const CodePointSet set(std::move(all));
-  return negated ? set.negated() : set;
+  return counted(negated ? set.negated() : set);
 }
 
 // Goes past one item, or two with a '-' between them.
@@ -230,7 +233,15 @@ CodePointSet PatternCharacters::read_unicode_class(bool ignore_case) {
     fail(begin, fmt::format("no class of Unicode characters has the name {}",
                             quoted_text(name)));
   }
-  return named_set(set->ranges(), negated, ignore_case);
+  return counted(named_set(set->ranges(), negated, ignore_case));
+}
+
+CodePointSet PatternCharacters::counted(CodePointSet set) {
+  ranges_ += std::ssize(set.ranges());
+  if (ranges_ > kMostRanges) {
+    fail(cursor_.place(), "too many large classes of characters");
+  }
+  return set;
 }
 
 // Goes past what follows the backslash of \x41, \x{41}, \101 (RE2) or \u0041,

@@ -2,6 +2,7 @@
 #define PILOTFISH_CONSTRAINT_PATTERN_CHARACTERS_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <variant>
@@ -54,9 +55,12 @@ class PatternCharacters {
   std::optional<char32_t> read_utf16_escape(std::size_t begin);
   std::optional<char32_t> read_letter_escape(bool in_brackets) const;
   [[noreturn]] void refuse_escape(std::size_t begin) const;
+  // Adds to what classes of the whole pattern may take.
+  CodePointSet counted(CodePointSet set);
 
   Cursor& cursor_;
   bool ecma_;
+  std::int64_t ranges_ = 0;  // of all classes
 };
 
 }  // namespace pilotfish

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -329,13 +330,18 @@ class RegexParser {
     return CodePointSet(std::move(left_out)).negated();
   }
 
-  Anchored literal(char32_t c, const Flags& flags) const {
+  Anchored literal(char32_t c, const Flags& flags) {
     const CodePointSet set({{c, c}});
     return character(flags.ignore_case ? set.with_cases() : set);
   }
 
-  Anchored character(const CodePointSet& set) const {
-    return parts_.plain(grammar_.character(set.ranges()));
+  // A class that comes again is not put together again: one like \pL takes
+  // thousands of expressions.
+  Anchored character(const CodePointSet& set) {
+    const auto [known, is_new] =
+        known_characters_.try_emplace(set.ranges(), grammar_.nothing());
+    if (is_new) known->second = grammar_.character(set.ranges());
+    return parts_.plain(known->second);
   }
 
   Grammar& grammar_;
@@ -343,6 +349,7 @@ class RegexParser {
   bool ecma_;
   Cursor cursor_;
   PatternCharacters characters_;
+  std::map<std::vector<CodePointRange>, Grammar::Expr> known_characters_;
   int nested_groups_ = 0;
   std::set<std::string, std::less<>> names_;
 };
