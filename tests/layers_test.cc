@@ -38,6 +38,7 @@ const std::map<std::string, Names> kBelow = [] {
   room("sampling", {"kernels"});
   room("text", {"formats"});
   room("constraint", {"text"});
+  room("answers", {"constraint"});
   room("speculative", {"sampling", "backends"});
   room("speculative/acceptors", {"speculative"});
   room("speculative/drafters", {"speculative"});
@@ -62,6 +63,7 @@ const std::map<std::string, std::string> kPublic = {
     {"spread.h", "base"},
     {"signals.h", "base"},
     {"constraint.h", "constraint"},
+    {"answers.h", "answers"},
     {"dtype.h", "tensor"},
     {"model_config.h", "model"},
     {"kv_cache.h", "model"},
