@@ -39,6 +39,7 @@ const std::map<std::string, Names> kBelow = [] {
   room("text", {"formats"});
   room("constraint", {"text"});
   room("constraint/json_schema", {"constraint"});
+  room("answers", {"constraint/json_schema"});
   room("speculative", {"sampling", "backends"});
   room("speculative/acceptors", {"speculative"});
   room("speculative/drafters", {"speculative"});
@@ -63,6 +64,7 @@ const std::map<std::string, std::string> kPublic = {
     {"spread.h", "base"},
     {"signals.h", "base"},
     {"constraint.h", "constraint"},
+    {"answers.h", "answers"},
     {"dtype.h", "tensor"},
     {"model_config.h", "model"},
     {"kv_cache.h", "model"},

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include "server/api/routes.h"
 #include "server/errors.h"
@@ -17,6 +19,17 @@ namespace {
 // take seconds to become tokens) that others would notice: it is read on
 // another thread than the one on which all streams are written.
 constexpr std::size_t kLargeBody = std::size_t{32} << 10;
+
+// The same holds for what the text has to be, which may take a while to
+// compile.
+bool may_constrain(std::string_view body) {
+  for (const std::string_view name :
+       {"\"tools\"", "format\"", "json_schema\"", "grammar\"", "\"guided_",
+        "\"structured_outputs\""}) {
+    if (body.find(name) != std::string_view::npos) return true;
+  }
+  return false;
+}
 
 // Throws ApiError for what cannot be answered in a state.
 void check_state(const ServerContext& context, const HttpRequest& request) {
@@ -58,7 +71,8 @@ Handler make_api(ServerContext& context) {
       exchange->respond(error_response_to(exchange->request(), error));
       return;
     }
-    if (exchange->request().body.size() <= kLargeBody) {
+    const std::string& body = exchange->request().body;
+    if (body.size() <= kLargeBody && !may_constrain(body)) {
       routes->router.handle(exchange);
       return;
     }

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "pilotfish/answers.h"
 #include "pilotfish/chat_template.h"
 #include "pilotfish/sampling.h"
 #include "pilotfish/service.h"
@@ -54,6 +55,10 @@ struct ServerContext {
   // nullopt: the model has none, and only continues texts.
   std::optional<ChatTemplate> chat_template = std::nullopt;
   std::string chat_template_source = {};
+
+  // What answers are held to, for the template's way of writing calls.
+  const std::shared_ptr<AnswerConstraints> constraints =
+      std::make_shared<AnswerConstraints>();
 
   // What holds for requests that do not say otherwise.
   SamplingParams sampling = {};

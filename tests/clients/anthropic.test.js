@@ -81,7 +81,7 @@ test("anthropic: a stream that is broken off frees its place", async () => {
 test("anthropic: refusals", async () => {
   for (const more of [{ max_tokens: 0 }, { max_tokens: undefined },
     { temperature: -1 }, { messages: [] }, { stop_sequences: [""] },
-    { tools: [{ name: "f", input_schema: { type: "object" } }] }]) {
+    { tools: [{ name: "f g", input_schema: { type: "object" } }] }]) {
     await assert.rejects(client().messages.create({ ...asked, ...more }),
       (error) => {
         assert.ok(error instanceof Anthropic.BadRequestError);

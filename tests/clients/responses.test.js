@@ -71,8 +71,10 @@ test("openai: responses have no memory, and say so", async () => {
     [{ previous_response_id: "resp_1" }, "previous_response_id"],
     [{ conversation: "conv_1" }, "conversation"],
     [{ background: true }, "background"],
-    [{ tools: [{ type: "function", name: "f", parameters: {} }] }, "tools"],
-    [{ text: { format: { type: "json_object" } } }, "text.format"],
+    [{ tools: [{ type: "function", name: "f g", parameters: {} }] },
+      "tools[0].name"],
+    [{ text: { format: { type: "json_schema", name: "a" } } },
+      "text.format.schema"],
     [{ max_output_tokens: 0 }, "max_output_tokens"],
     [{ input: [] }, "input"]]) {
     await assert.rejects(client().responses.create({ ...asked, ...more }),

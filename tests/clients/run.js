@@ -22,7 +22,7 @@ test("the servers start", async () => {
 });
 try {
   for (const name of ["openai", "openai_scores", "openai_errors", "responses",
-    "ollama", "anthropic", "ai_sdk", "langchain"]) {
+    "ollama", "anthropic", "ai_sdk", "langchain", "tools"]) {
     await import(`./${name}.test.js`);
   }
 } catch (error) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <string_view>
 
 #include "server/api/token_words.h"
 
@@ -84,6 +85,28 @@ std::string_view finish_word(FinishReason reason) {
   const bool stopped =
       reason == FinishReason::kStopToken || reason == FinishReason::kStopString;
   return stopped ? "stop" : "length";
+}
+
+bool ends_with_calls(const SaidText& said) {
+  return !said.calls.empty() &&
+         said.generation.finish_reason == FinishReason::kStopToken;
+}
+
+std::string call_id(const Answer& answer, std::size_t text, std::size_t index) {
+  constexpr std::string_view kLetters =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+  std::uint64_t bits = 0xcbf29ce484222325;  // FNV-1a
+  for (const char c : fmt::format("{}/{}/{}", answer.id, text, index)) {
+    bits = (bits ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  }
+  const auto& format = answer.wanted[text].format;
+  const bool is_short = format != nullptr && format->syntax.has_short_ids();
+  std::string id = is_short ? "" : "call_";
+  for (int i = 0; i < 9; ++i) {
+    id += kLetters[bits % kLetters.size()];
+    bits /= kLetters.size();
+  }
+  return id;
 }
 
 OutJson timings_json(const SaidText& said) {

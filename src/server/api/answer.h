@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "pilotfish/answers.h"
 #include "pilotfish/engine.h"
 #include "pilotfish/service.h"
 #include "server/api/assembler.h"
@@ -21,6 +23,15 @@ struct WantedText {
   std::size_t prompt = 0;  // which of the request's prompts
   std::string echo = {};   // stands in front of the text
   bool opens_reasoning = false;
+  // How calls are told from text; null: all is text.
+  std::shared_ptr<const AnswerFormat> format = nullptr;
+};
+
+// A call of a tool, as far as it has come.
+struct SaidCall {
+  std::size_t index = 0;  // in its answer
+  std::string name;
+  std::string arguments;
 };
 
 // A text that has come to its end.
@@ -28,6 +39,7 @@ struct SaidText {
   Generation generation;
   std::string reasoning;
   std::string content;
+  std::vector<SaidCall> calls;
   std::vector<ScoredToken> scored;
   // Of the prompt's tokens from the second on, where they are asked for.
   std::vector<TokenLogprobs> prompt_scores;
@@ -90,6 +102,10 @@ class AnswerShape {
 
 // "stop" or "length".
 std::string_view finish_word(FinishReason reason);
+// The answer came to its own end, which was that of its calls.
+bool ends_with_calls(const SaidText& said);
+// The id of a call, always the same, and such as the model's template takes.
+std::string call_id(const Answer& answer, std::size_t text, std::size_t index);
 
 // llama.cpp's figures of one text.
 OutJson timings_json(const SaidText& said);

@@ -15,6 +15,13 @@ std::vector<Token> context_of(const Request& request) {
   return context;
 }
 
+// Marks are bytes that no text has.
+std::string without_marks(std::string text) {
+  std::erase_if(text,
+                [](char c) { return static_cast<unsigned char>(c) >= 0xF8; });
+  return text;
+}
+
 }  // namespace
 
 Assembler::Assembler(const Tokenizer& tokenizer, const Request& request,
@@ -25,18 +32,29 @@ Assembler::Assembler(const Tokenizer& tokenizer, const Request& request,
       scores_end_(request.prompt_logprobs),
       splitter_(options.splits_reasoning, options.opens_reasoning) {
   if (request.logprobs) stream_.emplace(tokenizer, context_);
-  if (request.resumed.empty() || !options.splits_reasoning) return;
-  // It has been told already.
-  TextStream before(tokenizer, request.prompt);
+  if (options.format != nullptr) {
+    calls_.emplace(options.format->rules, options.format->syntax);
+    marked_.emplace(tokenizer, context_);
+  }
+  if (!request.resumed.empty()) skip_resumed(request);
+}
+
+// What is resumed has been told already.
+void Assembler::skip_resumed(const Request& request) {
+  TextStream before(tokenizer_, request.prompt);
   for (const Token token : request.resumed) {
     const std::string text = before.push(token);
     told_ += text.size();
-    splitter_.push(text);
+    tell(splitter_.push(text));
+    if (!calls_) continue;
+    tell(splitter_.push(options_.format->syntax.mark(token)));
   }
+  ready_ = {};
 }
 
 void Assembler::add(const TextPiece& piece) {
   add_prompt_scores(piece.prompt_logprobs);
+  if (piece.token >= 0) add_mark(piece.token);
   add_text(piece.text);
   if (piece.token < 0) return;
   ++tokens_;
@@ -46,11 +64,45 @@ void Assembler::add(const TextPiece& piece) {
   if (piece.iteration) release_said(*piece.iteration);
 }
 
+void Assembler::add_mark(Token token) {
+  if (!marked_) return;
+  marked_length_ += marked_->push(token).size();
+  const std::string_view mark = options_.format->syntax.mark(token);
+  if (!mark.empty()) marks_.push_back({mark, marked_length_});
+}
+
 void Assembler::add_text(std::string_view text) {
+  while (!marks_.empty() && marks_.front().place <= length_ + text.size()) {
+    const Mark mark = marks_.front();
+    marks_.pop_front();
+    const std::size_t before = mark.place - std::min(mark.place, length_);
+    tell(splitter_.push(text.substr(0, before)));
+    tell(splitter_.push(mark.text));
+    length_ += before;
+    text.remove_prefix(before);
+  }
   length_ += text.size();
-  Spoken spoken = splitter_.push(text);
-  ready_.reasoning += spoken.reasoning;
-  ready_.content += spoken.content;
+  tell(splitter_.push(text));
+}
+
+void Assembler::tell(const Spoken& spoken) {
+  ready_.reasoning += without_marks(spoken.reasoning);
+  if (calls_) {
+    tell(calls_->push(spoken.content));
+  } else {
+    ready_.content += spoken.content;
+  }
+}
+
+void Assembler::tell(ToolCallReader::Read read) {
+  ready_.content += read.text;
+  for (ToolCallDelta& more : read.calls) {
+    if (ready_.calls.empty() || ready_.calls.back().index != more.index) {
+      ready_.calls.push_back(std::move(more));
+    } else {
+      ready_.calls.back().arguments += more.arguments;
+    }
+  }
 }
 
 void Assembler::add_prompt_scores(const std::vector<TokenLogprobs>& scores) {
@@ -118,12 +170,10 @@ void Assembler::finish(const Generation& generation) {
     if (!generation.logprobs.empty()) piece.logprobs = generation.logprobs[i];
     add(piece);
   }
-  if (generation.text.size() > length_) {
-    add_text(std::string_view(generation.text).substr(length_));
-  }
-  const Spoken rest = splitter_.finish();
-  ready_.reasoning += rest.reasoning;
-  ready_.content += rest.content;
+  add_text(std::string_view(generation.text)
+               .substr(std::min(length_, generation.text.size())));
+  tell(splitter_.finish());
+  if (calls_) tell(calls_->finish());
   if (!pass_.empty()) release_said({});  // it was cut short
   if (!waiting_.empty() && !scores_end_ &&
       generation.finish_reason == FinishReason::kStopToken) {

@@ -4,17 +4,25 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "pilotfish/answers.h"
 #include "pilotfish/engine.h"
 #include "pilotfish/service.h"
 #include "pilotfish/tokenizer.h"
 #include "server/api/reasoning.h"
 
 namespace pilotfish::server {
+
+// What tells calls of tools from the text around them.
+struct AnswerFormat {
+  AnswerRules rules;
+  ToolSyntax syntax;
+};
 
 // A token of a text, with its log-probabilities.
 struct ScoredToken {
@@ -47,6 +55,7 @@ struct SaidPass {
 struct Delta {
   std::string reasoning;
   std::string content;
+  std::vector<ToolCallDelta> calls;
   std::vector<ScoredToken> scored;  // where log-probabilities are asked for
   // The prompt's, from its second token on; they come once.
   std::vector<TokenLogprobs> prompt_scores;
@@ -54,8 +63,8 @@ struct Delta {
   std::vector<SaidPass> passes;  // that brought them
 
   bool empty() const {
-    return reasoning.empty() && content.empty() && scored.empty() &&
-           prompt_scores.empty() && said.empty();
+    return reasoning.empty() && content.empty() && calls.empty() &&
+           scored.empty() && prompt_scores.empty() && said.empty();
   }
 };
 
@@ -69,6 +78,7 @@ class Assembler {
     bool splits_reasoning = false;
     bool opens_reasoning = false;  // see ReasoningSplitter
     bool wants_tokens = false;
+    std::shared_ptr<const AnswerFormat> format = nullptr;  // null: all is text
   };
 
   // `tokenizer` must outlive it.
@@ -87,7 +97,11 @@ class Assembler {
   std::int64_t reasoning_tokens(const Generation& generation) const;
 
  private:
+  void add_mark(Token token);
   void add_text(std::string_view text);
+  void tell(const Spoken& spoken);
+  void tell(ToolCallReader::Read read);
+  void skip_resumed(const Request& request);
   void add_prompt_scores(const std::vector<TokenLogprobs>& scores);
   void add_scored(Token token, const TokenLogprobs& logprobs);
   void release_scored(std::size_t kept);
@@ -98,6 +112,7 @@ class Assembler {
   const std::vector<Token> context_;  // the prompt, and what was resumed
   const bool scores_end_;
   ReasoningSplitter splitter_;
+  std::optional<ToolCallReader> calls_;
   std::size_t told_ = 0;    // bytes of what was resumed
   std::size_t length_ = 0;  // bytes of the text so far
   std::int64_t tokens_ = 0;
@@ -114,6 +129,16 @@ class Assembler {
   std::deque<Waiting> waiting_;
   std::size_t stream_length_ = 0;
   std::int64_t stream_characters_ = 0;
+
+  // Special tokens that are parts of calls stand in no text, but belong into
+  // what is read. Their places wait here until the text in front has come.
+  struct Mark {
+    std::string_view text;
+    std::size_t place;  // in bytes of the text
+  };
+  std::optional<TextStream> marked_;  // the text that they stand in
+  std::size_t marked_length_ = 0;
+  std::deque<Mark> marks_;
 
   std::vector<SaidToken> pass_;  // its tokens until it is complete
 };

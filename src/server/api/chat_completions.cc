@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "server/api/answer_fields.h"
 #include "server/api/choices_shape.h"
 #include "server/api/conversation_fields.h"
 #include "server/api/decoding_fields.h"
@@ -30,6 +31,10 @@ class ChatShape final : public ChoicesShape {
       OutJson message = {{"role", "assistant"},
                          {"content", said.content},
                          {"refusal", nullptr}};
+      if (!said.calls.empty()) {
+        if (said.content.empty()) message["content"] = nullptr;
+        message["tool_calls"] = calls(answer, i);
+      }
       if (!said.reasoning.empty()) {
         message["reasoning_content"] = said.reasoning;
       }
@@ -37,7 +42,7 @@ class ChatShape final : public ChoicesShape {
           {"index", i},
           {"message", std::move(message)},
           {"logprobs", scores_ ? scores(answer, said.scored) : OutJson()},
-          {"finish_reason", finish_word(said.generation.finish_reason)}};
+          {"finish_reason", finish_word_of(said)}};
       if (stream().wants_tokens) {
         add_said(choice, said.said, said.passes, false);
       }
@@ -60,6 +65,9 @@ class ChatShape final : public ChoicesShape {
     OutJson words = OutJson::object();
     if (!delta.reasoning.empty()) words["reasoning_content"] = delta.reasoning;
     if (!delta.content.empty()) words["content"] = delta.content;
+    if (!delta.calls.empty()) {
+      words["tool_calls"] = call_deltas(answer, text, delta.calls);
+    }
     OutJson json = chunk(answer, text, std::move(words));
     OutJson& choice = json["choices"][0];
     if (scores_) choice["logprobs"] = scores(answer, delta.scored);
@@ -72,8 +80,7 @@ class ChatShape final : public ChoicesShape {
   std::string finish(const Answer& answer, std::size_t text) override {
     const SaidText& said = answer.said[text];
     OutJson json = chunk(answer, text, OutJson::object());
-    json["choices"][0]["finish_reason"] =
-        finish_word(said.generation.finish_reason);
+    json["choices"][0]["finish_reason"] = finish_word_of(said);
     json["timings"] = timings_json(said);
     return sse_event(json);
   }
@@ -83,6 +90,38 @@ class ChatShape final : public ChoicesShape {
     return chunk_json(answer, {{"index", text},
                                {"delta", std::move(delta)},
                                {"finish_reason", nullptr}});
+  }
+
+  static std::string_view finish_word_of(const SaidText& said) {
+    return ends_with_calls(said) ? "tool_calls"
+                                 : finish_word(said.generation.finish_reason);
+  }
+
+  static OutJson calls(const Answer& answer, std::size_t text) {
+    OutJson calls = OutJson::array();
+    for (const SaidCall& call : answer.said[text].calls) {
+      calls.push_back(
+          {{"id", call_id(answer, text, call.index)},
+           {"type", "function"},
+           {"function", {{"name", call.name}, {"arguments", call.arguments}}}});
+    }
+    return calls;
+  }
+
+  static OutJson call_deltas(const Answer& answer, std::size_t text,
+                             const std::vector<ToolCallDelta>& deltas) {
+    OutJson calls = OutJson::array();
+    for (const ToolCallDelta& delta : deltas) {
+      OutJson call = {{"index", delta.index}};
+      if (!delta.name.empty()) {
+        call["id"] = call_id(answer, text, delta.index);
+        call["type"] = "function";
+        call["function"]["name"] = delta.name;
+      }
+      call["function"]["arguments"] = delta.arguments;
+      calls.push_back(std::move(call));
+    }
+    return calls;
   }
 
   static OutJson scores(const Answer& answer,
@@ -107,9 +146,11 @@ std::optional<std::int64_t> chat_logprobs(const Fields& fields) {
 
 void chat(Api& api, const std::shared_ptr<Exchange>& exchange) {
   const ServerContext& context = api.context;
-  const InJson body = parse_body(exchange->request().body);
+  const std::string& source = exchange->request().body;
+  const InJson body = parse_body(source);
   const Fields fields(body);
   check_model(fields, context);
+  ToolFields tools = chat_tool_fields(fields, source);
   WantedText text;
   text.request = decoding_fields(
       fields, context, {.max_tokens = {"max_completion_tokens", "max_tokens"}});
@@ -117,8 +158,11 @@ void chat(Api& api, const std::shared_ptr<Exchange>& exchange) {
   const std::int64_t count = wanted_texts(fields, context);
   const StreamFields stream = stream_fields(fields);
   const bool splits = splits_reasoning(fields);
-  ChatPrompt prompt = chat_prompt(message_fields(fields, "messages"),
-                                  "messages", fields, context);
+  ChatPrompt prompt =
+      chat_prompt(message_fields(fields, "messages"), tools.tools_json,
+                  "messages", fields, context);
+  constrain_answer(text, text_rule(fields, source), std::move(tools),
+                   thinking_of(prompt, splits, context), context);
   text.request.prompt = std::move(prompt.tokens);
   check_prompt(text.request, "messages", context);
   text.opens_reasoning = opens_reasoning(prompt.rendered.text);

@@ -189,6 +189,30 @@ TEST_F(ChatCompletionsTest, APredictionChangesNoText) {
   }
 }
 
+// Wherever in a window the thoughts end.
+TEST_F(ChatCompletionsTest, AConstraintHoldsBehindWhatIsThought) {
+  serve_thinking();
+  use_template("x{# <think> #}");
+  int thought = 0;
+  for (int seed = 0; seed < 40; ++seed) {
+    Json asked = hello(60);
+    asked.update({{"seed", seed},
+                  {"temperature", 1},
+                  {"reproducible", true},
+                  {"guided_choice", {"ab", "ba"}},
+                  {"logit_bias", {{"2", 3}, {"3", 1}}}});
+    const Json choice = post(kChatPath, asked)["choices"][0];
+    asked["speculative"] = false;
+    EXPECT_EQ(post(kChatPath, asked)["choices"][0], choice) << seed;
+    if (choice["finish_reason"] == "length") continue;
+    const Json& message = choice["message"];
+    EXPECT_TRUE(message["content"] == "ab" || message["content"] == "ba")
+        << message;
+    thought += message.contains("reasoning_content");
+  }
+  EXPECT_GT(thought, 3);
+}
+
 TEST_F(ChatCompletionsTest, RefusesWhatItCannotDo) {
   serve_chat();
   const std::vector<std::pair<Json, std::string>> kBad = {
@@ -204,8 +228,9 @@ TEST_F(ChatCompletionsTest, RefusesWhatItCannotDo) {
       {{{"logprobs", 1}}, "logprobs"},
       {{{"chat_template_kwargs", 1}}, "chat_template_kwargs"},
       {{{"reasoning_format", "x"}}, "reasoning_format"},
-      {{{"tools", {{{"type", "function"}}}}}, "tools"},
-      {{{"response_format", {{"type", "json_schema"}}}}, "response_format"}};
+      {{{"tools", {{{"type", "function"}}}}}, "tools[0].function"},
+      {{{"response_format", {{"type", "json_schema"}}}},
+       "response_format.json_schema"}};
   for (const auto& [fields, param] : kBad) {
     Json asked = hello(2);
     asked.update(fields);

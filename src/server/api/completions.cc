@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/api/answer_fields.h"
 #include "server/api/choices_shape.h"
 #include "server/api/decoding_fields.h"
 #include "server/api/prompt_fields.h"
@@ -203,11 +204,14 @@ class CompletionShape final : public ChoicesShape {
 
 void complete(Api& api, const std::shared_ptr<Exchange>& exchange) {
   const ServerContext& context = api.context;
-  const InJson body = parse_body(exchange->request().body);
+  const std::string& source = exchange->request().body;
+  const InJson body = parse_body(source);
   const Fields fields(body);
   check_model(fields, context);
+  refuse_tool_fields(fields);
   WantedText text;
   text.request = decoding_fields(fields, context, {.least_tokens = 0});
+  constrain_text(text, text_rule(fields, source), context);
   text.request.logprobs = fields.integer("logprobs", 0, kMostLogprobs);
   const bool echoes = fields.boolean("echo").value_or(false);
   text.request.prompt_logprobs = echoes && text.request.logprobs;

@@ -506,10 +506,14 @@ TEST_F(CompletionsTest, WrongValuesNameTheirField) {
       {"priority", {"x", 1e12}},
       {"cache_salt", {1}},
       {"return_tokens", {1}},
-      {"response_format", {1, {{"type", "json_object"}}}},
+      {"response_format", {1}},
       {"tools", {{{{"type", "function"}}}}},
       {"tool_choice", {"required", {{"type", "function"}}, 1}},
-      {"grammar", {"root ::= x"}}};
+      {"grammar", {1, "root ::= x"}},
+      {"guided_regex", {1, "("}},
+      {"guided_choice", {1, Json::array(), {1}}},
+      {"json_schema", {1, {{"type", "no"}}}},
+      {"guided_json", {1, "{", {{"type", "no"}}}}};
   for (const auto& [name, values] : kBad) {
     for (const Json& value : values) {
       Json asked = body(1, 2);

@@ -6,6 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "pilotfish/answers.h"
+#include "server/api/calls_as_text.h"
+
 namespace pilotfish::server {
 namespace {
 
@@ -44,6 +47,19 @@ ChatMessage message_at(const InJson& value, const std::string& path) {
 
 }  // namespace
 
+std::string part_text(const Fields& part,
+                      std::initializer_list<std::string_view> types) {
+  const std::string type = part.string("type").value_or("");
+  if (std::ranges::count(types, type) == 0) {
+    part.refuse("type", fmt::format("is \"{}\"; this model takes parts of "
+                                    "type {} alone",
+                                    type, fmt::join(types, ", ")));
+  }
+  std::optional<std::string> words = part.string("text");
+  if (!words) part.refuse("text", "is missing");
+  return std::move(*words);
+}
+
 std::string content_text(const InJson& content, const std::string& path,
                          std::initializer_list<std::string_view> types) {
   if (!content.is_array()) {
@@ -52,16 +68,8 @@ std::string content_text(const InJson& content, const std::string& path,
   }
   std::string text;
   for (std::size_t i = 0; i < content.size(); ++i) {
-    const Fields part = Fields::of(content[i], fmt::format("{}[{}]", path, i));
-    const std::string type = part.string("type").value_or("");
-    if (std::ranges::count(types, type) == 0) {
-      part.refuse("type", fmt::format("is \"{}\"; this model takes parts of "
-                                      "type {} alone",
-                                      type, fmt::join(types, ", ")));
-    }
-    const std::optional<std::string> words = part.string("text");
-    if (!words) part.refuse("text", "is missing");
-    text += *words;
+    text += part_text(Fields::of(content[i], fmt::format("{}[{}]", path, i)),
+                      types);
   }
   return text;
 }
@@ -80,9 +88,9 @@ std::vector<ChatMessage> message_fields(const Fields& fields,
   return messages;
 }
 
-ChatPrompt chat_prompt(const std::vector<ChatMessage>& messages,
-                       const std::string& path, const Fields& fields,
-                       const ServerContext& context) {
+ChatPrompt chat_prompt(std::vector<ChatMessage> messages,
+                       const std::string& tools_json, const std::string& path,
+                       const Fields& fields, const ServerContext& context) {
   if (!context.chat_template) {
     throw ApiError(400,
                    fmt::format("{} has no chat template: it continues texts, "
@@ -95,6 +103,15 @@ ChatPrompt chat_prompt(const std::vector<ChatMessage>& messages,
       fields.boolean("add_generation_prompt").value_or(true);
   if (fields.object("chat_template_kwargs")) {
     options.variables_json = fields.find("chat_template_kwargs")->dump();
+  }
+  const ToolSyntax syntax(context.chat_template_source, *context.tokenizer);
+  if (!syntax.in_template()) {
+    messages = calls_as_text(std::move(messages), syntax);
+  }
+  if (syntax.shows_tools()) {
+    options.tools_json = tools_json;
+  } else if (!tools_json.empty()) {
+    explain_tools(messages, syntax.instructions(tools_json));
   }
   ChatPrompt prompt;
   try {

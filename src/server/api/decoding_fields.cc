@@ -277,45 +277,12 @@ void read_prediction(const Fields& fields, const ServerContext& context,
   request.prediction = plain_tokens(*context.tokenizer, text);
 }
 
-// With no tools to call, no call can be asked for.
-void refuse_tool_choice(const Fields& fields) {
-  const InJson* choice = fields.find("tool_choice");
-  if (choice == nullptr) return;
-  const InJson& kind = choice->is_object() && choice->contains("type")
-                           ? (*choice)["type"]
-                           : *choice;
-  if (kind == "auto" || kind == "none") return;
-  throw ApiError(400, fmt::format("tool_choice: {}", kNoTools), "tool_choice",
-                 "unsupported_parameter");
-}
-
-void refuse_unsupported(const Fields& fields, const DecodingNames& names) {
-  if (names.refuses_tools) {
-    fields.refuse_any({"tools", "functions"}, kNoTools);
-  }
-  refuse_tool_choice(fields);
-  fields.refuse_any({"grammar", "json_schema", "guided_json", "guided_regex",
-                     "guided_grammar", "guided_choice"},
-                    "this server does not constrain texts yet");
-  fields.refuse_any({"suffix", "input_prefix", "input_suffix"},
-                    "this server only continues texts; it does not fill in");
-  const std::optional<Fields> format = fields.object("response_format");
-  if (!format) return;
-  const std::string type = format->string("type").value_or("text");
-  if (type == "text") return;
-  throw ApiError(400,
-                 fmt::format("response_format: this server does not constrain "
-                             "texts yet, so type can only be \"text\", not "
-                             "\"{}\"",
-                             type),
-                 "response_format", "unsupported_parameter");
-}
-
 }  // namespace
 
 Request decoding_fields(const Fields& fields, const ServerContext& context,
                         const DecodingNames& names) {
-  refuse_unsupported(fields, names);
+  fields.refuse_any({"suffix", "input_prefix", "input_suffix"},
+                    "this server only continues texts; it does not fill in");
   Request request;
   request.sampling = context.sampling;
   request.max_tokens = context.max_tokens;

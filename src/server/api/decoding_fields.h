@@ -20,14 +20,12 @@ struct DecodingNames {
   std::initializer_list<std::string_view> max_tokens = {"max_tokens"};
   std::int64_t least_tokens = 1;  // 0: no text may be wanted
   std::string_view stop = "stop";
-  bool refuses_tools = true;  // else the route looks at them itself
 };
 
-inline constexpr const char* kNoTools = "this server does not call tools yet";
-
-// Reads how a text is to be decoded: all of Request but the prompt and
-// `logprobs`. What the fields do not say is as the context has it; a seed is
-// drawn. Throws ApiError for a bad value, and for what is not supported.
+// Reads how a text is to be decoded: all of Request but the prompt, `logprobs`
+// and the constraint. What the fields do not say is as the context has it; a
+// seed is drawn. Throws ApiError for a bad value, and for what is not
+// supported.
 Request decoding_fields(const Fields& fields, const ServerContext& context,
                         const DecodingNames& names = {});
 

@@ -7,9 +7,12 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "server/api/answer_fields.h"
 #include "server/api/conversation_fields.h"
 #include "server/api/decoding_fields.h"
 #include "server/api/routes.h"
+#include "server/api/tool_fields.h"
+#include "server/json_slice.h"
 
 namespace pilotfish::server {
 namespace {
@@ -24,8 +27,16 @@ class MessageShape final : public AnswerShape {
                                  {"thinking", said.reasoning},
                                  {"signature", ""}});
     }
-    if (!said.content.empty() || said.reasoning.empty()) {
+    if (!said.content.empty() ||
+        (said.reasoning.empty() && said.calls.empty())) {
       json["content"].push_back({{"type", "text"}, {"text", said.content}});
+    }
+    for (const SaidCall& call : said.calls) {
+      OutJson block = call_block(answer, call.index, call.name);
+      // One that was cut is no JSON.
+      OutJson input = OutJson::parse(call.arguments, nullptr, false);
+      if (!input.is_discarded()) block["input"] = std::move(input);
+      json["content"].push_back(std::move(block));
     }
     json["stop_reason"] = stop_reason(said);
     json["stop_sequence"] = stop_sequence(said);
@@ -44,7 +55,8 @@ class MessageShape final : public AnswerShape {
     return event({{"type", "message_start"}, {"message", std::move(message)}});
   }
 
-  std::string delta(const Answer&, std::size_t, const Delta& delta) override {
+  std::string delta(const Answer& answer, std::size_t,
+                    const Delta& delta) override {
     std::string events;
     if (!delta.reasoning.empty()) {
       events += enter(Block::kThinking);
@@ -54,6 +66,15 @@ class MessageShape final : public AnswerShape {
     if (!delta.content.empty()) {
       events += enter(Block::kText);
       events += block_delta({{"type", "text_delta"}, {"text", delta.content}});
+    }
+    for (const ToolCallDelta& call : delta.calls) {
+      if (!call.name.empty()) {
+        events +=
+            begin(Block::kCall, call_block(answer, call.index, call.name));
+      }
+      if (call.arguments.empty()) continue;
+      events += block_delta(
+          {{"type", "input_json_delta"}, {"partial_json", call.arguments}});
     }
     return events;
   }
@@ -84,7 +105,7 @@ class MessageShape final : public AnswerShape {
   }
 
  private:
-  enum class Block { kNone, kThinking, kText };
+  enum class Block { kNone, kThinking, kText, kCall };
 
   static std::string event(const OutJson& data) {
     return sse_event(data, data["type"].get<std::string>());
@@ -106,7 +127,16 @@ class MessageShape final : public AnswerShape {
             {"cache_read_input_tokens", usage.cached_tokens}};
   }
 
+  static OutJson call_block(const Answer& answer, std::size_t index,
+                            const std::string& name) {
+    return {{"type", "tool_use"},
+            {"id", call_id(answer, 0, index)},
+            {"name", name},
+            {"input", OutJson::object()}};
+  }
+
   static const char* stop_reason(const SaidText& said) {
+    if (ends_with_calls(said)) return "tool_use";
     switch (said.generation.finish_reason) {
       case FinishReason::kStopToken:
         return "end_turn";
@@ -122,12 +152,15 @@ class MessageShape final : public AnswerShape {
 
   std::string enter(Block block) {
     if (block == block_) return {};
-    std::string events = leave();
-    block_ = block;
-    OutJson content =
+    return begin(
+        block,
         block == Block::kThinking
             ? OutJson{{"type", "thinking"}, {"thinking", ""}, {"signature", ""}}
-            : OutJson{{"type", "text"}, {"text", ""}};
+            : OutJson{{"type", "text"}, {"text", ""}});
+  }
+  std::string begin(Block block, OutJson content) {
+    std::string events = leave();
+    block_ = block;
     return events + event({{"type", "content_block_start"},
                            {"index", index_},
                            {"content_block", std::move(content)}});
@@ -147,11 +180,37 @@ class MessageShape final : public AnswerShape {
   int index_ = 0;  // of the block
 };
 
-ChatMessage turn_at(const InJson& value, const std::string& path) {
+// {"type": "tool_use"} as OpenAI's call. `text` is that of the block.
+OutJson call_of(const Fields& block, std::string_view text) {
+  const std::string name = block.string("name").value_or("");
+  if (!is_tool_name(name)) block.refuse("name", "is no name of a tool");
+  if (!block.object("input")) block.refuse("input", "is missing");
+  return {{"id", block.string("id").value_or("")},
+          {"type", "function"},
+          {"function",
+           {{"name", name}, {"arguments", json_member(text, "input")}}}};
+}
+
+ChatMessage result_of(const Fields& block) {
+  ChatMessage message = {.role = "tool"};
+  if (const InJson* content = block.find("content")) {
+    message.content =
+        content_text(*content, block.path_of("content"), {"text"});
+  }
+  const std::string id = block.string("tool_use_id").value_or("");
+  if (id.empty()) block.refuse("tool_use_id", "is missing");
+  message.fields_json = json_text({{"tool_call_id", id}});
+  return message;
+}
+
+// Adds a turn: what tools returned comes before what the user says to it.
+void add_turn(std::vector<ChatMessage>& messages, const InJson& value,
+              const std::string& path, std::string_view text) {
   const Fields fields = Fields::of(value, path);
   ChatMessage message;
   message.role = fields.string("role").value_or("");
-  if (message.role != "user" && message.role != "assistant") {
+  const bool is_user = message.role == "user";
+  if (!is_user && message.role != "assistant") {
     fields.refuse("role", "is neither user nor assistant");
   }
   const InJson* content = fields.find("content");
@@ -159,21 +218,35 @@ ChatMessage turn_at(const InJson& value, const std::string& path) {
   if (!content->is_array()) {
     message.content =
         content_text(*content, fields.path_of("content"), {"text"});
-    return message;
+    messages.push_back(std::move(message));
+    return;
   }
-  // What was thought earlier is not read again.
-  InJson said = InJson::array();
-  for (const InJson& block : *content) {
-    const bool thought = block.is_object() &&
-                         (block.value("type", InJson()) == "thinking" ||
-                          block.value("type", InJson()) == "redacted_thinking");
-    if (!thought) said.push_back(block);
+  const auto texts = json_elements(json_member(text, "content"));
+  std::string said;
+  OutJson calls = OutJson::array();
+  bool is_answer = false;  // of tools, with nothing that the user says
+  for (std::size_t i = 0; i < content->size(); ++i) {
+    const Fields block = Fields::of(
+        (*content)[i], fmt::format("{}[{}]", fields.path_of("content"), i));
+    const std::string type = block.string("type").value_or("");
+    // What was thought earlier is not read again.
+    if (type == "thinking" || type == "redacted_thinking") continue;
+    if (type == "tool_use" && !is_user) {
+      calls.push_back(call_of(block, texts[i]));
+    } else if (type == "tool_result" && is_user) {
+      messages.push_back(result_of(block));
+      is_answer = true;
+    } else {
+      said += part_text(block, {"text"});
+    }
   }
-  message.content = content_text(said, fields.path_of("content"), {"text"});
-  return message;
+  if (is_answer && said.empty()) return;
+  message.content = std::move(said);
+  if (!calls.empty()) message.tool_calls_json = json_text(calls);
+  messages.push_back(std::move(message));
 }
 
-std::vector<ChatMessage> turns(const Fields& fields) {
+std::vector<ChatMessage> turns(const Fields& fields, std::string_view body) {
   std::vector<ChatMessage> messages;
   if (const InJson* system = fields.find("system")) {
     messages.push_back({"system", content_text(*system, "system", {"text"})});
@@ -182,22 +255,28 @@ std::vector<ChatMessage> turns(const Fields& fields) {
   if (array == nullptr || array->empty()) {
     fields.refuse("messages", "has no messages");
   }
+  const auto texts = json_elements(json_member(body, "messages"));
   for (std::size_t i = 0; i < array->size(); ++i) {
-    messages.push_back(turn_at((*array)[i], fmt::format("messages[{}]", i)));
+    add_turn(messages, (*array)[i], fmt::format("messages[{}]", i), texts[i]);
   }
   return messages;
 }
 
 void answer_message(Api& api, const std::shared_ptr<Exchange>& exchange) {
   const ServerContext& context = api.context;
-  const InJson body = parse_body(exchange->request().body);
+  const std::string& source = exchange->request().body;
+  const InJson body = parse_body(source);
   const Fields fields(body);
   check_model(fields, context);
+  ToolFields tools = message_tool_fields(fields, source);
   WantedText text;
   text.request = decoding_fields(fields, context, {.stop = "stop_sequences"});
   if (!fields.has("max_tokens")) fields.refuse("max_tokens", "is missing");
   const StreamFields stream = stream_fields(fields);
-  ChatPrompt prompt = chat_prompt(turns(fields), "messages", fields, context);
+  ChatPrompt prompt = chat_prompt(turns(fields, source), tools.tools_json,
+                                  "messages", fields, context);
+  constrain_answer(text, text_rule(fields, source), std::move(tools),
+                   thinking_of(prompt, true, context), context);
   text.request.prompt = std::move(prompt.tokens);
   check_prompt(text.request, "messages", context);
   text.opens_reasoning = opens_reasoning(prompt.rendered.text);
@@ -207,11 +286,13 @@ void answer_message(Api& api, const std::shared_ptr<Exchange>& exchange) {
 }
 
 void count_tokens(Api& api, const std::shared_ptr<Exchange>& exchange) {
-  const InJson body = parse_body(exchange->request().body);
+  const std::string& source = exchange->request().body;
+  const InJson body = parse_body(source);
   const Fields fields(body);
   check_model(fields, api.context);
-  const ChatPrompt prompt =
-      chat_prompt(turns(fields), "messages", fields, api.context);
+  const ChatPrompt prompt = chat_prompt(
+      turns(fields, source), message_tool_fields(fields, source).tools_json,
+      "messages", fields, api.context);
   HttpResponse response;
   response.body = json_text({{"input_tokens", prompt.tokens.size()}});
   exchange->respond(std::move(response));

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "server/api/answer_fields.h"
 #include "server/api/decoding_fields.h"
 #include "server/api/prompt_fields.h"
 #include "server/api/routes.h"
@@ -111,12 +112,15 @@ class NativeShape final : public AnswerShape {
 
 void complete_natively(Api& api, const std::shared_ptr<Exchange>& exchange) {
   const ServerContext& context = api.context;
-  const InJson body = parse_body(exchange->request().body);
+  const std::string& source = exchange->request().body;
+  const InJson body = parse_body(source);
   const Fields fields(body);
+  refuse_tool_fields(fields);
   WantedText text;
   text.request = decoding_fields(
       fields, context,
       {.max_tokens = {"n_predict", "max_tokens"}, .least_tokens = 0});
+  constrain_text(text, text_rule(fields, source), context);
   const std::int64_t probs =
       fields.integer("n_probs", 0, kMostProbs).value_or(0);
   if (probs > 0) text.request.logprobs = probs;

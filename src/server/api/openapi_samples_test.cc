@@ -9,6 +9,7 @@
 #include <string>
 
 #include "server/testing/api_fixture.h"
+#include "server/testing/calling_model.h"
 #include "server/testing/thinking_model.h"
 
 namespace pilotfish::server {
@@ -74,6 +75,45 @@ TEST_F(OpenApiSamples, AreWritten) {
     response["input"] = "Hi";
     response["max_output_tokens"] = 20;
     if (seed % 3 == 0) response["include"] = {"message.output_text.logprobs"};
+    keep_both("/v1/responses", "Response", "ResponseStreamEvent", response);
+  }
+}
+
+TEST_F(OpenApiSamples, OfCallsAndFormats) {
+  const auto tokenizer = testing::calling_tokenizer();
+  context_.model.vocab_size =
+      static_cast<std::int64_t>(tokenizer->vocab_size());
+  serve(testing::calling_parts(), tokenizer, {"model"});
+  use_template(testing::kCallingTemplate);
+  const Json parameters = {{"type", "object"},
+                           {"properties", {{"a", {{"enum", {1, "x"}}}}}},
+                           {"required", {"a"}},
+                           {"additionalProperties", false}};
+  const Json function = {
+      {"name", "f"}, {"description", "d"}, {"parameters", parameters}};
+  for (int seed = 0; seed < 6; ++seed) {
+    const Json body = {{"seed", seed},
+                       {"temperature", 1},
+                       {"logit_bias", {{"2", 5}, {"1", 3}}}};
+    Json chat = body;
+    chat["messages"] = {{{"role", "user"}, {"content", "Hi"}}};
+    chat["max_completion_tokens"] = 400;
+    chat["tools"] = {{{"type", "function"}, {"function", function}}};
+    if (seed % 2 == 0) chat["tool_choice"] = "required";
+    keep_both("/v1/chat/completions", "CreateChatCompletionResponse",
+              "CreateChatCompletionStreamResponse", chat);
+    Json response = body;
+    response["input"] = "Hi";
+    response["max_output_tokens"] = 400;
+    if (seed % 3 == 0) {
+      response["text"]["format"] = {
+          {"type", "json_schema"}, {"name", "a"}, {"schema", parameters}};
+    } else {
+      response["tools"] = {function};
+      response["tools"][0]["type"] = "function";
+      response["tool_choice"] = "required";
+      response["parallel_tool_calls"] = seed % 3 == 1;
+    }
     keep_both("/v1/responses", "Response", "ResponseStreamEvent", response);
   }
 }

@@ -280,12 +280,13 @@ TEST_F(RoutesTest, AnthropicsErrorsHaveItsShape) {
       {{{"max_tokens", nullptr}}, "max_tokens"},
       {{{"system", 1}}, "system"},
       {{{"stop_sequences", 1}}, "stop_sequences"},
-      {{{"tools", {{{"name", "f"}}}}}, "tools"},
+      {{{"tools", {{{"name", "f g"}}}}}, "tools[0].name"},
+      {{{"tool_choice", {{"type", "any"}}}}, "tool_choice"},
       {{{"messages", {{{"role", "system"}, {"content", "a"}}}}},
        "messages[0].role"},
       {{{"messages",
          {{{"role", "user"}, {"content", {{{"type", "tool_result"}}}}}}}},
-       "messages[0].content[0].type"}};
+       "messages[0].content[0].tool_use_id"}};
   for (const auto& [fields, param] : kBad) {
     Json asked = {{"messages", user("Hi")}, {"max_tokens", 2}};
     asked.update(fields);
@@ -347,12 +348,14 @@ TEST_F(RoutesTest, ResponsesAreItems) {
       {{{"input", nullptr}}, "input"},
       {{{"tool_choice", {{"type", "web_search"}}}}, "tool_choice"},
       {{{"input", {1}}}, "input[0]"},
-      {{{"input", {{{"type", "function_call"}}}}}, "input[0].type"},
+      {{{"input", {{{"type", "function_call"}}}}}, "input[0].name"},
+      {{{"input", {{{"type", "computer_call"}}}}}, "input[0].type"},
       {{{"previous_response_id", "resp_1"}}, "previous_response_id"},
       {{{"background", true}}, "background"},
       {{{"max_output_tokens", 0}}, "max_output_tokens"},
-      {{{"text", {{"format", {{"type", "json_schema"}}}}}}, "text.format"},
-      {{{"tools", {{{"type", "function"}}}}}, "tools"}};
+      {{{"text", {{"format", {{"type", "json_schema"}}}}}},
+       "text.format.schema"},
+      {{{"tools", {{{"type", "function"}}}}}, "tools[0].name"}};
   for (const auto& [fields, param] : kBad) {
     Json bad = asked;
     bad.update(fields);

@@ -13,6 +13,10 @@ struct ResponseRequest {
   OutJson instructions = nullptr;
   OutJson max_output_tokens = nullptr;
   OutJson metadata = OutJson::object();
+  OutJson tools = OutJson::array();
+  OutJson tool_choice = "auto";
+  OutJson parallel_tool_calls = true;
+  OutJson text = {{"format", {{"type", "text"}}}};
   double temperature = 0;
   double top_p = 1;
   bool scores = false;
@@ -32,7 +36,7 @@ class ResponseShape final : public AnswerShape {
   std::string broke_off(const ApiError& error) override;
 
  private:
-  enum class Item { kNone, kReasoning, kMessage };
+  enum class Item { kNone, kReasoning, kMessage, kCall };
 
   OutJson send_scores();
   std::string event(const char* type, OutJson data);
@@ -40,7 +44,10 @@ class ResponseShape final : public AnswerShape {
   OutJson place(const Answer& answer) const;
   OutJson part(const OutJson& text) const;
   OutJson item(const Answer& answer, const char* status) const;
+  OutJson call_item(const Answer& answer, const char* status) const;
   std::string enter(const Answer& answer, Item item);
+  std::string enter_call(const Answer& answer, const ToolCallDelta& call);
+  std::string complete(const Answer& answer);
   std::string leave(const Answer& answer, const char* status);
   OutJson response(const Answer& answer, const char* status) const;
   // Complete: "completed" or "incomplete".
@@ -50,7 +57,9 @@ class ResponseShape final : public AnswerShape {
   std::int64_t sequence_ = 0;
   // The item that is written now.
   Item item_ = Item::kNone;
-  std::string text_;
+  std::string text_;  // or the arguments of a call
+  std::string call_name_;
+  std::size_t call_ = 0;  // its index
   OutJson scores_ = OutJson::array();
   OutJson unsent_scores_ = OutJson::array();
   OutJson output_ = OutJson::array();  // complete items
@@ -70,6 +79,9 @@ OutJson ResponseShape::whole(const Answer& answer) {
   Delta all;
   all.reasoning = said.reasoning;
   all.content = said.content;
+  for (const SaidCall& call : said.calls) {
+    all.calls.push_back({call.index, call.name, call.arguments});
+  }
   all.scored = said.scored;
   delta(answer, 0, all);
   finish(answer, 0);
@@ -105,6 +117,14 @@ std::string ResponseShape::delta(const Answer& answer, std::size_t,
     json["logprobs"] = send_scores();
     events += event("response.output_text.delta", std::move(json));
   }
+  for (const ToolCallDelta& call : delta.calls) {
+    if (!call.name.empty()) events += enter_call(answer, call);
+    if (call.arguments.empty()) continue;
+    text_ += call.arguments;
+    OutJson json = place(answer);
+    json["delta"] = call.arguments;
+    events += event("response.function_call_arguments.delta", std::move(json));
+  }
   return events;
 }
 
@@ -117,8 +137,10 @@ OutJson ResponseShape::send_scores() {
 
 std::string ResponseShape::finish(const Answer& answer, std::size_t) {
   std::string events;
-  // There is a message, be it empty.
-  if (item_ != Item::kMessage) events += enter(answer, Item::kMessage);
+  // There is a message, be it empty, or a call.
+  if (item_ != Item::kMessage && item_ != Item::kCall) {
+    events += enter(answer, Item::kMessage);
+  }
   send_scores();
   return events + leave(answer, status_of(answer));
 }
@@ -140,9 +162,10 @@ std::string ResponseShape::event(const char* type, OutJson data) {
 }
 
 OutJson ResponseShape::place(const Answer& answer) const {
-  return {{"item_id", item(answer, "in_progress")["id"]},
-          {"output_index", output_.size()},
-          {"content_index", 0}};
+  OutJson json = {{"item_id", item(answer, "in_progress")["id"]},
+                  {"output_index", output_.size()}};
+  if (item_ != Item::kCall) json["content_index"] = 0;
+  return json;
 }
 
 OutJson ResponseShape::part(const OutJson& text) const {
@@ -155,7 +178,15 @@ OutJson ResponseShape::part(const OutJson& text) const {
           {"logprobs", scores_}};
 }
 
+OutJson ResponseShape::call_item(const Answer& answer,
+                                 const char* status) const {
+  const std::string id = call_id(answer, 0, call_);
+  return {{"id", "fc_" + id}, {"type", "function_call"}, {"status", status},
+          {"call_id", id},    {"name", call_name_},      {"arguments", text_}};
+}
+
 OutJson ResponseShape::item(const Answer& answer, const char* status) const {
+  if (item_ == Item::kCall) return call_item(answer, status);
   const bool begins = std::string_view(status) == "in_progress";
   OutJson content = begins ? OutJson::array() : OutJson::array({part(text_)});
   if (item_ == Item::kReasoning) {
@@ -186,10 +217,27 @@ std::string ResponseShape::enter(const Answer& answer, Item next) {
   return events + event("response.content_part.added", std::move(json));
 }
 
-std::string ResponseShape::leave(const Answer& answer, const char* status) {
-  if (item_ == Item::kNone) return {};
-  const bool reasons = item_ == Item::kReasoning;
+std::string ResponseShape::enter_call(const Answer& answer,
+                                      const ToolCallDelta& call) {
+  std::string events = leave(answer, "completed");
+  item_ = Item::kCall;
+  text_.clear();
+  call_ = call.index;
+  call_name_ = call.name;
+  return events + event("response.output_item.added",
+                        {{"output_index", output_.size()},
+                         {"item", item(answer, "in_progress")}});
+}
+
+// The events of what an item holds: its text, or the arguments of a call.
+std::string ResponseShape::complete(const Answer& answer) {
   OutJson text = place(answer);
+  if (item_ == Item::kCall) {
+    text["name"] = call_name_;
+    text["arguments"] = text_;
+    return event("response.function_call_arguments.done", std::move(text));
+  }
+  const bool reasons = item_ == Item::kReasoning;
   OutJson all = text;
   text["text"] = text_;
   if (!reasons) text["logprobs"] = scores_;
@@ -197,7 +245,12 @@ std::string ResponseShape::leave(const Answer& answer, const char* status) {
   std::string events = event(
       reasons ? "response.reasoning_text.done" : "response.output_text.done",
       std::move(text));
-  events += event("response.content_part.done", std::move(all));
+  return events += event("response.content_part.done", std::move(all));
+}
+
+std::string ResponseShape::leave(const Answer& answer, const char* status) {
+  if (item_ == Item::kNone) return {};
+  std::string events = complete(answer);
   OutJson done = item(answer, status);
   events += event("response.output_item.done",
                   {{"output_index", output_.size()}, {"item", done}});
@@ -219,14 +272,14 @@ OutJson ResponseShape::response(const Answer& answer,
           {"max_output_tokens", request_.max_output_tokens},
           {"model", answer.model()},
           {"output", output_},
-          {"parallel_tool_calls", true},
+          {"parallel_tool_calls", request_.parallel_tool_calls},
           {"previous_response_id", nullptr},
           {"reasoning", {{"effort", nullptr}, {"summary", nullptr}}},
           {"store", false},
           {"temperature", request_.temperature},
-          {"text", {{"format", {{"type", "text"}}}}},
-          {"tool_choice", "auto"},
-          {"tools", OutJson::array()},
+          {"text", request_.text},
+          {"tool_choice", request_.tool_choice},
+          {"tools", request_.tools},
           {"top_p", request_.top_p},
           {"truncation", "disabled"},
           {"metadata", request_.metadata},
@@ -252,6 +305,28 @@ OutJson ResponseShape::whole_response(const Answer& answer) const {
 
 }  // namespace
 
+namespace {
+
+// Those that may be called, with what OpenAI's own answers fill in.
+OutJson repeated_tools(const Fields& fields) {
+  OutJson tools = OutJson::array();
+  const InJson* given = fields.array("tools");
+  if (given == nullptr) return tools;
+  for (const InJson& tool : *given) {
+    if (tool.value("type", InJson()) != "function") continue;
+    OutJson shown = {{"type", "function"},
+                     {"name", OutJson(tool.value("name", InJson()))}};
+    for (const char* name : {"description", "parameters"}) {
+      shown[name] = OutJson(tool.value(name, InJson()));
+    }
+    shown["strict"] = tool.value("strict", InJson()) == true;
+    tools.push_back(std::move(shown));
+  }
+  return tools;
+}
+
+}  // namespace
+
 std::unique_ptr<AnswerShape> response_shape(const Fields& fields,
                                             const Request& request) {
   ResponseRequest repeated;
@@ -260,6 +335,12 @@ std::unique_ptr<AnswerShape> response_shape(const Fields& fields,
   };
   repeat("instructions", repeated.instructions);
   repeat("max_output_tokens", repeated.max_output_tokens);
+  repeated.tools = repeated_tools(fields);
+  repeat("tool_choice", repeated.tool_choice);
+  repeat("parallel_tool_calls", repeated.parallel_tool_calls);
+  if (const auto text = fields.object("text"); text && text->has("format")) {
+    repeat("text", repeated.text);
+  }
   if (fields.object("metadata")) repeat("metadata", repeated.metadata);
   repeated.temperature = request.sampling.temperature;
   repeated.top_p = request.sampling.top_p;

@@ -1,12 +1,15 @@
 // Texts and tokens without a model: /tokenize, /detokenize, /apply-template.
 
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <utility>
 
 #include "server/api/conversation_fields.h"
 #include "server/api/decoding_fields.h"
 #include "server/api/routes.h"
 #include "server/api/token_words.h"
+#include "server/api/tool_fields.h"
 #include "server/json_text.h"
 
 namespace pilotfish::server {
@@ -48,10 +51,17 @@ OutJson detokenize(const Fields& fields, const ServerContext& context) {
   return {{"content", valid_text(context.tokenizer->decode(*tokens, false))}};
 }
 
-OutJson apply_template(const Fields& fields, const ServerContext& context) {
-  return {{"prompt", chat_prompt(message_fields(fields, "messages"), "messages",
-                                 fields, context)
-                         .rendered.text}};
+void apply_template(Api& api, const std::shared_ptr<Exchange>& exchange) {
+  const std::string& source = exchange->request().body;
+  const InJson body = parse_body(source);
+  const Fields fields(body);
+  const ChatPrompt prompt =
+      chat_prompt(message_fields(fields, "messages"),
+                  chat_tool_fields(fields, source).tools_json, "messages",
+                  fields, api.context);
+  HttpResponse response;
+  response.body = json_text({{"prompt", prompt.rendered.text}});
+  exchange->respond(std::move(response));
 }
 
 }  // namespace
@@ -67,7 +77,8 @@ void add_text_routes(Router& router, Api& api) {
   };
   add("/tokenize", tokenize);
   add("/detokenize", detokenize);
-  add("/apply-template", apply_template);
+  router.add("POST", "/apply-template",
+             [&api](const auto& exchange) { apply_template(api, exchange); });
 }
 
 }  // namespace pilotfish::server

@@ -55,6 +55,17 @@ Request submitted(Request request) {
   return request;
 }
 
+void add_calls(std::vector<SaidCall>& calls,
+               const std::vector<ToolCallDelta>& more) {
+  for (const ToolCallDelta& delta : more) {
+    if (calls.empty() || calls.back().index != delta.index) {
+      calls.push_back({.index = delta.index, .name = {}, .arguments = {}});
+    }
+    calls.back().name += delta.name;
+    calls.back().arguments += delta.arguments;
+  }
+}
+
 void drop_text(TextPiece& piece) {
   piece.text.clear();
   piece.token = -1;
@@ -142,7 +153,8 @@ void TextRun::submit_all() {
         *context_.tokenizer, wanted.request,
         Assembler::Options{.splits_reasoning = options_.splits_reasoning,
                            .opens_reasoning = wanted.opens_reasoning,
-                           .wants_tokens = options_.wants_tokens});
+                           .wants_tokens = options_.wants_tokens,
+                           .format = wanted.format});
     SubmitOptions options;
     // The texts of single tokens come with the pieces alone.
     options.streams = options_.streams || options_.wants_tokens;
@@ -281,6 +293,7 @@ void TextRun::tell(std::size_t text, Delta delta) {
   };
   said.reasoning += delta.reasoning;
   said.content += delta.content;
+  add_calls(said.calls, delta.calls);
   if (options_.streams) return;
   append(said.scored, delta.scored);
   append(said.prompt_scores, delta.prompt_scores);
