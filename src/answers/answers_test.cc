@@ -318,8 +318,8 @@ TEST_P(EachFormat, ACutAnswerHasNoHalfOfATrigger) {
 
 INSTANTIATE_TEST_SUITE_P(Answers, EachFormat,
                          ::testing::Range(std::size_t{0}, spoken().size()),
-                         [](const auto& info) {
-                           std::string name = spoken()[info.param].name;
+                         [](const auto& format) {
+                           std::string name = spoken()[format.param].name;
                            std::erase_if(name, [](char c) {
                              return std::isalnum(c) == 0;
                            });
