@@ -253,8 +253,8 @@ TEST_P(LiteralText, NoSpecialTokenIsPutTogetherByATemplate) {
       "{{ [messages[0].content] }}",
       "{{ '%s|>' % messages[0].content.removesuffix('|>') }}",
       "{% for c in messages[0].content %}{{ c }}{% endfor %}",
-      "{{ messages[0].content|safe|e|replace('&lt;', '<')|replace('&gt;', '>') "
-      "}}",
+      ("{{ messages[0].content|safe|e|replace('&lt;', '<')"
+       "|replace('&gt;', '>') }}"),
   };
   size_t taken_in = 0;
   for (const char* source : kCutting) {

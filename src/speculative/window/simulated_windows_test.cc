@@ -110,9 +110,10 @@ class AdaptiveWindowOn
     : public testing::TestWithParam<std::tuple<size_t, bool>> {};
 
 TEST_P(AdaptiveWindowOn, IsNeverSlowerAndNearTheBest) {
-  const auto& [machine, samples] = GetParam();
+  const SimulatedCosts& costs = machines()[std::get<0>(GetParam())].costs;
+  const bool samples = std::get<1>(GetParam());
   const auto on_machine = [&](const Texts& texts) {
-    return simulate(machines()[machine].costs, texts, samples);
+    return simulate(costs, texts, samples);
   };
   EXPECT_GE(mean_of_best(kTexts, on_machine, 0.98, 0.92), 0.95);
 }
@@ -143,9 +144,10 @@ SimulatedRatios simulate_short(SimulatedCosts costs, const Texts& texts,
 }
 
 TEST_P(AdaptiveWindowOn, LosesLittleInFindingOut) {
-  const auto& [machine, samples] = GetParam();
+  const SimulatedCosts& costs = machines()[std::get<0>(GetParam())].costs;
+  const bool samples = std::get<1>(GetParam());
   const auto on_machine = [&](const Texts& texts) {
-    return simulate_short(machines()[machine].costs, texts, samples);
+    return simulate_short(costs, texts, samples);
   };
   EXPECT_GE(mean_of_best(kTexts, on_machine, 0.975, 0.85),
             samples ? 0.965 : 0.93);
