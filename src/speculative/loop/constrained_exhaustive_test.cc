@@ -5,13 +5,11 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "speculative/testing/naive_ruled_loop.h"
 #include "speculative/testing/outcome_loop.h"
 #include "speculative/testing/toy_rule.h"
 #include "speculative/testing/wrapped_scorers.h"
@@ -20,10 +18,10 @@ namespace pilotfish {
 namespace {
 
 using test::Joint;
+using test::joint_by_hand;
 using test::kErrorCaught;
 using test::kTolerance;
 using test::LogitTable;
-using test::OutcomeTree;
 using test::TableScorer;
 using test::TextByHand;
 using test::Toy;
@@ -54,25 +52,6 @@ const std::vector<ToyRule::Node> kNodes = {
     {.next = {}, .may_end = true},
 };
 
-// The target's joint distribution under the rule. What has no continuation, a
-// fault of the rule, counts as a text of its own.
-Joint joint_by_hand(const RuledToy& it) {
-  Joint joint;
-  const auto go_on = [&](const auto& self, const TextByHand& text,
-                         double probability) -> void {
-    const Distribution p =
-        text.ended() ? Distribution() : text.next(it.toy.target);
-    if (p.empty()) joint[text.text()] += probability;
-    for (const auto& entry : p.entries()) {
-      TextByHand longer = text;
-      longer.push(entry.token);
-      self(self, longer, probability * entry.probability);
-    }
-  };
-  go_on(go_on, TextByHand(it.toy, *it.rule), 1);
-  return joint;
-}
-
 // Random rules, without those that leave a text nothing to go on with.
 std::vector<RuledToy> ruled_toys(unsigned count) {
   std::vector<RuledToy> toys;
@@ -82,7 +61,7 @@ std::vector<RuledToy> ruled_toys(unsigned count) {
     if (seed % 3 == 2) it.toy.stop_tokens = {0, 2};
     if (Sequence(it.toy.sequence(0)).finished()) continue;
     bool has_fault = false;
-    for (const auto& [text, probability] : joint_by_hand(it)) {
+    for (const auto& [text, probability] : joint_by_hand(it.toy, *it.rule)) {
       TextByHand by_hand(it.toy, *it.rule);
       for (const Token token : text) by_hand.push(token);
       has_fault = has_fault || !by_hand.ended();
@@ -97,7 +76,7 @@ std::vector<RuledToy> ruled_toys(unsigned count) {
 TEST(ConstrainedExhaustive, TheLoopIsExactUnderARule) {
   int with_choice = 0;
   for (const RuledToy& it : ruled_toys(100)) {
-    const Joint expected = joint_by_hand(it);
+    const Joint expected = joint_by_hand(it.toy, *it.rule);
     with_choice += expected.size() > 5;
     for (const test::LoopRule& rule : test::kLoopRules) {
       for (const bool ruled_drafts : {true, false}) {
@@ -117,7 +96,7 @@ TEST(ConstrainedExhaustive, TheLoopIsExactUnderARule) {
 // Also where the target goes back further than it is asked to.
 TEST(ConstrainedExhaustive, TheLoopIsExactWithSnapshots) {
   for (const RuledToy& it : ruled_toys(6)) {
-    const Joint expected = joint_by_hand(it);
+    const Joint expected = joint_by_hand(it.toy, *it.rule);
     for (const test::LoopRule& rule : test::kLoopRules) {
       TableScorer table(it.toy.target);
       test::SnapshotScorer target(table, 4);
@@ -129,140 +108,31 @@ TEST(ConstrainedExhaustive, TheLoopIsExactWithSnapshots) {
   }
 }
 
-// What has gone wrong in engines; kNone is right.
-enum class RuleBug {
-  kNone,
-  kMaskAfterAcceptor,   // only what the acceptor draws is masked
-  kMaskAtWindowsStart,  // one mask for all places of a window
-  kBonusUnmasked,
-  kNotRolledBack,  // the state keeps the tokens that were rejected
-  kEndForgotten,   // no end token before nothing else is left
-};
+using test::RuleBug;
+using test::RuledAcceptor;
 
-// Draws what a rule allows at each place of a window, whatever the distribution
-// says.
-class MaskedDraws {
- public:
-  MaskedDraws(const std::vector<TextByHand>& places, const OutcomeTree& chance)
-      : places_(places), chance_(chance) {}
-
-  bool accepts(double probability, std::size_t place, std::size_t = 0) const {
-    return chance_.accepts(probability, place);
-  }
-  Token draw(const Distribution& distribution, std::size_t place,
-             RandomRole) const {
-    std::vector<Distribution::Entry> allowed;
-    for (const auto& entry : distribution.entries()) {
-      if (places_[place].allows(entry.token)) allowed.push_back(entry);
-    }
-    return chance_.draw(
-        allowed.empty() ? distribution : Distribution(std::move(allowed)),
-        place);
-  }
-
- private:
-  const std::vector<TextByHand>& places_;
-  const OutcomeTree& chance_;
-};
-
-// Constrained speculative decoding in one plain function, to be wrong in one
-// chosen way.
-class NaiveRuledLoop {
- public:
-  NaiveRuledLoop(const RuledToy& it, RuleBug bug, const OutcomeTree& chance)
-      : it_(it), bug_(bug), chance_(chance), text_(it.toy, *it.rule) {}
-
-  std::vector<Token> generate() {
-    TextByHand ruling = text_;  // what masks are taken of
-    while (!text_.ended()) {
-      draft(ruling);
-      const Verdict verdict =
-          bug_ == RuleBug::kMaskAfterAcceptor
-              ? verify_by_rejection(draft_, target_,
-                                    MaskedDraws(places_, chance_))
-              : verify_by_rejection(draft_, target_, chance_);
-      for (const Token token : verdict.tokens) {
-        if (!text_.ended()) text_.push(token);
-      }
-      ruling = bug_ == RuleBug::kNotRolledBack
-                   ? places_.back().with_tokens_of(text_)
-                   : text_;
-    }
-    return text_.text();
-  }
-
- private:
-  // A window from here on, with the target's row at each place of it.
-  void draft(const TextByHand& ruling) {
-    draft_ = {};
-    target_.clear();
-    places_ = {ruling};
-    const std::int64_t left = it_.toy.max_tokens - std::ssize(text_.text());
-    const auto length =
-        static_cast<std::size_t>(std::min(it_.toy.window, left) - 1);
-    while (true) {
-      const TextByHand& place = places_.back();
-      const bool is_last = draft_.size() == length;
-      target_.push_back(target_row(place, is_last));
-      Distribution q;
-      if (!is_last && !place.ended()) q = place.next(it_.toy.draft);
-      if (q.empty()) return;
-      draft_.tokens.push_back(chance_.draw(q, 0));
-      draft_.probs.push_back(std::move(q));
-      TextByHand longer = place;
-      longer.push(draft_.tokens.back());
-      places_.push_back(std::move(longer));
-    }
-  }
-
-  Distribution target_row(const TextByHand& place, bool is_bonus) const {
-    const LogitTable& table = it_.toy.target;
-    Distribution p;
-    if (place.ended()) {
-      // Nothing is drawn that counts.
-    } else if (bug_ == RuleBug::kMaskAfterAcceptor ||
-               (bug_ == RuleBug::kBonusUnmasked && is_bonus)) {
-      p = place.unruled(table);
-    } else if (bug_ == RuleBug::kMaskAtWindowsStart) {
-      p = places_.front().with_tokens_of(place).next(table);
-    } else if (bug_ == RuleBug::kEndForgotten) {
-      p = place.next_without_end(table);
-    } else {
-      p = place.next(table);
-    }
-    return p.empty() ? Distribution::one_hot(0) : p;
-  }
-
-  const RuledToy& it_;
-  RuleBug bug_;
-  const OutcomeTree& chance_;
-  TextByHand text_;
-  // Of the window.
-  Draft draft_;
-  std::vector<Distribution> target_;
-  std::vector<TextByHand> places_;  // the text before each
-};
-
-double error_of(const RuledToy& it, RuleBug bug) {
-  OutcomeTree outcomes;
+double error_of(const RuledToy& it, RuledAcceptor acceptor, RuleBug bug) {
+  test::NaiveRuledLoop<test::EveryLuck> loop(it.toy, *it.rule, acceptor, bug);
+  test::EveryLuck luck;
   Joint joint;
   do {
-    const std::vector<Token> text =
-        NaiveRuledLoop(it, bug, outcomes).generate();
-    joint[text] += outcomes.probability();
-  } while (outcomes.advance());
-  return test::largest_error(joint, joint_by_hand(it));
+    const std::vector<Token> text = loop.generate(luck);
+    joint[text] += luck.probability();
+  } while (luck.advance());
+  return test::largest_error(joint, joint_by_hand(it.toy, *it.rule));
 }
 
 TEST(ConstrainedExhaustiveControl, WhatEnginesGetWrongIsCaught) {
   RuledToy it = ruled_toy(std::make_shared<ToyRule>(kNodes), 1);
   it.toy.stop_tokens = {2};
-  EXPECT_LT(error_of(it, RuleBug::kNone), kTolerance);
-  for (const RuleBug bug :
-       {RuleBug::kMaskAfterAcceptor, RuleBug::kMaskAtWindowsStart,
-        RuleBug::kBonusUnmasked, RuleBug::kNotRolledBack,
-        RuleBug::kEndForgotten}) {
-    EXPECT_GT(error_of(it, bug), kErrorCaught) << static_cast<int>(bug);
+  for (const RuledAcceptor acceptor :
+       {RuledAcceptor::kRejection, RuledAcceptor::kBlock,
+        RuledAcceptor::kTrees}) {
+    EXPECT_LT(error_of(it, acceptor, RuleBug::kNone), kTolerance);
+    for (const RuleBug bug : test::kRuleBugs) {
+      EXPECT_GT(error_of(it, acceptor, bug), kErrorCaught)
+          << static_cast<int>(acceptor) << ", " << static_cast<int>(bug);
+    }
   }
 }
 

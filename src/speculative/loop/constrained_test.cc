@@ -16,13 +16,11 @@
 #include "speculative/drafters/grammar_drafter.h"
 #include "speculative/drafters/ngram_drafter.h"
 #include "speculative/drafters/prediction_drafter.h"
-#include "speculative/drafters/preference_drafter.h"
 #include "speculative/drafters/suffix_drafter.h"
-#include "speculative/drafters/tree_drafter.h"
 #include "speculative/testing/decoder_bench.h"
 #include "speculative/testing/keyed_sequence.h"
+#include "speculative/testing/ruled_drafters.h"
 #include "speculative/testing/toy_rule.h"
-#include "speculative/testing/trials.h"
 
 namespace pilotfish {
 namespace {
@@ -74,23 +72,6 @@ Tokens plain_ruled_text(const RandomRuledToy& it, std::uint64_t seed) {
   return text.text();
 }
 
-std::unique_ptr<Drafter> ruled_drafter(const std::string& name, Scorer& draft,
-                                       const Toy& toy) {
-  if (name == "model") return std::make_unique<ModelDrafter>(draft, kVocab);
-  if (name == "tree") return std::make_unique<TreeDrafter>(draft, kVocab, 3);
-  if (name == "ngram") return std::make_unique<NgramDrafter>();
-  if (name == "prediction") return std::make_unique<PredictionDrafter>();
-  if (name == "suffix") return std::make_unique<SuffixDrafter>(nullptr);
-  if (name == "grammar") return std::make_unique<GrammarDrafter>();
-  if (name == "unruled")
-    return std::make_unique<test::ArgmaxDrafter>(toy.draft);
-  std::vector<std::unique_ptr<Drafter>> all;
-  for (const char* one : {"grammar", "suffix", "model"}) {
-    all.push_back(ruled_drafter(one, draft, toy));
-  }
-  return std::make_unique<PreferenceDrafter>(std::move(all));
-}
-
 const std::string kRuledDrafters[] = {"model",   "tree",       "suffix",
                                       "ngram",   "prediction", "grammar",
                                       "unruled", "all"};
@@ -128,7 +109,8 @@ std::int64_t expect_plain_ruled_texts(unsigned first, double temperature,
   }
   TableScorer target(toys.front().toy.target);
   TableScorer draft(toys.front().toy.draft);
-  const auto drafter = ruled_drafter(drafter_name, draft, toys.front().toy);
+  const auto drafter =
+      test::ruled_drafter(drafter_name, draft, toys.front().toy);
   SpeculativeDecoder decoder(target, *drafter, make_acceptor("coupled"));
   std::vector<std::unique_ptr<Sequence>> sequences;
   for (RandomRuledToy& it : toys) {
@@ -181,40 +163,6 @@ Toy short_toy() {
   return toy;
 }
 
-test::Tally tally_by_hand(const Toy& toy, const ToyRule& rule) {
-  test::Tally tally(toy.target.vocab_size(), toy.max_tokens);
-  const auto go_on = [&](const auto& self, const TextByHand& text,
-                         double probability) -> void {
-    if (text.ended()) return tally.add(text.text(), probability);
-    const Distribution p = text.next(toy.target);
-    for (const auto& entry : p.entries()) {
-      TextByHand longer = text;
-      longer.push(entry.token);
-      self(self, longer, probability * entry.probability);
-    }
-  };
-  go_on(go_on, TextByHand(toy, rule), 1);
-  return tally;
-}
-
-TEST(Constrained, SampledTextsHaveTheTargetsDistributionUnderTheRule) {
-  Toy toy = short_toy();
-  toy.sampling.top_p = 0.95;
-  const auto expected = tally_by_hand(toy, *make_rule(kShort));
-  for (const char* acceptor : {"rejection", "block", "coupled"}) {
-    for (const std::string drafter_name : {"model", "tree", "unruled", "all"}) {
-      TableScorer target(toy.target);
-      TableScorer draft(toy.draft);
-      const auto drafter = ruled_drafter(drafter_name, draft, toy);
-      EXPECT_GT(test::decoded_tally(toy, test::kTrials / 20, target, *drafter,
-                                    make_acceptor(acceptor))
-                    .p_value(expected),
-                test::kLevel)
-          << acceptor << ", " << drafter_name;
-    }
-  }
-}
-
 struct RuledOutcome {
   Tokens text;
   std::optional<FinishReason> reason = {};
@@ -227,7 +175,7 @@ RuledOutcome generate_ruled(const Toy& toy,
                             const std::string& drafter_name = "model") {
   TableScorer target(toy.target);
   TableScorer draft(toy.draft);
-  const auto drafter = ruled_drafter(drafter_name, draft, toy);
+  const auto drafter = test::ruled_drafter(drafter_name, draft, toy);
   SpeculativeDecoder decoder(target, *drafter,
                              acceptor == "synthetic"
                                  ? make_synthetic_acceptor(1)

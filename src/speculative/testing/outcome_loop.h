@@ -23,6 +23,19 @@ namespace pilotfish::test {
 // The probability of each text.
 using Joint = std::map<std::vector<Token>, double>;
 
+// What q draws from when it must not draw this token again.
+inline Distribution without(const Distribution& q, Token token) {
+  std::vector<Distribution::Entry> left;
+  double mass = 0;
+  for (const auto& entry : q.entries()) {
+    if (entry.token == token) continue;
+    left.push_back(entry);
+    mass += entry.probability;
+  }
+  for (auto& entry : left) entry.probability /= mass;
+  return Distribution(std::move(left));
+}
+
 // Draws chains, or trees of two siblings and what follows the first, from a
 // table's processed rows; which tokens come is the outcome tree's to say.
 class OutcomeDrafter final : public Drafter {
@@ -93,18 +106,6 @@ class OutcomeDrafter final : public Drafter {
   void add(Draft& draft, Distribution q) {
     draft.tokens.push_back(tree_.draw(q, 0));
     draft.probs.push_back(std::move(q));
-  }
-
-  static Distribution without(const Distribution& q, Token token) {
-    std::vector<Distribution::Entry> left;
-    double mass = 0;
-    for (const auto& entry : q.entries()) {
-      if (entry.token == token) continue;
-      left.push_back(entry);
-      mass += entry.probability;
-    }
-    for (auto& entry : left) entry.probability /= mass;
-    return Distribution(std::move(left));
   }
 
   const LogitTable& table_;

@@ -120,10 +120,15 @@ class TextByHand {
   bool is_stop(Token token) const {
     return std::ranges::count(toy_->stop_tokens, token) > 0;
   }
+  bool is_full() const {
+    return size() - std::ssize(toy_->prompt) == toy_->max_tokens;
+  }
   bool ended() const {
-    return stopped_ || size() - std::ssize(toy_->prompt) == toy_->max_tokens ||
+    return stopped_ || is_full() ||
            (toy_->stop_tokens.empty() && node_->may_end && node_->next.empty());
   }
+  // Where the rule stands.
+  const ToyRule::Node* node() const { return node_; }
   bool allows(Token token) const {
     return node_->next.contains(token) || (node_->may_end && is_stop(token));
   }
@@ -177,6 +182,26 @@ class TextByHand {
   std::vector<Token> tokens_;
   bool stopped_ = false;
 };
+
+// The target's joint distribution under a rule. What has no continuation, a
+// fault of the rule, counts as a text of its own.
+inline std::map<std::vector<Token>, double> joint_by_hand(const Toy& toy,
+                                                          const ToyRule& rule) {
+  std::map<std::vector<Token>, double> joint;
+  const auto go_on = [&](const auto& self, const TextByHand& text,
+                         double probability) -> void {
+    const Distribution p =
+        text.ended() ? Distribution() : text.next(toy.target);
+    if (p.empty()) joint[text.text()] += probability;
+    for (const auto& entry : p.entries()) {
+      TextByHand longer = text;
+      longer.push(entry.token);
+      self(self, longer, probability * entry.probability);
+    }
+  };
+  go_on(go_on, TextByHand(toy, rule), 1);
+  return joint;
+}
 
 }  // namespace pilotfish::test
 
