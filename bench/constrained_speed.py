@@ -7,10 +7,12 @@ Usage: bench/constrained_speed.py PROGRAM [--model M --draft D] [--runs N]
 
 Without --masking: tool calls and extractions (SCHEMAS below), decoded with each
 choice of drafters. Settings run in turn, each in a process of its own, and all
-write the same texts (--reproducible). A pass counts with the median time of all
-passes of its kind: the target's by how many rows it has, drafting by setting
-and how much was drafted. The first pass of a text, which encodes the prompt, is
-left out. "tokens a pass" has no such noise.
+write the same texts (--reproducible). "tokens a pass" has no noise. Speeds are
+ratios twice over: by time, where a pass counts with the median time of all
+passes of its kind (the target's by how many rows it has, drafting by setting
+and how much was drafted) without the first pass of a text, which encodes the
+prompt; and by the process's user time beyond that of generating one token,
+which other programs do not add to (with one thread: threads wait in turns).
 
 With --masking: plain decoding with and without a constraint that leaves the
 text as free as one can, as many tokens of each in turn. "beside the passes" is
@@ -159,23 +161,26 @@ def in_turn(things, shift):
 
 
 def decode_all(options):
-    """{(schema, setting): passes of a run}, and the same texts for all."""
+    """{(schema, setting): passes of a run}, and the same for user times."""
     found = {}
+    users = {}
     for round_ in range(options.runs):
         for i, (name, (prompt, schema)) in enumerate(SCHEMAS.items()):
             if options.only not in name:
                 continue
             texts = set()
             for setting, more in in_turn(SETTINGS, round_ + i):
-                result, _ = run(options, flags_of(options, setting, more,
-                                                  schema),
-                                prompt + " As JSON: ")
+                flags = flags_of(options, setting, more, schema)
+                result, user = run(options, flags, prompt + " As JSON: ")
+                _, start = run(options, flags + ["-n", "1"],
+                               prompt + " As JSON: ")
+                users.setdefault((name, setting), []).append(user - start)
                 found.setdefault((name, setting), []).append(
                     result["iterations"][1:])
                 texts.add(result["text"])
             if len(texts) > 1:
                 raise SystemExit(f"{name}: the texts differ: {texts}")
-    return found
+    return found, users
 
 
 def seconds_of(found):
@@ -197,8 +202,9 @@ def seconds_of(found):
 
 
 def show_drafters(options):
-    found = decode_all(options)
+    found, users = decode_all(options)
     seconds = seconds_of(found)
+    users = {key: statistics.median(all_) for key, all_ in users.items()}
     names = [name for name, _ in SETTINGS]
 
     def tokens(key):
@@ -214,12 +220,14 @@ def show_drafters(options):
             keys = keys_of(name)
             a_pass = sum(map(tokens, keys)) / sum(map(passes, keys))
             speed = plain / sum(seconds[key] for key in keys)
-            cells.append(f"{a_pass:.2f}, {speed:.2f}")
+            user = (sum(users[key] for key in keys_of("none"))
+                    / sum(users[key] for key in keys))
+            cells.append(f"{a_pass:.2f}, {speed:.2f}, {user:.2f}")
         count = sum(map(tokens, keys_of("none"))) // options.runs
         print(f"| {title} | {count} | " + " | ".join(cells) + " |", flush=True)
 
     print("Tokens a pass, and speed in that of plain decoding with the same "
-          "constraint.\n")
+          "constraint: by time, by user time.\n")
     print("| schema | tokens | " + " | ".join(names[1:]) + " |")
     print("|---" * (len(names) + 1) + "|")
     for name in SCHEMAS:
