@@ -31,6 +31,12 @@ bool LogitScan::find_maxima(std::int64_t block) {
   return kernels_.block_maxima(row_.logits, row_.size, block, maxima_.data());
 }
 
+bool LogitScan::is_sparse() const {
+  const auto banned =
+      std::ranges::count(maxima_, -std::numeric_limits<float>::infinity());
+  return 2 * banned > std::ssize(maxima_);
+}
+
 Token LogitScan::argmax() const {
   const auto block =
       std::find(maxima_.begin(), maxima_.end(), largest_) - maxima_.begin();

@@ -29,6 +29,9 @@ class LogitScan {
   bool all_finite() const { return all_finite_; }
   // -infinity: there is nothing else but NaN.
   float largest() const { return largest_; }
+  // Whether most blocks have nothing above -infinity, as where a rule allows
+  // few tokens: then `between` takes less time than a look at all logits.
+  bool is_sparse() const;
   // The smallest of the tokens that have it. Requires: largest() > -infinity.
   Token argmax() const;
 

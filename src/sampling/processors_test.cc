@@ -10,6 +10,7 @@
 #include <map>
 #include <numeric>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -352,6 +353,27 @@ TEST(Processors, AllowedTokensAreTheOnlyOnes) {
     // A bias cannot bring back what is not allowed.
     c.params.logit_bias = {{0, 1000.f}};
     EXPECT_EQ(c.processed().probability(0), 0);
+  }
+}
+
+// Whole blocks of the row have none.
+TEST(Processors, FewTokensThatCanComeInALongRowAreAsDefined) {
+  std::mt19937 random(4);
+  const std::vector<float> logits = random_logits(random, 3000);
+  for (const size_t count : {1u, 3u, 40u, 1200u}) {
+    Case c(std::vector<float>(logits.size(), -kInfinity));
+    std::set<size_t> possible;
+    while (possible.size() < count) {
+      possible.insert(count == 1200 ? possible.size()
+                                    : random() % logits.size());
+    }
+    for (const size_t token : possible) c.logits[token] = logits[token];
+    for (const double temperature : {1e-3, 0.8, 50.0}) {
+      c.params.temperature = temperature;
+      expect_as_defined(c);
+      EXPECT_TRUE(temperature < 1 ||
+                  c.processed().entries().size() == possible.size());
+    }
   }
 }
 

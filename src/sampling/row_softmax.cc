@@ -27,6 +27,13 @@ void RowSoftmax::begin(double temperature) {
 }
 
 void RowSoftmax::all(std::vector<Entry>& entries) {
+  if (scan_.is_sparse()) {
+    entries.clear();
+    const double scale =
+        1 / append(scan_.between(Limits::lowest(), Limits::max()), entries);
+    for (Entry& entry : entries) entry.probability *= scale;
+    return;
+  }
   const double scale = 1 / weigh_row().total;
   const double* weights = weights_.data();
   // Entries of earlier rows are not made anew: there are many.

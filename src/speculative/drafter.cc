@@ -15,6 +15,13 @@ void report_fault(const DraftRequest& request, std::int64_t position,
   }
 }
 
+std::vector<Token> forced_next(const TokenRule* rule,
+                               const TokenRule::State& state,
+                               std::span<const Token> text, std::int64_t most) {
+  if (rule == nullptr || state == nullptr || most <= 0) return {};
+  return rule->forced(state, text, most);
+}
+
 Token draw_drafted(const Distribution& q, const DraftRequest& request,
                    std::size_t place) {
   const auto position = static_cast<std::uint64_t>(request.history->size());

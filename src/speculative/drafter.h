@@ -39,6 +39,9 @@ struct DraftRequest {
   // this, it starts afresh with the latest so many tokens; 0: it encodes all it
   // missed. A shorter context makes poorer guesses, and nothing else.
   std::int64_t context = 0;
+  // Whether what the sequence's rule leaves no choice of goes into the draft
+  // too: a copying drafter begins with it, one that samples takes it in ahead.
+  bool takes_forced = false;
   // Where the drafter says, once, why the sequence cannot go on: a draft model
   // whose logits are NaN. May be null.
   std::optional<std::string>* failure = nullptr;
@@ -50,6 +53,13 @@ struct DraftRequest {
 // sampling parameters leave no token: then the draft just ends.
 void report_fault(const DraftRequest& request, std::int64_t position,
                   const RowFault& fault);
+
+// What the rule of a text leaves no choice of next, cut into at most `most`
+// tokens: none without a rule. `state`: where the rule stands behind `text`,
+// the tokens generated and drafted so far.
+std::vector<Token> forced_next(const TokenRule* rule,
+                               const TokenRule::State& state,
+                               std::span<const Token> text, std::int64_t most);
 
 // Draws the token that a draft goes on with, from q. `place` is the number of
 // tokens drafted before it. The request's history ends with those.
@@ -153,6 +163,10 @@ class Drafter {
 
   // How many ways of drafting it has that a guide tells apart: drafters in one.
   virtual std::size_t sources() const { return 1; }
+
+  // Whether it guesses nothing but what a rule leaves no choice of, which other
+  // drafters can take in (DraftRequest::takes_forced).
+  virtual bool is_forced() const { return false; }
 };
 
 // Proposes nothing: plain decoding is speculation with an empty draft.

@@ -92,6 +92,8 @@ class FollowingDrafter : public Drafter {
   // A row without the tokens that the target does not know: they are taken out
   // before the softmax, so none is ever proposed.
   std::span<const float> shared(std::span<const float> logits) const;
+  // Whether both vocabularies have the token.
+  bool is_shared(Token token) const { return token < shared_vocab_size_; }
 
  private:
   std::unique_ptr<Scorer> owned_;

@@ -20,15 +20,8 @@ void add_end(const Sequence& sequence, CopiedDraft& draft) {
 }
 
 Draft forced_draft(const DraftRequest& request) {
-  const Sequence& sequence = *request.sequence;
   CopiedDraft draft(request);
-  const RuleWalk& walk = draft.walk();
-  bool goes_on = true;
-  for (const Token token : walk.rule()->forced(
-           walk.state(), sequence.generated(), request.length)) {
-    goes_on = goes_on && draft.add(token);
-  }
-  if (goes_on) add_end(sequence, draft);
+  if (draft.add_forced()) add_end(*request.sequence, draft);
   return std::move(draft).take();
 }
 

@@ -15,6 +15,7 @@ namespace pilotfish {
 class GrammarDrafter final : public Drafter {
  public:
   std::vector<Draft> propose(std::span<const DraftRequest> requests) override;
+  bool is_forced() const override { return true; }
 };
 
 }  // namespace pilotfish

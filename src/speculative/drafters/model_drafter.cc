@@ -57,26 +57,64 @@ void ModelDrafter::take_back_rejected(const Sequence& sequence) {
   proposed.clear();
 }
 
-// One pass per drafted token, for all that have not come to their end.
+// A pass for the next tokens of all that have not come to their end.
 void ModelDrafter::run() {
   running_.clear();
   for (Runner& runner : runners_) running_.push_back(&runner);
   while (!running_.empty()) {
     batch_.clear();
-    for (const Runner* runner : running_) {
-      const auto first = static_cast<size_t>(next(*runner->follower));
-      batch_.add(runner->follower->cached.id(),
-                 runner->draft.history().tokens().subspan(first), 1);
-    }
+    for (Runner* runner : running_) add_rows(*runner);
     const Logits logits = draft_.forward(batch_).logits;
     std::int64_t row = 0;
     std::erase_if(running_, [&](Runner* runner) {
-      return !runner->draft.extend(shared(logits.row(row++)), processor_);
+      const std::int64_t first = row;
+      row += 1 + std::ssize(runner->ahead);
+      return !extend(*runner, logits, first);
     });
     std::erase_if(running_, [](const Runner* runner) {
       return !runner->draft.another_pays();
     });
   }
+}
+
+void ModelDrafter::add_rows(Runner& runner) {
+  const auto first = static_cast<size_t>(next(*runner.follower));
+  const std::span<const Token> known =
+      runner.draft.history().tokens().subspan(first);
+  runner.ahead = runner.draft.forced_ahead();
+  runner.ahead.erase(
+      std::ranges::find_if_not(runner.ahead,
+                               [&](Token token) { return is_shared(token); }),
+      runner.ahead.end());
+  tokens_.assign(known.begin(), known.end());
+  tokens_.insert(tokens_.end(), runner.ahead.begin(), runner.ahead.end());
+  batch_.add(runner.follower->cached.id(), tokens_,
+             1 + std::ssize(runner.ahead));
+}
+
+// Draws from the rows of a pass, the first of which is `row`, until a token is
+// not the one taken in ahead. Returns whether the draft may go on.
+bool ModelDrafter::extend(Runner& runner, const Logits& logits,
+                          std::int64_t row) {
+  SampledDraft& draft = runner.draft;
+  const std::int64_t known = draft.history().size();
+  std::int64_t taken = 0;
+  bool goes_on = true;
+  while (true) {
+    goes_on = draft.extend(shared(logits.row(row + taken)), processor_);
+    const bool as_taken_in =
+        draft.history().size() > known + taken &&
+        taken < std::ssize(runner.ahead) &&
+        draft.draft().tokens.back() == runner.ahead[static_cast<size_t>(taken)];
+    if (!as_taken_in) break;
+    ++taken;
+    if (!goes_on) break;
+  }
+  if (taken < std::ssize(runner.ahead)) {
+    draft_.truncate(runner.follower->cached.id(),
+                    known + taken - runner.follower->skipped);
+  }
+  return goes_on;
 }
 
 }  // namespace pilotfish

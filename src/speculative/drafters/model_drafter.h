@@ -17,6 +17,11 @@ namespace pilotfish {
 // Drafts with a smaller model, token by token, all sequences in one pass a
 // step. The sequence's own processors apply to the draft's logits, so q is what
 // the target's p will look like.
+//
+// Where a rule leaves no choice of what is written, a pass takes it in ahead,
+// cut into tokens in the usual way, and gives the rows behind each: as long as
+// the tokens that are drawn from these are the ones taken in, they need no
+// passes of their own. So the draft is the same as without.
 class ModelDrafter final : public FollowingDrafter {
  public:
   ModelDrafter(Scorer& draft, std::int64_t target_vocab_size,
@@ -38,9 +43,12 @@ class ModelDrafter final : public FollowingDrafter {
   struct Runner {
     const Follower* follower;
     SampledDraft draft;
+    std::vector<Token> ahead = {};  // taken in ahead by the current pass
   };
 
   void run();
+  void add_rows(Runner& runner);
+  bool extend(Runner& runner, const Logits& logits, std::int64_t row);
   void take_back_rejected(const Sequence& sequence);
 
   LogitsProcessor processor_;
@@ -49,6 +57,7 @@ class ModelDrafter final : public FollowingDrafter {
   // Scratch, kept for its memory.
   std::vector<Runner> runners_;
   std::vector<Runner*> running_;
+  std::vector<Token> tokens_;
 };
 
 }  // namespace pilotfish

@@ -1,6 +1,7 @@
 #include "speculative/drafters/ngram_drafter.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "speculative/drafters/copied_draft.h"
 
@@ -41,9 +42,14 @@ std::vector<Draft> NgramDrafter::propose(
   std::vector<Draft> drafts(requests.size());
   for (size_t i = 0; i < requests.size(); ++i) {
     if (requests[i].length == 0) continue;
-    const std::int64_t from = find_match(requests[i].sequence->tokens());
+    const Sequence& sequence = *requests[i].sequence;
+    CopiedDraft copy(requests[i]);
+    text_.assign(sequence.tokens().begin(), sequence.tokens().end());
+    text_.insert(text_.end(), copy.draft().tokens.begin(),
+                 copy.draft().tokens.end());
+    const std::int64_t from = find_match(text_);
     if (from == 0) continue;
-    drafts[i] = repeated_draft(requests[i], from);
+    drafts[i] = repeated_draft(std::move(copy), sequence, from);
   }
   return drafts;
 }

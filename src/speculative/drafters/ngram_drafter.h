@@ -18,6 +18,9 @@ class NgramDrafter final : public Drafter {
   static constexpr std::int64_t kShortest = 2;  // fewer are no reason to guess
 
   std::vector<Draft> propose(std::span<const DraftRequest> requests) override;
+
+ private:
+  std::vector<Token> text_;  // scratch
 };
 
 }  // namespace pilotfish

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "speculative/drafters/copied_draft.h"
 
@@ -14,16 +15,21 @@ std::vector<Draft> PredictionDrafter::propose(
     const Sequence& sequence = *requests[i].sequence;
     if (requests[i].length == 0 || sequence.prediction().empty()) continue;
     Place& place = places_.find_or_make(sequence.key);
-    follow(sequence, place);
-    if (place.lost) continue;
-    drafts[i] = copied_draft(requests[i], sequence.prediction(), place.next);
+    follow(sequence.prediction(), sequence.generated(), place);
+    CopiedDraft copy(requests[i]);
+    Place ahead = place;
+    if (copy.draft().size() > 0) {
+      follow(sequence.prediction(), copy.output(), ahead);
+    }
+    if (ahead.lost) continue;
+    drafts[i] =
+        copied_draft(std::move(copy), sequence.prediction(), ahead.next);
   }
   return drafts;
 }
 
-void PredictionDrafter::follow(const Sequence& sequence, Place& place) {
-  const std::span<const Token> prediction = sequence.prediction();
-  const std::span<const Token> generated = sequence.generated();
+void PredictionDrafter::follow(std::span<const Token> prediction,
+                               std::span<const Token> generated, Place& place) {
   for (; place.seen < std::ssize(generated); ++place.seen) {
     const bool as_predicted = !place.lost &&
                               place.next < std::ssize(prediction) &&
@@ -33,14 +39,14 @@ void PredictionDrafter::follow(const Sequence& sequence, Place& place) {
     ++place.next;
     place.lost = !as_predicted;
   }
-  if (place.lost) look_up(sequence, place);
+  if (place.lost) look_up(prediction, generated, place);
 }
 
 // Behind the longest match with the last tokens generated; the nearest to the
 // place expected among equals.
-void PredictionDrafter::look_up(const Sequence& sequence, Place& place) {
-  const std::span<const Token> prediction = sequence.prediction();
-  const std::span<const Token> generated = sequence.generated();
+void PredictionDrafter::look_up(std::span<const Token> prediction,
+                                std::span<const Token> generated,
+                                Place& place) {
   const std::int64_t most = std::min(kLongest, std::ssize(generated));
   std::int64_t longest = kShortest - 1;
   std::int64_t found = -1;

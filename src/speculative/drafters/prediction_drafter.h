@@ -29,8 +29,10 @@ class PredictionDrafter final : public Drafter {
     bool lost = false;      // it has left the prediction there
   };
 
-  static void follow(const Sequence& sequence, Place& place);
-  static void look_up(const Sequence& sequence, Place& place);
+  static void follow(std::span<const Token> prediction,
+                     std::span<const Token> generated, Place& place);
+  static void look_up(std::span<const Token> prediction,
+                      std::span<const Token> generated, Place& place);
 
   PerSequence<Place> places_;
 };

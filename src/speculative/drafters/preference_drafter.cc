@@ -16,6 +16,15 @@ PreferenceDrafter::PreferenceDrafter(
                   drafter->hidden_layers().end());
   }
   hidden_layers_.assign(layers.begin(), layers.end());
+  // What is forced goes into the drafts of those behind it, so that they are
+  // asked first.
+  const auto forced = std::ranges::find_if(
+      drafters_, [](const auto& drafter) { return drafter->is_forced(); });
+  takes_forced_from_ = static_cast<size_t>(forced - drafters_.begin());
+  for (size_t source = 0; source < drafters_.size(); ++source) {
+    if (source != takes_forced_from_) order_.push_back(source);
+  }
+  if (forced != drafters_.end()) order_.push_back(takes_forced_from_);
 }
 
 std::vector<Draft> PreferenceDrafter::propose(
@@ -23,13 +32,16 @@ std::vector<Draft> PreferenceDrafter::propose(
   std::vector<Draft> drafts(requests.size());
   std::vector<DraftRequest> open;
   std::vector<size_t> places;
-  for (size_t source = 0; source < drafters_.size(); ++source) {
+  for (const size_t source : order_) {
     open.clear();
     places.clear();
     for (size_t i = 0; i < requests.size(); ++i) {
       if (drafts[i].size() > 0) continue;
       if (!requests[i].sequence->may_draft_from(source)) continue;
       DraftRequest request = requests[i];
+      request.takes_forced =
+          source > takes_forced_from_ &&
+          request.sequence->may_draft_from(takes_forced_from_);
       if (request.guide != nullptr) {
         request.length = std::min(request.length, request.guide->ask(source));
         if (request.length == 0) continue;

@@ -12,6 +12,9 @@ namespace pilotfish {
 // Several drafters in order of preference: for each sequence, the first that
 // has a guess drafts. Which one that is follows from the tokens so far, so the
 // draft's q is still what was drawn from. A guide may leave some out.
+//
+// One that guesses nothing but what is forced lets those behind it go first,
+// which take that in: a window has what is forced and their guesses.
 class PreferenceDrafter final : public Drafter {
  public:
   explicit PreferenceDrafter(std::vector<std::unique_ptr<Drafter>> drafters);
@@ -29,6 +32,8 @@ class PreferenceDrafter final : public Drafter {
 
  private:
   std::vector<std::unique_ptr<Drafter>> drafters_;
+  std::vector<size_t> order_;  // in which they are asked
+  size_t takes_forced_from_;   // those behind this one do
   std::vector<std::int64_t> hidden_layers_;
 };
 

@@ -4,6 +4,15 @@
 
 namespace pilotfish {
 
+std::vector<Token> SampledDraft::forced_ahead() const {
+  if (!request_->takes_forced) return {};
+  const TokenHistory& text = history();
+  return forced_next(
+      text.rule(), text.rule_state(),
+      text.tokens().subspan(static_cast<size_t>(text.prompt_size())),
+      length_ - static_cast<std::int64_t>(draft_->size()) - 1);
+}
+
 bool SampledDraft::extend(std::span<const float> logits,
                           LogitsProcessor& processor) {
   const Sequence& sequence = this->sequence();

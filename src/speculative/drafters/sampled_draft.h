@@ -26,6 +26,10 @@ class SampledDraft {
   const TokenHistory& history() const { return *request_->history; }
   const Draft& draft() const { return *draft_; }
 
+  // What the draft goes on with if it keeps to one way of cutting what is
+  // forced, where the request wants it: less than may still be drafted.
+  std::vector<Token> forced_ahead() const;
+
   // Draws one more token, or none where the row gives none. Returns whether
   // another may follow.
   bool extend(std::span<const float> logits, LogitsProcessor& processor);

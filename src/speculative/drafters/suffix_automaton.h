@@ -31,6 +31,11 @@ class SuffixAutomaton {
   Match repeated_suffix() const { return repeated_; }
   std::int64_t repeated_end() const { return repeated_end_; }
 
+  // The index behind a place where it occurs.
+  std::int64_t end_of(Match match) const {
+    return states_[static_cast<size_t>(match.state)].end;
+  }
+
   // The longest suffix of `match` and then `token` that occurs in the text.
   Match follow(Match match, Token token) const;
 

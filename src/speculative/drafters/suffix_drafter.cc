@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "speculative/drafters/copied_draft.h"
-
 namespace pilotfish {
 
 SuffixDrafter::SuffixDrafter(std::shared_ptr<const SuffixAutomaton> corpus)
@@ -16,12 +14,19 @@ std::vector<Draft> SuffixDrafter::propose(
     const DraftRequest& request = requests[i];
     if (request.length == 0) continue;
     const Follower& follower = follow(*request.sequence);
-    const std::int32_t own = follower.text.repeated_suffix().length;
-    const std::int32_t shared = follower.in_corpus.length;
-    if (own >= kShortest && own >= shared) {
-      drafts[i] = repeated_draft(request, follower.text.repeated_end());
-    } else if (shared >= kShortest) {
-      drafts[i] = from_corpus(request, follower.in_corpus);
+    CopiedDraft copy(request);
+    SuffixAutomaton::Match own = follower.text.repeated_suffix();
+    SuffixAutomaton::Match shared = follower.in_corpus;
+    std::int64_t from = follower.text.repeated_end();
+    for (const Token token : copy.draft().tokens) {
+      own = follower.text.follow(own, token);
+      from = follower.text.end_of(own);
+      if (corpus_) shared = corpus_->follow(shared, token);
+    }
+    if (own.length >= kShortest && own.length >= shared.length) {
+      drafts[i] = repeated_draft(std::move(copy), *request.sequence, from);
+    } else if (shared.length >= kShortest) {
+      drafts[i] = from_corpus(std::move(copy), shared);
     }
   }
   return drafts;
@@ -39,9 +44,8 @@ SuffixDrafter::Follower& SuffixDrafter::follow(const Sequence& sequence) {
   return follower;
 }
 
-Draft SuffixDrafter::from_corpus(const DraftRequest& request,
+Draft SuffixDrafter::from_corpus(CopiedDraft&& copy,
                                  SuffixAutomaton::Match match) const {
-  CopiedDraft copy(request);
   while (true) {
     const SuffixAutomaton::Next next = corpus_->likely_next(match);
     if (next.token < 0 || !copy.add(next.token)) break;

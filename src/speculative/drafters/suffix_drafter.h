@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "speculative/drafter.h"
+#include "speculative/drafters/copied_draft.h"
 #include "speculative/drafters/suffix_automaton.h"
 
 namespace pilotfish {
@@ -33,8 +34,7 @@ class SuffixDrafter final : public Drafter {
   };
 
   Follower& follow(const Sequence& sequence);
-  Draft from_corpus(const DraftRequest& request,
-                    SuffixAutomaton::Match match) const;
+  Draft from_corpus(CopiedDraft&& copy, SuffixAutomaton::Match match) const;
 
   std::shared_ptr<const SuffixAutomaton> corpus_;
   PerSequence<Follower> followers_;

@@ -72,13 +72,14 @@ std::int64_t AdaptiveWindow::Guide::ask(std::size_t source) {
 }
 
 void AdaptiveWindow::Guide::drafted(double confidence) {
+  if (passes_ == 0 || passes_ == decided_) ++passes_;
   confidences_.push_back(confidence);
   survival_ *= trials_[drafting_].acceptance().of(confidence);
 }
 
 bool AdaptiveWindow::Guide::another_pays() {
   if (offer().fixed) return true;
-  if (decided_ != drafted()) policy_->decide_together(drafting_, drafted());
+  if (decided_ != passes_) policy_->decide_together(drafting_, passes_);
   return goes_on_;
 }
 
@@ -112,6 +113,7 @@ DraftGuide& AdaptiveWindow::plan(const Sequence& sequence, std::int64_t batch) {
   guide.survival_ = 1;
   guide.grows_tree_ = false;
   guide.planned_ = true;
+  guide.passes_ = 0;
   guide.decided_ = -1;
   if (std::ranges::find(round_, &guide) == round_.end()) {
     round_.push_back(&guide);
@@ -251,24 +253,25 @@ double AdaptiveWindow::pass_cost(std::size_t i, std::int64_t sequences,
   return sources_[i].copies ? 0 : draft_cost(i, sequences, batch);
 }
 
-// Whether those who have drafted so many tokens go on, and who.
-void AdaptiveWindow::decide_together(std::size_t i, std::int64_t drafted) {
+// Whether those who had so many drafting passes go on, and who.
+void AdaptiveWindow::decide_together(std::size_t i, std::int64_t passes) {
   drafting_.clear();
   drafting_guides_.clear();
   for (Guide* guide : round_) {
-    if (guide->drafting_ != i || guide->drafted() != drafted ||
+    if (guide->drafting_ != i || guide->passes_ != passes ||
         guide->offer().fixed) {
       continue;
     }
     drafting_guides_.push_back(guide);
     drafting_.push_back({.acceptance = &guide->trials_[i].acceptance(),
                          .survival = guide->survival_,
+                         .drafted = guide->drafted(),
                          .length = guide->offer().length});
   }
   share_next_pass(terms_[i], pass_cost(i, std::ssize(drafting_), batch_),
-                  drafted, drafting_);
+                  drafting_);
   for (size_t j = 0; j < drafting_.size(); ++j) {
-    drafting_guides_[j]->decided_ = drafted;
+    drafting_guides_[j]->decided_ = passes;
     drafting_guides_[j]->goes_on_ = drafting_[j].goes_on;
   }
 }

@@ -80,7 +80,8 @@ class AdaptiveWindow final : public WindowPolicy {
     bool grows_tree_ = false;
     std::optional<bool> follows_prompt_;
     bool planned_ = false;       // for the current iteration
-    std::int64_t decided_ = -1;  // tokens drafted when it was asked for more
+    std::int64_t passes_ = 0;    // that drafted for it
+    std::int64_t decided_ = -1;  // passes when it was asked for more
     bool goes_on_ = false;       // the answer
   };
 
@@ -96,7 +97,7 @@ class AdaptiveWindow final : public WindowPolicy {
                     std::int64_t batch) const;
   double pass_cost(std::size_t source, std::int64_t sequences,
                    std::int64_t batch) const;
-  void decide_together(std::size_t source, std::int64_t drafted);
+  void decide_together(std::size_t source, std::int64_t passes);
   Guide* planned(const WindowOutcome& window);
   void note_times(const IterationOutcome& iteration);
   void note_draft_times(const IterationOutcome& iteration);

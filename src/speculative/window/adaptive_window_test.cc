@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "speculative/drafter.h"
@@ -423,6 +424,49 @@ TEST(AdaptiveWindow, ABatchThatComputesMoreThanItReadsDraftsLess) {
   }
   EXPECT_GT(policy.plan(first, 1).most(), 3);
   EXPECT_LE(policy.plan(second, 8).most(), 1);
+}
+
+// Plans a batch whose first sequence drafts so many tokens in its first pass,
+// and the others `rest` each. Returns whether the first one goes on.
+bool first_goes_on(AdaptiveWindow& policy,
+                   const std::vector<std::unique_ptr<KeyedSequence>>& batch,
+                   std::int64_t first, std::int64_t rest) {
+  std::vector<DraftGuide*> guides;
+  for (const auto& sequence : batch) {
+    guides.push_back(&policy.plan(*sequence, std::ssize(batch)));
+  }
+  for (DraftGuide* guide : guides) {
+    EXPECT_GT(guide->most(), first);
+    const std::int64_t drafts = guide == guides.front() ? first : rest;
+    for (std::int64_t i = 0; i < drafts; ++i) guide->drafted(0.9);
+  }
+  return guides.front()->another_pays();
+}
+
+// A pass that takes in what is forced brings one more tokens than another; the
+// cost of the next is shared all the same.
+TEST(AdaptiveWindow, APassIsSharedByThoseWithMoreAndWithFewerTokens) {
+  std::vector<std::unique_ptr<KeyedSequence>> batch;
+  for (std::uint32_t slot = 0; slot < 4; ++slot) {
+    batch.push_back(std::make_unique<KeyedSequence>(one_token(), slot));
+  }
+  AdaptiveWindow policy(1);
+  for (int i = 0; i < 200; ++i) {
+    std::vector<DraftGuide*> guides;
+    for (const auto& sequence : batch) {
+      guides.push_back(&policy.plan(*sequence, 4));
+    }
+    const std::int64_t most = std::min<std::int64_t>(guides[0]->most(), 5);
+    std::vector<WindowOutcome> outcomes;
+    for (size_t j = 0; j < batch.size(); ++j) {
+      for (std::int64_t n = 0; n < most; ++n) guides[j]->drafted(0.9);
+      outcomes.push_back({batch[j]->key, most, most, most});
+    }
+    policy.observe({outcomes, 3e-4 * static_cast<double>(most),
+                    1e-3 * (1 + 0.01 * static_cast<double>(most)), false});
+  }
+  EXPECT_TRUE(first_goes_on(policy, batch, 3, 1));
+  EXPECT_FALSE(first_goes_on(policy, batch, 3, 0));
 }
 
 }  // namespace

@@ -75,7 +75,7 @@ SharedDraft best_shared_draft(const DraftTerms& terms,
   return best;
 }
 
-void share_next_pass(const DraftTerms& terms, double pass, std::int64_t drafted,
+void share_next_pass(const DraftTerms& terms, double pass,
                      std::span<Drafting> sequences) {
   // What further tokens would bring beyond what their rows cost, by their
   // number; each sequence takes as many as are best for it.
@@ -86,6 +86,7 @@ void share_next_pass(const DraftTerms& terms, double pass, std::int64_t drafted,
     double survival = sequence.survival;
     double tokens = 0;
     double gain = 0;
+    const std::int64_t drafted = sequence.drafted;
     const std::int64_t further = sequence.length - drafted;
     most = std::max(most, further);
     for (std::int64_t n = 1; n <= further; ++n) {

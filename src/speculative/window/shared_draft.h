@@ -59,14 +59,15 @@ SharedDraft best_shared_draft(const DraftTerms& terms,
 // A sequence that has drafted some tokens.
 struct Drafting {
   const AcceptanceEstimate* acceptance = nullptr;
-  double survival = 1;      // that all of these are accepted
+  double survival = 1;  // that all of these are accepted
+  std::int64_t drafted = 0;
   std::int64_t length = 0;  // the most it may draft
   bool goes_on = false;
 };
 
-// Sets `goes_on` of the sequences that are worth another drafting pass, each of
-// which has drafted so many tokens. `pass`: what one for all of them takes.
-void share_next_pass(const DraftTerms& terms, double pass, std::int64_t drafted,
+// Sets `goes_on` of the sequences that are worth another drafting pass. `pass`:
+// what one for all of them takes.
+void share_next_pass(const DraftTerms& terms, double pass,
                      std::span<Drafting> sequences);
 
 }  // namespace pilotfish

@@ -93,9 +93,9 @@ std::vector<bool> who_goes_on(const DraftTerms& terms,
   const AcceptanceEstimate acceptance = accepting(0.5);
   std::vector<Drafting> sequences;
   for (const double survival : survivals) {
-    sequences.push_back({&acceptance, survival, 7});
+    sequences.push_back({&acceptance, survival, 2, 7});
   }
-  share_next_pass(terms, terms.draft, 2, sequences);
+  share_next_pass(terms, terms.draft, sequences);
   std::vector<bool> goes_on;
   for (const Drafting& sequence : sequences) {
     goes_on.push_back(sequence.goes_on);
@@ -114,9 +114,9 @@ TEST(SharedDraft, AStragglerIsNotWaitedFor) {
 
 TEST(SharedDraft, GoesNoFurtherThanAllowed) {
   const AcceptanceEstimate acceptance = accepting(0.9);
-  std::vector<Drafting> sequences(2, {&acceptance, 1, 2});
+  std::vector<Drafting> sequences(2, {&acceptance, 1, 2, 2});
   sequences[1].length = 3;
-  share_next_pass(terms(2, 0.1, 0.01), 0.01, 2, sequences);
+  share_next_pass(terms(2, 0.1, 0.01), 0.01, sequences);
   EXPECT_FALSE(sequences[0].goes_on);
   EXPECT_TRUE(sequences[1].goes_on);
 }
