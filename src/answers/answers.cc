@@ -10,6 +10,7 @@
 #include "answers/answer_grammar.h"
 #include "answers/tool_syntax.h"
 #include "constraint/automaton.h"
+#include "constraint/effort.h"
 
 namespace pilotfish {
 namespace {
@@ -59,6 +60,7 @@ std::string key_of(const AnswerRules& rules, const ToolSyntax& syntax) {
 
 std::shared_ptr<const Constraint> answer_constraint(const AnswerRules& rules,
                                                     const ToolSyntax& syntax) {
+  const Effort effort;
   const Grammar grammar = answer_grammar(rules, syntax.impl());
   try {
     return std::make_shared<const Constraint>(Automaton::compile(grammar));

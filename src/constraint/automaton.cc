@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "constraint/effort.h"
 #include "constraint/grammar_facts.h"
 #include "constraint/nfa_builder.h"
 #include "constraint/plain_text.h"
@@ -224,11 +225,13 @@ class AutomatonCompiler {
   // nullptr where the expression cannot be counted.
   const TransitionTable* counted_unit(Grammar::Expr expr) {
     constexpr std::int64_t kMostStates = 1000;
+    constexpr std::int64_t kMostWritten = 20'000;
     const auto [place, is_new] = units_.try_emplace(expr);
     std::optional<TransitionTable>& unit = place->second;
     if (is_new && is_regular(expr)) {
       NfaBuilder builder(grammar_, graph_,
                          [](Grammar::Expr) { return std::nullopt; });
+      if (builder.written_states(expr) > kMostWritten) return nullptr;
       unit = builder.build(expr).try_determinise(kMostStates);
       if (unit.has_value()) unit = unit->minimal();
       if (unit.has_value() && !can_be_counted(*unit)) unit.reset();
@@ -309,6 +312,7 @@ class AutomatonCompiler {
 };
 
 std::shared_ptr<const Automaton> Automaton::compile(const Grammar& grammar) {
+  const Effort effort;
   return AutomatonCompiler(grammar).run();
 }
 

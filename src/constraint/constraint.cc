@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "constraint/automaton.h"
+#include "constraint/effort.h"
 #include "constraint/gbnf.h"
 #include "constraint/grammar.h"
 #include "constraint/regex.h"
@@ -22,12 +23,14 @@ Constraint::Constraint(std::shared_ptr<const Automaton> automaton)
     : automaton_(std::move(automaton)) {}
 
 std::shared_ptr<const Constraint> Constraint::regex(std::string_view pattern) {
+  const Effort effort;
   Grammar grammar;
   grammar.set_start(regex_to_grammar(grammar, pattern));
   return compiled(grammar);
 }
 
 std::shared_ptr<const Constraint> Constraint::gbnf(std::string_view source) {
+  const Effort effort;
   return compiled(gbnf_to_grammar(source));
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "constraint/effort.h"
 #include "constraint/nfa_builder.h"
 #include "constraint/rule_graph.h"
 #include "pilotfish/error.h"
@@ -16,6 +17,8 @@ namespace pilotfish {
 namespace {
 
 constexpr std::int32_t kDead = TransitionTable::kDead;
+// What a pair of states counts for in the Effort of combining automata.
+constexpr std::int64_t kStepsOfPair = 8;
 
 // The edges of two states side by side: for every run of bytes that neither
 // tells apart, both targets.
@@ -87,8 +90,8 @@ class GrammarWriter {
     return targets;
   }
 
-  // What follows a state, as an expression up to the next states that are rules:
-  // those to which several states lead. `depth` branches lie around it.
+  // What follows a state, as an expression up to the next states that are
+  // rules: those to which several states lead. `depth` branches lie around it.
   Grammar::Expr chain_from(std::int32_t state, int depth) {
     std::vector<Grammar::Expr> parts;
     for (;;) {
@@ -216,12 +219,15 @@ Dfa Dfa::combine(const Dfa& a, const Dfa& b, Operation operation) {
   id_of({0, 0});
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     const auto [at_a, at_b] = pairs[i];
+    const auto edges_a = edges(a.table_, at_a);
+    const auto edges_b = edges(b.table_, at_b);
+    Effort::spend(kStepsOfPair + std::ssize(edges_a) + std::ssize(edges_b));
     const bool in_a = accepts(a.table_, at_a);
     const bool in_b = accepts(b.table_, at_b);
     table.add_state(operation == Operation::kIntersect ? in_a && in_b
                     : operation == Operation::kUnite   ? in_a || in_b
                                                        : in_a && !in_b);
-    for_each_run(edges(a.table_, at_a), edges(b.table_, at_b),
+    for_each_run(edges_a, edges_b,
                  [&](unsigned first, unsigned last, std::int32_t to_a,
                      std::int32_t to_b) {
                    if (!is_alive(to_a, to_b)) return;

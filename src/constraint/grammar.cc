@@ -8,6 +8,8 @@
 #include <functional>
 #include <utility>
 
+#include "base/hash.h"
+#include "constraint/effort.h"
 #include "pilotfish/error.h"
 
 namespace pilotfish {
@@ -34,10 +36,6 @@ ByteSet byte_range(unsigned first, unsigned last) {
   ByteSet set;
   for (unsigned byte = first; byte <= last; ++byte) set.set(byte);
   return set;
-}
-
-void mix(std::size_t& hash, std::size_t value) {
-  hash ^= value + 0x9E3779B97F4A7C15U + (hash << 6) + (hash >> 2);
 }
 
 // Code points `first` to `last` in the bytes that `size` of them take, the
@@ -79,12 +77,14 @@ Grammar::Expr utf8_range(Grammar& grammar, char32_t first, char32_t last,
 
 std::size_t Grammar::HashNode::operator()(const Node& node) const {
   std::size_t hash = static_cast<std::size_t>(node.kind);
-  for (const Expr part : node.parts) mix(hash, static_cast<std::size_t>(part));
-  if (node.kind == Kind::kBytes) mix(hash, std::hash<ByteSet>()(node.bytes));
-  mix(hash, static_cast<std::size_t>(node.token));
-  mix(hash, static_cast<std::size_t>(node.rule));
-  mix(hash, static_cast<std::size_t>(node.min));
-  mix(hash, static_cast<std::size_t>(node.max));
+  for (const Expr part : node.parts)
+    mix_into(hash, static_cast<std::size_t>(part));
+  if (node.kind == Kind::kBytes)
+    mix_into(hash, std::hash<ByteSet>()(node.bytes));
+  mix_into(hash, static_cast<std::size_t>(node.token));
+  mix_into(hash, static_cast<std::size_t>(node.rule));
+  mix_into(hash, static_cast<std::size_t>(node.min));
+  mix_into(hash, static_cast<std::size_t>(node.max));
   return hash;
 }
 
@@ -94,6 +94,8 @@ Grammar::Grammar(std::int64_t most) : most_(most) {
 }
 
 Grammar::Expr Grammar::add(Node node) {
+  constexpr std::int64_t kStepsToAdd = 16;
+  Effort::spend(kStepsToAdd + std::ssize(node.parts));
   const auto id = static_cast<Expr>(nodes_.size());
   const auto [place, is_new] = ids_.try_emplace(std::move(node), id);
   if (!is_new) return place->second;

@@ -3,13 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/hash.h"
+
 namespace pilotfish {
 namespace {
-
-void mix_into(std::size_t& hash, std::size_t value) {
-  hash = (hash ^ value) * 0x9E3779B97F4A7C15U;
-  hash ^= hash >> 29;
-}
 
 constexpr std::int64_t kMostWalkBytes = std::int64_t{32} << 20;
 constexpr std::int64_t kMostMaskBytes = std::int64_t{8} << 20;

@@ -7,6 +7,8 @@
 #include <span>
 #include <utility>
 
+#include "base/hash.h"
+#include "constraint/effort.h"
 #include "pilotfish/error.h"
 
 namespace pilotfish {
@@ -15,9 +17,7 @@ Nfa::State Nfa::add_state() {
   last_edge_.push_back(-1);
   if (std::ssize(last_edge_) > most_) {
     throw UsageError(
-        fmt::format("the constraint is too large: written out, it has more "
-                    "than {} parts",
-                    most_));
+        "the constraint is too large to be written out as an automaton");
   }
   return static_cast<State>(last_edge_.size() - 1);
 }
@@ -28,9 +28,7 @@ void Nfa::add_edge(State from, Edge::Kind kind, std::int32_t label, State to) {
   last = static_cast<std::int32_t>(edges_.size() - 1);
   if (std::ssize(edges_) > 4 * most_) {
     throw UsageError(
-        fmt::format("the constraint is too large: written out, it has more "
-                    "than {} parts",
-                    4 * most_));
+        "the constraint is too large to be written out as an automaton");
   }
 }
 
@@ -55,7 +53,12 @@ void Nfa::add_symbol(State from, std::int32_t symbol, State to) {
 class SubsetConstruction {
  public:
   SubsetConstruction(const Nfa& nfa, std::int64_t most)
-      : nfa_(nfa), most_(most), seen_(nfa.last_edge_.size(), 0) {
+      : nfa_(nfa),
+        most_(most),
+        most_work_(std::min(kMostWork, kWorkPerState * most)),
+        seen_(nfa.last_edge_.size(), 0) {
+    Effort::spend(kStepsToBegin + nfa.states() +
+                  kStepsOfSet * std::ssize(nfa.sets_));
     find_classes();
     for (const Nfa::Edge& edge : nfa.edges_) {
       if (edge.kind != Nfa::Edge::Kind::kSymbol) continue;
@@ -71,8 +74,10 @@ class SubsetConstruction {
     const Nfa::State start = nfa_.start();
     id_of(closure({&start, 1}));
     for (std::size_t id = 0; id < subsets_.size(); ++id) {
-      if (std::ssize(subsets_) > most_ || work_ > kMostWork) return {};
+      if (std::ssize(subsets_) > most_ || work_ > most_work_) return {};
+      const std::int64_t before = work_;
       expand(id);
+      Effort::spend(work_ - before);
     }
     return std::move(table_);
   }
@@ -83,8 +88,7 @@ class SubsetConstruction {
     std::size_t operator()(const Subset& subset) const {
       std::size_t hash = subset.size();
       for (const Nfa::State state : subset) {
-        hash = (hash ^ static_cast<std::size_t>(state)) * 0x9E3779B97F4A7C15U;
-        hash ^= hash >> 29;
+        mix_into(hash, static_cast<std::size_t>(state));
       }
       return hash;
     }
@@ -161,7 +165,10 @@ class SubsetConstruction {
 
   void visit(Nfa::State state) {
     std::int64_t& seen = seen_[static_cast<std::size_t>(state)];
-    if (std::exchange(seen, round_) != round_) open_.push_back(state);
+    if (std::exchange(seen, round_) != round_) {
+      open_.push_back(state);
+      ++work_;
+    }
   }
 
   std::int32_t id_of(Subset subset) {
@@ -217,10 +224,14 @@ class SubsetConstruction {
     ++work_;
   }
 
-  static constexpr std::int64_t kMostWork = std::int64_t{1} << 24;
+  static constexpr std::int64_t kMostWork = std::int64_t{1} << 25;
+  static constexpr std::int64_t kWorkPerState = 2048;
+  static constexpr std::int64_t kStepsToBegin = 500;
+  static constexpr std::int64_t kStepsOfSet = 30;
 
   const Nfa& nfa_;
   const std::int64_t most_;
+  const std::int64_t most_work_;
   std::int64_t work_ = 0;
   std::vector<std::vector<std::pair<unsigned, unsigned>>> ranges_;  // [class]
   std::vector<std::vector<std::size_t>> classes_;                   // [set]

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "pilotfish/error.h"
@@ -89,6 +90,7 @@ void NfaBuilder::write_repeat(const Grammar::Node& node, Nfa::State from,
     nfa_.add_empty(from, to);
     return write(part, from, to);
   }
+  refuse_copies(node);
   for (std::int64_t i = 0; i < node.min; ++i) {
     const Nfa::State next = nfa_.add_state();
     write(part, from, next);
@@ -107,6 +109,35 @@ void NfaBuilder::write_repeat(const Grammar::Node& node, Nfa::State from,
     from = next;
   }
   nfa_.add_empty(from, to);
+}
+
+// Nested repeats multiply: what they come to is known before it is written.
+void NfaBuilder::refuse_copies(const Grammar::Node& repeat) {
+  const std::int64_t copies = std::max(repeat.min + 1, repeat.max);
+  if (copies > kMostCopied ||
+      copies * written_states(repeat.parts.front()) > kMostCopied) {
+    throw UsageError(
+        fmt::format("the constraint is too large: its repeats, written out, "
+                    "have more than {} parts",
+                    kMostCopied));
+  }
+}
+
+std::int64_t NfaBuilder::written_states(Grammar::Expr expr) {
+  const auto known = written_states_.find(expr);
+  if (known != written_states_.end()) return known->second;
+  const Grammar::Node& node = grammar_.node(expr);
+  std::int64_t states = 1;
+  if (node.kind == Grammar::Kind::kRepeat && symbol_of_(expr).has_value()) {
+    return states;
+  }
+  for (const Grammar::Expr part : node.parts) states += written_states(part);
+  if (node.kind == Grammar::Kind::kRepeat) {
+    states *= std::min(std::max(node.min + 1, node.max), kMostCopied);
+  }
+  states = std::min(states, kMostCopied);
+  written_states_.emplace(expr, states);
+  return states;
 }
 
 void NfaBuilder::write_call(Grammar::Rule rule, Nfa::State from,

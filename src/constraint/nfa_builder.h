@@ -5,6 +5,8 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "constraint/grammar.h"
@@ -21,11 +23,14 @@ class NfaBuilder {
   // nothing where it has to be written out. Tokens cannot be written out.
   using SymbolOf = std::function<std::optional<std::int32_t>(Grammar::Expr)>;
   static constexpr std::int64_t kMostStates = std::int64_t{1} << 21;
+  // Of the copies of what one repeat repeats.
+  static constexpr std::int64_t kMostCopied = std::int64_t{1} << 20;
   // The symbol of what gives no text.
   static constexpr std::int32_t kNoText = -1;
 
   // `graph` must reach what is built. Throws UsageError once all that was built
-  // has more than kMostStates states.
+  // has more than kMostStates states, and before it writes copies that have
+  // more than kMostCopied.
   NfaBuilder(const Grammar& grammar, const RuleGraph& graph, SymbolOf symbol_of)
       : grammar_(grammar), graph_(graph), symbol_of_(std::move(symbol_of)) {}
 
@@ -36,6 +41,9 @@ class NfaBuilder {
   // The rule's body. Where its component is right-linear, calls inside the
   // component are edges, never symbols.
   Nfa build_rule(Grammar::Rule rule);
+  // About how many states an expression takes; at most kMostCopied. Calls count
+  // as one, though they may be written out.
+  std::int64_t written_states(Grammar::Expr expr);
 
  private:
   // One copy of a right-linear component of rules.
@@ -51,6 +59,7 @@ class NfaBuilder {
   void write_sequence(const Grammar::Node& node, Nfa::State from,
                       Nfa::State to);
   void write_repeat(const Grammar::Node& node, Nfa::State from, Nfa::State to);
+  void refuse_copies(const Grammar::Node& repeat);
   void write_call(Grammar::Rule rule, Nfa::State from, Nfa::State to);
   void write_copy(Grammar::Rule rule, Nfa::State from, Nfa::State to);
   Nfa::State start_in(Copy& copy, Grammar::Rule rule);
@@ -60,6 +69,7 @@ class NfaBuilder {
   SymbolOf symbol_of_;
   Nfa nfa_;
   std::int64_t states_left_ = kMostStates;
+  std::unordered_map<Grammar::Expr, std::int64_t> written_states_;  // as known
   Copy* copy_ = nullptr;  // the innermost that is being written
   int depth_ = 0;
 };

@@ -19,7 +19,7 @@ void replay_notations(const char* name, Try&& try_case) {
     const std::string source = test::read_file(entry.path());
     try {
       try_case(source);
-    } catch (const UsageError& error) {
+    } catch (const Error& error) {
       EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos);
     }
     ++cases;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <type_traits>
 #include <unordered_map>
 
 #include "constraint/walk.h"
@@ -34,13 +35,24 @@ class BoundedCache {
       bytes_ = 0;
     }
     const auto [place, is_new] = values_.try_emplace(key, value);
-    if (is_new) bytes_ += value->bytes();
+    if (is_new) bytes_ += value->bytes() + bytes_of(key);
     return place->second;
   }
 
+  // What the values take, and keys that are texts.
+  std::int64_t bytes() const {
+    const std::lock_guard lock(mutex_);
+    return bytes_;
+  }
+
  private:
+  static std::int64_t bytes_of(const Key& key) {
+    if constexpr (std::is_same_v<Key, std::string>) return std::ssize(key);
+    return sizeof(key);
+  }
+
   const std::int64_t most_bytes_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::int64_t bytes_ = 0;
   std::unordered_map<Key, std::shared_ptr<const Value>, Hash> values_;
 };
@@ -50,11 +62,10 @@ class BoundedCache {
 // not for every constraint.
 class SharedWalks {
  public:
+  static constexpr std::int64_t kMostBytes = std::int64_t{64} << 20;
+
   BoundedCache<std::string, Walk> walks{kMostBytes};
   BoundedCache<std::string, CountedWalk> counted{kMostBytes};
-
- private:
-  static constexpr std::int64_t kMostBytes = std::int64_t{64} << 20;
 };
 
 }  // namespace pilotfish

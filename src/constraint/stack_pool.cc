@@ -42,7 +42,16 @@ StackPool::Id StackPool::unite(Id a, Id b) {
   }
   const Id result = intern(has_bottom(a) || has_bottom(b), merged);
   unions_.emplace(key, result);
+  check_size();
   return result;
+}
+
+void StackPool::check_size() const {
+  if (sets_.size() + frames_.size() + unions_.size() > kMostKept) {
+    throw Error(
+        "the constraint is too ambiguous: the ways to read this text take too "
+        "much memory");
+  }
 }
 
 StackPool::Id StackPool::intern(bool has_bottom,
@@ -70,6 +79,7 @@ StackPool::Id StackPool::intern(bool has_bottom,
     throw Error(fmt::format(
         "the text nests more than {} rules of its constraint", kMostDepth));
   }
+  check_size();
   const auto id = static_cast<Id>(sets_.size());
   sets_.push_back({static_cast<std::int32_t>(frames_.size()),
                    static_cast<std::int32_t>(frames.size()), depth,

@@ -16,6 +16,8 @@ class StackPool {
   // The set of the empty stack alone.
   static constexpr Id kBottom = 0;
   static constexpr std::int32_t kMostDepth = 8192;
+  // Of sets, their frames and unions: some 100 MB.
+  static constexpr std::size_t kMostKept = std::size_t{1} << 21;
 
   // Stacks with `top` above those of the set `below`.
   struct Frame {
@@ -27,7 +29,8 @@ class StackPool {
 
   StackPool();
 
-  // Throws Error where a stack becomes deeper than kMostDepth.
+  // Both throw Error where a stack becomes deeper than kMostDepth, and where
+  // the pool becomes larger than kMostKept.
   Id push(Id below, std::int32_t top);
   Id unite(Id a, Id b);
 
@@ -46,6 +49,7 @@ class StackPool {
     bool has_bottom;
   };
 
+  void check_size() const;
   const Set& at(Id id) const { return sets_[static_cast<std::size_t>(id)]; }
   Id intern(bool has_bottom, std::span<const Frame> frames);
 

@@ -7,8 +7,13 @@
 #include <numeric>
 #include <utility>
 
+#include "constraint/effort.h"
+
 namespace pilotfish {
 namespace {
+
+// What an edge counts for in the Effort of finding the smallest automaton.
+constexpr std::int64_t kStepsOfMinimal = 8;
 
 // A set of elements in blocks that are split by marking elements, in constant
 // time for each mark (Valmari and Lehtinen 2008, "Efficient minimization of
@@ -287,6 +292,8 @@ TransitionTable TransitionTable::minimal() const {
     return useful[static_cast<std::size_t>(state)] != 0;
   };
   TransitionTable result;
+  Effort::spend(kStepsOfMinimal *
+                (size() + std::ssize(byte_edges_) + std::ssize(symbol_edges_)));
   if (!is_useful(0)) {
     result.add_state(false);
     return result;

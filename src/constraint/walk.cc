@@ -252,8 +252,7 @@ class Walker {
         if (!read_plain_character(from, 0, follow, next)) return length;
       }
       std::ranges::sort(next);
-      const auto repeated = std::ranges::unique(next);
-      next.erase(repeated.begin(), repeated.end());
+      next.erase(std::unique(next.begin(), next.end()), next.end());
       if (next.size() > 16) return length;
       bool is_new = false;
       for (const std::int32_t to : next) is_new |= seen.insert(to).second;

@@ -10,13 +10,15 @@
 #include <unordered_set>
 #include <utility>
 
+#include "constraint/effort.h"
 #include "pilotfish/error.h"
 
 namespace pilotfish::json_schema {
 namespace {
 
-constexpr std::size_t kMostForms = 1000;     // of one type, in one place
-constexpr std::int64_t kMostWork = 4000000;  // properties looked at
+constexpr std::size_t kMostForms = 1000;  // of one type, in one place
+// What a property counts for in the Effort of combining forms.
+constexpr std::int64_t kStepsOfProperty = 16;
 
 std::int64_t smaller_max(std::int64_t a, std::int64_t b) {
   if (a == kUnlimited) return b;
@@ -78,11 +80,8 @@ bool is_required_in(const Names& names, const std::string& key) {
 
 }  // namespace
 
-void Algebra::count(std::int64_t work) {
-  work_ += work;
-  if (work_ > kMostWork) {
-    throw UsageError("cannot be enforced; its parts combine in too many ways");
-  }
+void Algebra::count(std::int64_t properties) {
+  Effort::spend(kStepsOfProperty * properties);
 }
 
 Formulas::Id Algebra::both(Id a, Id b) {

@@ -11,8 +11,8 @@
 
 namespace pilotfish::json_schema {
 
-// Combines sets of values in their forms. Throws UsageError once the result, or
-// all the work together, is too large.
+// Combines sets of values in their forms. Throws UsageError once the result is
+// too large.
 class Algebra {
  public:
   // `is_empty` says of a formula that no value at all is valid by it; where it
@@ -47,11 +47,10 @@ class Algebra {
   bool simplify_some(ObjectForm& form);
 
   Id both(Id a, Id b);
-  void count(std::int64_t work);
+  static void count(std::int64_t properties);
 
   Formulas& formulas_;
   std::function<bool(Id)> is_empty_;
-  std::int64_t work_ = 0;
 };
 
 }  // namespace pilotfish::json_schema

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "constraint/dfa.h"
+#include "constraint/effort.h"
 #include "constraint/transition_table.h"
 
 namespace pilotfish::json_schema {
@@ -29,8 +30,10 @@ Dfa explore(State start, const Edges& edges, const Accepts& accepts) {
   std::map<State, std::int32_t> ids = {{start, 0}};
   std::deque<State> open = {start};
   TransitionTable table;
+  constexpr std::int64_t kStepsOfState = 64;
   for (; !open.empty(); open.pop_front()) {
     table.add_state(accepts(open.front()));
+    Effort::spend(kStepsOfState);
     for (const EdgeTo<State>& edge : edges(open.front())) {
       const auto [place, is_new] =
           ids.try_emplace(edge.to, static_cast<std::int32_t>(ids.size()));

@@ -1,7 +1,10 @@
 // Schemas that would take all memory or forever, if anybody let them.
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -9,12 +12,18 @@
 #include "constraint/json_schema/schema_grammar.h"
 #include "constraint/json_schema/testing/texts.h"
 #include "constraint/json_schema/testing/try_schema.h"
+#include "constraint/matcher.h"
+#include "constraint/shared_walks.h"
+#include "pilotfish/constraint.h"
 #include "pilotfish/error.h"
 #include "source_dir.h"
 #include "test_data.h"
 
 namespace pilotfish {
 namespace {
+
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
 
 std::string repeated(const std::string& text, int times) {
   std::string all;
@@ -85,9 +94,60 @@ TEST(HostileSchema, IsRefusedForCountsThatCannotBeKept) {
   }
 }
 
+// Each of these took from ten seconds to minutes before work was counted.
+TEST(HostileSchema, IsRefusedForTheWorkThatItMakes) {
+  const std::string patterns = listed(
+      300, [](int i) { return fmt::format(R"({{"pattern": "{}.*x"}})", i); });
+  const std::string expensive = listed(300, [](int i) {
+    return fmt::format(R"("p{0}": {{"pattern": "(a|b)*a(a|b){{12}}x{0}$"}})",
+                       i);
+  });
+  const std::string minima = listed(10000, [](int i) {
+    return fmt::format(R"("p{0}": {{"type": "integer", "minimum": {0}}})", i);
+  });
+  for (const std::string& schema : {R"({"oneOf": [)" + patterns + "]}",
+                                    R"({"properties": {)" + expensive + "}}",
+                                    R"({"properties": {)" + minima + "}}"}) {
+    EXPECT_THAT([&] { Automaton::compile(json_schema_grammar(schema)); },
+                ThrowsMessage<UsageError>(HasSubstr("too long to compile")));
+  }
+}
+
+TEST(HostileSchema, MayExcludeManyNumbers) {
+  const std::string numbers =
+      listed(5000, [](int i) { return std::to_string(i * 7919); });
+  const test::SchemaTexts texts(R"({"type": "integer", "not": {"enum": [)" +
+                                numbers + "]}}");
+  EXPECT_TRUE(texts.contains("7920"));
+  EXPECT_FALSE(texts.contains("7919"));
+  EXPECT_FALSE(texts.contains("39587081"));  // 4999 * 7919
+}
+
+// A server may be sent ever other schemas: what is kept of each goes with it,
+// and what they share has a limit.
+TEST(HostileSchema, LeavesNothingBehind) {
+  const auto bytes = [](int i) {
+    const Matcher matcher(
+        Constraint::json_schema(fmt::format(
+            R"({{"properties": {{"key{0}": {{"pattern": "^x{{{0}}}y*$"}}}}}})",
+            i + 1)),
+        test::byte_vocabulary());
+    Matcher::State state = matcher.begin();
+    for (const char byte : fmt::format(R"({{"key{}": "x)", i + 1)) {
+      matcher.mask(state);
+      EXPECT_TRUE(matcher.advance(state, static_cast<unsigned char>(byte)));
+    }
+    return test::byte_vocabulary()->shared_walks().walks.bytes();
+  };
+  std::int64_t most = 0;
+  for (int i = 0; i < 200; ++i) most = std::max(most, bytes(i));
+  EXPECT_GT(most, 0);
+  EXPECT_LE(most, SharedWalks::kMostBytes + (std::int64_t{1} << 20));
+}
+
 TEST(HostileSchema, MayBeLarge) {
-  const std::string names = listed(
-      20000, [](int i) { return fmt::format("\"name-{}\"", i * 7919); });
+  const std::string names =
+      listed(20000, [](int i) { return fmt::format("\"name-{}\"", i * 7919); });
   EXPECT_NO_THROW(json_schema_grammar(R"({"enum": [)" + names + "]}"));
   const std::string properties = listed(1000, [](int i) {
     return fmt::format(R"("p{}": {{"type": "integer"}})", i);
@@ -106,7 +166,7 @@ TEST(FuzzCorpus, SchemasAreHarmless) {
     SCOPED_TRACE(entry.path().string());
     try {
       test::try_schema(test::read_file(entry.path()));
-    } catch (const UsageError& error) {
+    } catch (const Error& error) {
       EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos);
     }
     ++cases;

@@ -1,11 +1,15 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
 
+#include "constraint/effort.h"
 #include "constraint/json_schema/testing/texts.h"
 #include "constraint/json_schema/value.h"
 #include "pilotfish/error.h"
@@ -36,6 +40,7 @@ struct Tally {
   int compiled = 0;
   int instances = 0;
   std::map<std::string, int> refusals;  // by keyword
+  std::int64_t most_effort = 0;         // steps of compiling one
 };
 
 // Instances are written as they are; where that is refused, with their keys in
@@ -71,11 +76,13 @@ TEST(MaskBench, VerdictsAreRight) {
     const Value entry = json_schema::parse_value(line);
     SCOPED_TRACE(entry.find("name")->text);
     ++tally.schemas;
+    const Effort effort(std::numeric_limits<std::int64_t>::max());
     try {
       const test::SchemaTexts texts(
           test::json_text(*entry.find("schema"), test::order_as_it_is),
           {.lenient = true});
       ++tally.compiled;
+      tally.most_effort = std::max(tally.most_effort, effort.spent());
       check_instances(entry, texts, tally);
     } catch (const UsageError& error) {
       const std::string message = error.what();
@@ -86,6 +93,8 @@ TEST(MaskBench, VerdictsAreRight) {
   }
   std::printf("%d schemas, %d compiled, %d instances\n", tally.schemas,
               tally.compiled, tally.instances);
+  // What is real is not near the limit.
+  EXPECT_LT(tally.most_effort, Effort::kMost / 2);
   EXPECT_GE(tally.compiled, tally.schemas * 95 / 100);
   EXPECT_GE(tally.instances, 3 * tally.schemas);
 }

@@ -34,8 +34,7 @@ NumberSet NumberSet::integers() {
 NumberSet NumberSet::of(std::vector<Decimal> numbers) {
   NumberSet set;
   std::ranges::sort(numbers);
-  const auto repeated = std::ranges::unique(numbers);
-  numbers.erase(repeated.begin(), repeated.end());
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
   set.listed_ = std::move(numbers);
   return set;
 }
@@ -70,10 +69,7 @@ Dfa NumberSet::plain() const {
     case Kind::kListed:
       break;
   }
-  Dfa forms = Dfa::all().complement();
-  for (const Decimal& number : listed_)
-    forms = forms.unite(plain_forms(number));
-  return forms;
+  return plain_forms(listed_);
 }
 
 NumberSet NumberSet::intersect(const NumberSet& other) const {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "constraint/grammar.h"
@@ -223,8 +224,19 @@ const Dfa& bare_integers() {
   return kBare;
 }
 
-Dfa plain_forms(const Decimal& number) {
-  return plain_above(number, true).minus(plain_above(number, false));
+Dfa plain_forms(std::span<const Decimal> numbers) {
+  Grammar grammar;
+  const Grammar::Expr zero = grammar.text("0");
+  const Grammar::Expr zeros = grammar.repeat(zero, 0, Grammar::kUnlimited);
+  const Grammar::Expr no_fraction =
+      grammar.optional(grammar.sequence({grammar.text("."), zero, zeros}));
+  std::vector<Grammar::Expr> forms;
+  for (const Decimal& number : numbers) {
+    forms.push_back(
+        grammar.sequence({grammar.text(number.text()),
+                          number.is_integer() ? no_fraction : zeros}));
+  }
+  return Dfa::of(grammar, grammar.choice(std::move(forms)));
 }
 
 Dfa plain_above(const Decimal& bound, bool or_equal) {

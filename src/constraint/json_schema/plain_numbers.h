@@ -1,6 +1,8 @@
 #ifndef PILOTFISH_CONSTRAINT_JSON_SCHEMA_PLAIN_NUMBERS_H_
 #define PILOTFISH_CONSTRAINT_JSON_SCHEMA_PLAIN_NUMBERS_H_
 
+#include <span>
+
 #include "constraint/dfa.h"
 #include "constraint/json_schema/decimal.h"
 
@@ -14,7 +16,7 @@ const Dfa& plain_numbers();
 const Dfa& plain_integers();  // those whose fraction is zero: "12", "12.0"
 // Integers without a fraction.
 const Dfa& bare_integers();
-Dfa plain_forms(const Decimal& number);
+Dfa plain_forms(std::span<const Decimal> numbers);
 // Those greater than `bound`, or also equal to it.
 Dfa plain_above(const Decimal& bound, bool or_equal);
 // Throws UsageError where there would be too many states. Requires: step > 0.

@@ -1,5 +1,6 @@
 #include "constraint/json_schema/schema_grammar.h"
 
+#include "constraint/effort.h"
 #include "constraint/json_schema/document.h"
 #include "constraint/json_schema/normaliser.h"
 #include "constraint/json_schema/value.h"
@@ -10,6 +11,7 @@ namespace pilotfish {
 Grammar::Expr write_json_schema(Grammar& grammar, std::string_view schema,
                                 const JsonSchemaOptions& options) {
   using namespace json_schema;
+  const Effort effort;
   const Document document(parse_value(schema));
   Normaliser normaliser(document, options.lenient);
   return Writer(normaliser, grammar, options)

@@ -16,7 +16,6 @@
 namespace pilotfish::json_schema {
 namespace {
 
-
 constexpr std::array<CodePointRange, 1> kAnyCharacter = {{{0, 0x10FFFF}}};
 
 bool begins_character(std::uint8_t byte) { return (byte & 0xC0) != 0x80; }
@@ -173,8 +172,7 @@ Lengths lengths_of(const Dfa& dfa) {
 
 StringSet::StringSet(std::vector<std::string> texts) {
   std::ranges::sort(texts);
-  const auto repeated = std::ranges::unique(texts);
-  texts.erase(repeated.begin(), repeated.end());
+  texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
   finite_ = std::make_shared<const std::vector<std::string>>(std::move(texts));
 }
 

@@ -3,11 +3,14 @@
 // github.com/json-schema-org/JSON-Schema-Test-Suite.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "constraint/json_schema/testing/texts.h"
 #include "constraint/json_schema/value.h"
@@ -20,11 +23,62 @@ namespace {
 namespace fs = std::filesystem;
 using json_schema::Value;
 
+// Where the suite and we differ on purpose; docs/internals/json-schema.md says
+// why. Everything else is a mistake.
+struct Difference {
+  const char* file;
+  const char* description;  // of the instance: a part of it
+  bool accepted;            // what we say
+};
+constexpr auto kDifferences = std::to_array<Difference>({
+    {"optional/format/hostname.json", "", true},
+    {"optional/content.json", "", true},
+    {"optional/format/time.json", "leap second", false},
+    {"optional/format/date-time.json", "leap second", false},
+    {"enum.json", "0.0] is valid", false},
+    {"enum.json", "1.0] is valid", false},
+    {"enum.json", "float", false},
+    {"const.json", "float", false},
+    {"type.json", "a float with zero fractional part", false},
+    {"format.json", "only an annotation by default", false},
+    {"vocabulary.json", "invalid number, but it still validates", false},
+});
+
+bool is_on_purpose(const std::string& file, const std::string& description,
+                   bool accepted) {
+  return std::ranges::any_of(kDifferences, [&](const Difference& each) {
+    return file == each.file && accepted == each.accepted &&
+           description.find(each.description) != std::string::npos;
+  });
+}
+
+// Whether the instance is accepted with its own keys, not those of its parts,
+// in some order.
+bool accepts_in_some_order(const test::SchemaTexts& texts, Value instance) {
+  constexpr std::size_t kMostKeys = 5;
+  const auto as_it_is = [&] {
+    return texts.contains(test::json_text(instance, test::order_as_it_is));
+  };
+  if (!instance.is(Value::Kind::kObject) || instance.keys.size() > kMostKeys) {
+    return as_it_is();
+  }
+  std::vector<std::size_t> order = test::order_as_it_is(instance);
+  const Value given = instance;
+  do {
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      instance.keys[i] = given.keys[order[i]];
+      instance.items[i] = given.items[order[i]];
+    }
+    if (as_it_is()) return true;
+  } while (std::next_permutation(order.begin(), order.end()));
+  return false;
+}
+
 struct SuiteTally {
   int schemas = 0;
   int compiled = 0;
   int instances = 0;
-  int wrong = 0;
+  int different = 0;
   std::map<std::string, int> refusals;
 };
 
@@ -46,17 +100,16 @@ void try_suite_case(const Value& entry, const std::string& dialect,
     for (const Value& each : entry.find("tests")->items) {
       const bool is_valid = each.find("valid")->is(Value::Kind::kTrue);
       const Value& instance = *each.find("data");
-      const bool accepted =
-          texts.contains(test::json_text(instance, test::order_as_it_is)) ||
-          texts.contains(test::json_text(instance, order));
+      const bool accepted = texts.contains(test::json_text(instance, order)) ||
+                            accepts_in_some_order(texts, instance);
       ++tally.instances;
       if (accepted == is_valid) continue;
-      ++tally.wrong;
-      std::printf("%s: %s: %s: %s, but %s\n", file.c_str(),
-                  entry.find("description")->text.c_str(),
-                  each.find("description")->text.c_str(),
-                  is_valid ? "valid" : "invalid",
-                  accepted ? "accepted" : "rejected");
+      ++tally.different;
+      const std::string& what = each.find("description")->text;
+      EXPECT_TRUE(is_on_purpose(file, what, accepted))
+          << entry.find("description")->text << ": " << what << ": "
+          << (is_valid ? "valid" : "invalid") << ", but "
+          << (accepted ? "accepted" : "rejected");
     }
   } catch (const UsageError& error) {
     ++tally.refusals[file];
@@ -80,14 +133,15 @@ TEST_P(SchemaSuite, IsPassedWhereItIsNotRefused) {
   const fs::path folder = fs::path(suite) / "tests" / GetParam();
   for (const auto& file : fs::recursive_directory_iterator(folder)) {
     if (file.path().extension() != ".json") continue;
+    SCOPED_TRACE(file.path().string());
     const Value cases = json_schema::parse_value(test::read_file(file));
     for (const Value& entry : cases.items) {
       try_suite_case(entry, kDialects.at(GetParam()),
                      fs::relative(file, folder), tally);
     }
   }
-  std::printf("%d schemas, %d compiled, %d instances, %d wrong\n",
-              tally.schemas, tally.compiled, tally.instances, tally.wrong);
+  std::printf("%d schemas, %d compiled, %d instances, %d different\n",
+              tally.schemas, tally.compiled, tally.instances, tally.different);
   for (const auto& [file, count] : tally.refusals) {
     std::printf("%4d refused in %s\n", count, file.c_str());
   }

@@ -229,10 +229,11 @@ class ObjectMachine {
     }
     for (const Keys& some : form_.some) {
       decltype(kinds) next;
-      for (const auto& [kind, meets] : kinds) {
+      for (const auto& each : kinds) {
+        const Keys& kind = each.first;
         const auto add = [&](StringSet keys, bool is_among) {
           if (keys.is_empty()) return;
-          next.push_back({{std::move(keys), kind.value}, meets});
+          next.push_back({{std::move(keys), kind.value}, each.second});
           next.back().second.push_back(is_among &&
                                        meets_value(kind.value, some));
         };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "constraint/effort.h"
 #include "constraint/json_schema/json_text.h"
 #include "constraint/json_schema/value.h"
 #include "constraint/prune.h"
@@ -11,6 +12,8 @@ namespace pilotfish::json_schema {
 namespace {
 
 constexpr std::size_t kLongestName = 40;
+// What a look at a set counts for in the Effort of looking for one.
+constexpr std::int64_t kStepsToCompare = 4;
 
 // A name for a rule: what is left of a property's without odd characters.
 std::string rule_name(std::string_view text) {
@@ -105,6 +108,7 @@ Writer::Expr Writer::define(std::string_view name, Expr body) {
 Writer::Expr Writer::strings(const StringSet& strings, std::string_view name) {
   if (strings.is_all()) return any_string();
   if (strings.finite() != nullptr) return strings.write(grammar_, name);
+  Effort::spend(kStepsToCompare * std::ssize(strings_));
   for (const auto& [known, expr] : strings_) {
     if (known == strings) return expr;
   }
@@ -116,6 +120,7 @@ Writer::Expr Writer::strings(const StringSet& strings, std::string_view name) {
 
 Writer::Expr Writer::numbers(const NumberSet& numbers) {
   if (numbers.listed() != nullptr) return numbers.write(grammar_, "");
+  Effort::spend(kStepsToCompare * std::ssize(numbers_));
   for (const auto& [known, expr] : numbers_) {
     if (known == numbers) return expr;
   }

@@ -8,10 +8,11 @@
 #include "constraint/gbnf.h"
 #include "constraint/grammar.h"
 #include "constraint/regex.h"
+#include "constraint/testing/try_reading.h"
 #include "pilotfish/error.h"
 
 // What fuzzers do with a source of a grammar that nobody vouches for; the unit
-// tests replay the cases they keep. Each may throw UsageError, and aborts where
+// tests replay the cases they keep. Each may throw Error, and aborts where
 // what was accepted breaks a promise.
 namespace pilotfish::test {
 
@@ -38,7 +39,8 @@ inline void try_regex(std::string_view pattern) {
     try {
       grammar.set_start(regex_to_grammar(grammar, pattern, options));
       try_writing(grammar);
-    } catch (const UsageError& error) {
+      try_reading(grammar, pattern);
+    } catch (const Error& error) {
       const std::string_view what = error.what();
       if (what.empty() || what.find('\n') != what.npos) std::abort();
     }
@@ -46,7 +48,9 @@ inline void try_regex(std::string_view pattern) {
 }
 
 inline void try_gbnf(std::string_view source) {
-  try_writing(gbnf_to_grammar(source));
+  const Grammar grammar = gbnf_to_grammar(source);
+  try_writing(grammar);
+  try_reading(grammar, source);
 }
 
 }  // namespace pilotfish::test

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -92,7 +93,8 @@ inline std::vector<std::size_t> order_as_it_is(
 }
 
 // The order in which a schema lists properties: that of its list that has the
-// most of an object's keys, then what is left by the same rule.
+// most of an object's keys, then what is left by the same rule; behind these,
+// what a `required` names.
 class SchemaOrder {
  public:
   explicit SchemaOrder(const json_schema::Value& schema) { find_lists(schema); }
@@ -114,6 +116,9 @@ class SchemaOrder {
         left.erase(at);
       }
     }
+    std::stable_partition(left.begin(), left.end(), [&](std::size_t i) {
+      return required_.contains(value.keys[i]);
+    });
     order.insert(order.end(), left.begin(), left.end());
     return order;
   }
@@ -122,6 +127,9 @@ class SchemaOrder {
   void find_lists(const json_schema::Value& schema) {
     for (std::size_t i = 0; i < schema.keys.size(); ++i) {
       if (schema.keys[i] == "properties") lists_.push_back(&schema.items[i]);
+      if (schema.keys[i] != "required") continue;
+      for (const auto& name : schema.items[i].items)
+        required_.insert(name.text);
     }
     for (const json_schema::Value& item : schema.items) find_lists(item);
   }
@@ -145,6 +153,7 @@ class SchemaOrder {
   }
 
   std::vector<const json_schema::Value*> lists_;
+  std::set<std::string> required_;
 };
 
 }  // namespace pilotfish::test
