@@ -46,6 +46,9 @@ void NfaBuilder::write(Grammar::Expr expr, Nfa::State from, Nfa::State to) {
     case Grammar::Kind::kBytes:
       nfa_.add_bytes(from, node.bytes, to);
       break;
+    case Grammar::Kind::kTable:
+      write_table(*node.table, from, to);
+      break;
     case Grammar::Kind::kSequence:
       write_sequence(node, from, to);
       break;
@@ -107,6 +110,22 @@ void NfaBuilder::write_repeat(const Grammar::Node& node, Nfa::State from,
     from = next;
   }
   nfa_.add_empty(from, to);
+}
+
+void NfaBuilder::write_table(const TransitionTable& table, Nfa::State from,
+                             Nfa::State to) {
+  std::vector<Nfa::State> states;  // [state of the table]
+  for (std::int32_t state = 0; state < table.size(); ++state) {
+    states.push_back(nfa_.add_state());
+  }
+  nfa_.add_empty(from, states.front());
+  for (std::int32_t state = 0; state < table.size(); ++state) {
+    const Nfa::State its = states[static_cast<std::size_t>(state)];
+    if (table.accepting(state)) nfa_.add_empty(its, to);
+    for (const auto& [target, bytes] : table.targets(state)) {
+      nfa_.add_bytes(its, bytes, states[static_cast<std::size_t>(target)]);
+    }
+  }
 }
 
 void NfaBuilder::write_call(Grammar::Rule rule, Nfa::State from,

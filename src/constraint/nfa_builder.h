@@ -51,6 +51,8 @@ class NfaBuilder {
   void write_sequence(const Grammar::Node& node, Nfa::State from,
                       Nfa::State to);
   void write_repeat(const Grammar::Node& node, Nfa::State from, Nfa::State to);
+  void write_table(const TransitionTable& table, Nfa::State from,
+                   Nfa::State to);
   void write_call(Grammar::Rule rule, Nfa::State from, Nfa::State to);
   void write_copy(Grammar::Rule rule, Nfa::State from, Nfa::State to);
   Nfa::State start_in(Copy& copy, Grammar::Rule rule);

@@ -8,12 +8,14 @@
 #include <string>
 #include <unordered_map>
 
+#include "constraint/counted_walk.h"
 #include "constraint/walk.h"
 
 namespace pilotfish {
 
-// Values that are found once for each key, up to a number of bytes; then all
-// are forgotten. Thread-safe; two threads may find the same value at a time.
+// Values that are found once for each key, up to a number of bytes, keys that
+// are strings included; then all are forgotten. Thread-safe; two threads may
+// find the same value at a time.
 template <typename Key, typename Value, typename Hash = std::hash<Key>>
 class BoundedCache {
  public:
@@ -34,7 +36,10 @@ class BoundedCache {
       bytes_ = 0;
     }
     const auto [place, is_new] = values_.try_emplace(key, value);
-    if (is_new) bytes_ += value->bytes();
+    if (is_new) {
+      bytes_ += value->bytes();
+      if constexpr (requires { key.size(); }) bytes_ += std::ssize(key);
+    }
     return place->second;
   }
 
