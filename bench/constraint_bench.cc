@@ -1,25 +1,29 @@
 // What constraints take, on one thread, over a tokenizer's vocabulary:
 //
 //   constraint_bench TOKENIZER [JSON_FILE]
+//   constraint_bench TOKENIZER --maskbench JSONL_FILE [--every N]
 //
-// For each grammar: how long it takes to compile it and to make the first mask,
-// and what masks take at every token of a text. "cold": nothing is known about
-// the vocabulary yet; "warm": another matcher has been over the same text.
-// Times are the thread's microseconds.
+// The second measures MaskBench's schemas (maskbench.h), the first grammars of
+// its own. For each grammar: how long it takes to compile it and to make the
+// first mask, and what masks take at every token of a text. "cold": nothing is
+// known about the vocabulary yet; "warm": another matcher has been over the
+// same text. Times are the thread's microseconds.
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <ctime>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "constraint/automaton.h"
 #include "constraint/matcher.h"
 #include "constraint/vocabulary.h"
+#include "maskbench.h"
 #include "pilotfish/error.h"
 #include "pilotfish/tokenizer.h"
 #include "text/token_bytes.h"
@@ -27,15 +31,8 @@
 namespace pilotfish {
 namespace {
 
+using namespace std::string_view_literals;
 using Expr = Grammar::Expr;
-
-// The thread's own time, which other programs do not add to.
-double now_us() {
-  timespec time;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return 1e6 * static_cast<double>(time.tv_sec) +
-         1e-3 * static_cast<double>(time.tv_nsec);
-}
 
 ByteSet set_of(std::string_view bytes) {
   ByteSet set;
@@ -208,15 +205,26 @@ void measure(const char* name, const Grammar& grammar,
 }
 
 int run(int argc, char** argv) {
-  if (argc < 2) throw UsageError("usage: constraint_bench TOKENIZER [JSON]");
+  const bool is_maskbench = argc >= 4 && argv[2] == "--maskbench"sv;
+  const bool has_every = argc == 6 && argv[4] == "--every"sv;
+  if (is_maskbench ? argc != 4 && !has_every : argc != 2 && argc != 3) {
+    throw UsageError(
+        "usage: constraint_bench TOKENIZER [JSON | --maskbench JSONL [--every "
+        "N]]");
+  }
   const auto tokenizer = Tokenizer::load(argv[1]);
+  if (is_maskbench) {
+    const int every = has_every ? std::atoi(argv[5]) : 1;
+    measure_maskbench(*tokenizer, argv[3], std::max(every, 1));
+    return 0;
+  }
   double before = now_us();
   const std::vector<std::string> bytes = token_bytes(*tokenizer);
   fmt::print("{} tokens; their bytes took {:.0f}", bytes.size(),
              now_us() - before);
   before = now_us();
   const ConstraintVocabulary vocabulary(bytes);
-  fmt::print(", their trie of {} nodes {:.0f}\n", vocabulary.nodes().size(),
+  fmt::print(", their trie of {} nodes {:.0f}\n", vocabulary.nodes(),
              now_us() - before);
   std::string text = records();
   if (argc > 2) {

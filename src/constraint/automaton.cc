@@ -70,6 +70,11 @@ class AutomatonCompiler {
       const Grammar::Rule rule = open_.back();
       open_.pop_back();
       rule_starts_[rule] = automaton_->table_.size();
+      const Grammar::Node& body = grammar_.node(grammar_.body(rule));
+      if (body.kind == Grammar::Kind::kTable) {
+        add_table(*body.table, false);
+        continue;
+      }
       const auto built = built_.find(rule);
       add_table(determinised(built != built_.end() ? built->second
                                                    : builder_.build_rule(rule)),
@@ -144,7 +149,12 @@ class AutomatonCompiler {
   bool is_small(Grammar::Rule rule) {
     constexpr std::int64_t kMostNfaStates = 300;
     constexpr std::int32_t kMostStates = 20;
+    constexpr std::int32_t kMostTableStates = 8;
     if (regular_[static_cast<std::size_t>(rule)] == 0) return false;
+    const Grammar::Node& body = grammar_.node(grammar_.body(rule));
+    if (body.kind == Grammar::Kind::kTable) {
+      return body.table->size() <= kMostTableStates && !is_wide(*body.table);
+    }
     const Nfa& nfa = built_[rule] = builder_.build_rule(rule);
     if (nfa.has_symbols() || nfa.states() > kMostNfaStates) return false;
     const auto table = nfa.try_determinise(kMostNfaStates);

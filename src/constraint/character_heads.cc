@@ -73,6 +73,8 @@ class ByteHeadFinder {
                      steps + 1);
       case Kind::kCall:
         return visit(joined({{grammar_.body(node.rule)}}, rest), steps + 1);
+      case Kind::kTable:
+        return;  // grammars that are written have none
     }
   }
 

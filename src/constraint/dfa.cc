@@ -78,24 +78,14 @@ class GrammarWriter {
   }
 
  private:
-  using Targets = std::map<std::int32_t, ByteSet>;
-
   static constexpr int kMostDepth = 100;
-
-  Targets targets_of(std::int32_t state) const {
-    Targets targets;
-    for (const auto& [first, last, to] : table_.byte_edges(state)) {
-      for (unsigned byte = first; byte <= last; ++byte) targets[to].set(byte);
-    }
-    return targets;
-  }
 
   // What follows a state, as an expression up to the next states that are
   // rules: those to which several states lead. `depth` branches lie around it.
   Grammar::Expr chain_from(std::int32_t state, int depth) {
     std::vector<Grammar::Expr> parts;
     for (;;) {
-      const Targets targets = targets_of(state);
+      const auto targets = table_.targets(state);
       if (targets.empty()) break;  // an end
       const bool branches = targets.size() > 1 || table_.accepting(state);
       const bool joins = into_[static_cast<std::size_t>(state)] > 1;
@@ -107,8 +97,8 @@ class GrammarWriter {
         parts.push_back(branches_of(state, depth + 1));
         break;
       }
-      parts.push_back(grammar_.bytes(targets.begin()->second));
-      state = targets.begin()->first;
+      parts.push_back(grammar_.bytes(targets.front().second));
+      state = targets.front().first;
     }
     return grammar_.sequence(std::move(parts));
   }
@@ -116,7 +106,7 @@ class GrammarWriter {
   Grammar::Expr branches_of(std::int32_t state, int depth) {
     std::vector<Grammar::Expr> parts;
     if (table_.accepting(state)) parts.push_back(grammar_.empty());
-    for (const auto& [to, bytes] : targets_of(state)) {
+    for (const auto& [to, bytes] : table_.targets(state)) {
       parts.push_back(
           grammar_.sequence({grammar_.bytes(bytes), chain_from(to, depth)}));
     }
@@ -147,12 +137,12 @@ Dfa Dfa::of(const Grammar& grammar, Grammar::Expr expr) {
   const RuleGraph graph(grammar, expr);
   NfaBuilder builder(grammar, graph,
                      [](Grammar::Expr) { return std::nullopt; });
-  return Dfa(builder.build(expr).determinise(kMostStates));
+  return Dfa(builder.build(expr).determinise(kMostStates).minimal());
 }
 
 Dfa Dfa::of(const TransitionTable& table) {
-  Dfa dfa(table);
-  if (dfa.table_.size() > kMostStates) {
+  Dfa dfa(table.minimal());
+  if (dfa.table().size() > kMostStates) {
     throw UsageError(
         fmt::format("the constraint is too large: its automaton has more than "
                     "{} states",
@@ -165,7 +155,7 @@ Dfa Dfa::all() {
   TransitionTable table;
   table.add_state(true);
   table.add_bytes(0, 255, 0);
-  return Dfa(table);
+  return Dfa(std::move(table));
 }
 
 Dfa Dfa::intersect(const Dfa& other) const {
@@ -219,11 +209,11 @@ Dfa Dfa::combine(const Dfa& a, const Dfa& b, Operation operation) {
   id_of({0, 0});
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     const auto [at_a, at_b] = pairs[i];
-    const auto edges_a = edges(a.table_, at_a);
-    const auto edges_b = edges(b.table_, at_b);
+    const auto edges_a = edges(a.table(), at_a);
+    const auto edges_b = edges(b.table(), at_b);
     Effort::spend(kStepsOfPair + std::ssize(edges_a) + std::ssize(edges_b));
-    const bool in_a = accepts(a.table_, at_a);
-    const bool in_b = accepts(b.table_, at_b);
+    const bool in_a = accepts(a.table(), at_a);
+    const bool in_b = accepts(b.table(), at_b);
     table.add_state(operation == Operation::kIntersect ? in_a && in_b
                     : operation == Operation::kUnite   ? in_a || in_b
                                                        : in_a && !in_b);
@@ -234,8 +224,8 @@ Dfa Dfa::combine(const Dfa& a, const Dfa& b, Operation operation) {
                    table.add_bytes(first, last, id_of({to_a, to_b}));
                  });
   }
-  Dfa result(table);
-  if (result.table_.size() > kMostStates) {
+  Dfa result(table.minimal());
+  if (result.table().size() > kMostStates) {
     throw UsageError(
         fmt::format("the constraint is too large: two patterns combined have "
                     "more than {} states",
@@ -245,29 +235,34 @@ Dfa Dfa::combine(const Dfa& a, const Dfa& b, Operation operation) {
 }
 
 bool Dfa::is_empty() const {
-  return !table_.accepting(0) && table_.byte_edges(0).empty();
+  return !table().accepting(0) && table().byte_edges(0).empty();
 }
 
 bool Dfa::contains(std::string_view text) const {
   std::int32_t state = 0;
   for (const char byte : text) {
-    state = table_.next(state, static_cast<std::uint8_t>(byte));
+    state = table().next(state, static_cast<std::uint8_t>(byte));
     if (state == kDead) return false;
   }
-  return table_.accepting(state);
+  return table().accepting(state);
 }
 
 bool Dfa::is_prefix_free() const {
-  for (std::int32_t state = 0; state < table_.size(); ++state) {
-    if (table_.accepting(state) && !table_.byte_edges(state).empty()) {
+  for (std::int32_t state = 0; state < table().size(); ++state) {
+    if (table().accepting(state) && !table().byte_edges(state).empty()) {
       return false;
     }
   }
   return true;
 }
 
+Grammar::Expr Dfa::to_table(Grammar& grammar, std::string_view name) const {
+  if (!grammar.may_have_tables()) return to_grammar(grammar, name);
+  return is_empty() ? grammar.nothing() : grammar.table(table_);
+}
+
 Grammar::Expr Dfa::to_grammar(Grammar& grammar, std::string_view name) const {
-  return GrammarWriter(table_, grammar, name).run();
+  return GrammarWriter(table(), grammar, name).run();
 }
 
 }  // namespace pilotfish

@@ -2,8 +2,10 @@
 #define PILOTFISH_CONSTRAINT_DFA_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "constraint/grammar.h"
 #include "constraint/transition_table.h"
@@ -12,8 +14,8 @@ namespace pilotfish {
 
 // A regular language over bytes as a deterministic automaton: always the
 // smallest one, so that two are equal if and only if their languages are.
-// Immutable. What makes one throws UsageError where it would have more than
-// kMostStates states.
+// Immutable; copies are cheap. What makes one throws UsageError where it would
+// have more than kMostStates states.
 class Dfa {
  public:
   static constexpr std::int64_t kMostStates = 20000;
@@ -41,21 +43,26 @@ class Dfa {
   // No text is the beginning of another one.
   bool is_prefix_free() const;
 
-  const TransitionTable& table() const { return table_; }
+  const TransitionTable& table() const { return *table_; }
 
   // An expression of the same texts. States to which several lead become rules,
   // named after `name` and called at the end alone.
   Grammar::Expr to_grammar(Grammar& grammar, std::string_view name) const;
+  // The automaton itself as an expression, where the grammar may have tables.
+  Grammar::Expr to_table(Grammar& grammar, std::string_view name) const;
 
-  bool operator==(const Dfa&) const = default;
+  bool operator==(const Dfa& other) const {
+    return table_ == other.table_ || *table_ == *other.table_;
+  }
 
  private:
   enum class Operation { kIntersect, kUnite, kMinus };
 
-  explicit Dfa(const TransitionTable& table) : table_(table.minimal()) {}
+  explicit Dfa(TransitionTable minimal)
+      : table_(std::make_shared<const TransitionTable>(std::move(minimal))) {}
   static Dfa combine(const Dfa& a, const Dfa& b, Operation operation);
 
-  TransitionTable table_;
+  std::shared_ptr<const TransitionTable> table_;
 };
 
 }  // namespace pilotfish

@@ -16,7 +16,7 @@ Grammar gbnf_to_grammar(std::string_view source);
 
 // Writes a grammar as GBNF that gives the same texts when it is read again.
 // Sets of bytes become characters, and rules in the middle of a character
-// vanish. Throws UsageError where the grammar's texts are not made of whole
+// vanish. Requires a grammar without tables. Throws UsageError where the grammar's texts are not made of whole
 // characters, which GBNF cannot say. llama.cpp itself refuses, or takes for
 // unlimited, repetitions above about 2,000, which are written as they are.
 std::string grammar_to_gbnf(const Grammar& grammar);

@@ -225,6 +225,8 @@ class GbnfWriter {
       case Kind::kBytes:
       case Kind::kSequence:
         return write_pieces({{expr}});
+      case Kind::kTable:
+        break;
     }
     return {};
   }

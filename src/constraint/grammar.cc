@@ -85,6 +85,7 @@ std::size_t Grammar::HashNode::operator()(const Node& node) const {
   mix_into(hash, static_cast<std::size_t>(node.rule));
   mix_into(hash, static_cast<std::size_t>(node.min));
   mix_into(hash, static_cast<std::size_t>(node.max));
+  mix_into(hash, std::hash<const void*>()(node.table.get()));
   return hash;
 }
 
@@ -190,6 +191,11 @@ Grammar::Expr Grammar::repeat(Expr part, std::int64_t min, std::int64_t max) {
   if (part == nothing()) return min == 0 ? empty() : nothing();
   if (min == 1 && max == 1) return part;
   return add({.kind = Kind::kRepeat, .parts = {part}, .min = min, .max = max});
+}
+
+Grammar::Expr Grammar::table(std::shared_ptr<const TransitionTable> table) {
+  assert(may_have_tables());
+  return add({.kind = Kind::kTable, .table = std::move(table)});
 }
 
 Grammar::Rule Grammar::declare(std::string name) {

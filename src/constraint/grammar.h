@@ -1,7 +1,6 @@
 #ifndef PILOTFISH_CONSTRAINT_GRAMMAR_H_
 #define PILOTFISH_CONSTRAINT_GRAMMAR_H_
 
-#include <bitset>
 #include <compare>
 #include <cstdint>
 #include <memory>
@@ -11,11 +10,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "constraint/transition_table.h"
 #include "pilotfish/token.h"
 
 namespace pilotfish {
-
-using ByteSet = std::bitset<256>;
 
 // Code points from `first` to `last`, both included.
 struct CodePointRange {
@@ -41,6 +39,7 @@ class Grammar {
     kChoice,    // one of the parts
     kRepeat,    // the part, `min` to `max` times
     kCall,      // what the rule is defined as
+    kTable,     // a text of a deterministic automaton
   };
   using Expr = std::int32_t;
   using Rule = std::int32_t;
@@ -55,6 +54,7 @@ class Grammar {
     Rule rule = 0;         // of kCall
     std::int64_t min = 0;  // of kRepeat
     std::int64_t max = 0;  // of kRepeat; kUnlimited
+    std::shared_ptr<const TransitionTable> table = {};  // of kTable
 
     bool operator==(const Node&) const = default;
   };
@@ -79,6 +79,14 @@ class Grammar {
   // `max` may be kUnlimited. Requires: 0 <= min <= max.
   Expr repeat(Expr part, std::int64_t min, std::int64_t max);
   Expr optional(Expr part) { return repeat(part, 0, 1); }
+  // The texts of an automaton over bytes alone, whose states are all on the way
+  // to an accepting one. To be compiled it need not be worked out any more.
+  // Equal expressions are those of the same object. Requires may_have_tables().
+  Expr table(std::shared_ptr<const TransitionTable> table);
+  // Grammars that are printed, or read by what knows expressions alone, are
+  // written without tables.
+  bool may_have_tables() const { return may_have_tables_; }
+  void refuse_tables() { may_have_tables_ = false; }
 
   // A rule has a name for messages and for printing; names need not differ.
   Rule declare(std::string name);
@@ -114,6 +122,7 @@ class Grammar {
 
   std::int64_t most_;
   std::int64_t size_ = 0;  // of all expressions, with their parts
+  bool may_have_tables_ = true;
   Expr start_ = 0;
   std::unordered_map<Node, Expr, HashNode> ids_;
   std::vector<const Node*> nodes_;  // [expr], keys of ids_

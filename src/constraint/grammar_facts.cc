@@ -41,6 +41,9 @@ std::vector<char> least_fixpoint(const Grammar& grammar, bool letter_holds) {
       case Grammar::Kind::kToken:
         if (letter_holds) conclude(expr);
         break;
+      case Grammar::Kind::kTable:
+        if (letter_holds || node.table->accepting(0)) conclude(expr);
+        break;
       case Grammar::Kind::kSequence:
         missing[static_cast<std::size_t>(expr)] = node.parts.size();
         std::ranges::for_each(node.parts, use);

@@ -10,6 +10,9 @@ namespace {
 
 constexpr std::int64_t kMostWalkBytes = std::int64_t{32} << 20;
 constexpr std::int64_t kMostMaskBytes = std::int64_t{8} << 20;
+// Where more can follow, it takes long to see that it is known, and it hardly
+// ever is.
+constexpr std::size_t kMostSharedStates = 200;
 
 }  // namespace
 
@@ -92,6 +95,10 @@ std::shared_ptr<const Walk> MaskMaker::rest_of(
 std::shared_ptr<const Walk> MaskMaker::root_walk(Text& text,
                                                  const Position::Item& item) {
   RootKey key{item.state, item.min, item.max, {}};
+  // More units than a token can begin are all the same.
+  const std::int32_t most = vocabulary_->longest() + 2;
+  key.min = std::min(key.min, most);
+  if (key.max >= most) key.max = Automaton::kUnlimited;
   key.follow = follow_of(text, item);
   return root_walks_.get(key, [&] { return find_root_walk(key); });
 }
@@ -119,30 +126,37 @@ ByteSet MaskMaker::follow_of(Text& text, const Position::Item& item) const {
 
 std::shared_ptr<const Walk> MaskMaker::find_root_walk(
     const RootKey& key) const {
-  const auto shared_key = [&] {
-    return key.follow.to_string() + automaton_->table().residual_key(key.state);
-  };
   if (automaton_->is_counted(key.state)) {
-    const bool begun = key.state != automaton_->unit_start(key.state);
-    const std::shared_ptr<const CountedWalk> counted =
-        vocabulary_->shared_walks().counted.get(
-            (begun ? automaton_->table().residual_key(
-                         automaton_->unit_start(key.state))
-                   : "") +
-                shared_key(),
-            [&] {
-              return std::make_shared<const CountedWalk>(walk_counted(
-                  *automaton_, *vocabulary_, key.state, key.follow));
-            });
     return std::make_shared<const Walk>(
-        with_counts(*counted, key.min, key.max));
+        with_counts(*vocabulary_, *counted_walk(key), key.min, key.max));
   }
   const auto find = [&] {
     return std::make_shared<const Walk>(
         walk_from(*automaton_, *vocabulary_, key.state, key.follow));
   };
   if (!automaton_->reads_bytes_alone(key.state)) return find();
-  return vocabulary_->shared_walks().walks.get(shared_key(), find);
+  const auto residual =
+      automaton_->table().residual_key(key.state, kMostSharedStates);
+  if (!residual.has_value()) return find();
+  return vocabulary_->shared_walks().walks.get(
+      key.follow.to_string() + *residual, find);
+}
+
+std::shared_ptr<const CountedWalk> MaskMaker::counted_walk(
+    const RootKey& key) const {
+  const auto find = [&] {
+    return std::make_shared<const CountedWalk>(
+        walk_counted(*automaton_, *vocabulary_, key.state, key.follow));
+  };
+  const auto residual = [&](Automaton::State state) {
+    return *automaton_->table().residual_key(
+        state, static_cast<std::size_t>(Automaton::kMostStates));
+  };
+  const Automaton::State start = automaton_->unit_start(key.state);
+  return vocabulary_->shared_walks().counted.get(
+      (key.state != start ? residual(start) : "") + key.follow.to_string() +
+          residual(key.state),
+      find);
 }
 
 }  // namespace pilotfish

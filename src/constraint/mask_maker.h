@@ -59,6 +59,7 @@ class MaskMaker {
 
   std::shared_ptr<const Walk> root_walk(Text& text, const Position::Item& item);
   std::shared_ptr<const Walk> find_root_walk(const RootKey& key) const;
+  std::shared_ptr<const CountedWalk> counted_walk(const RootKey& key) const;
   std::shared_ptr<const Walk> rest_of(Text& text,
                                       const std::shared_ptr<const Walk>& walk,
                                       StackPool::Id stack) const;

@@ -47,6 +47,9 @@ void NfaBuilder::write(Grammar::Expr expr, Nfa::State from, Nfa::State to) {
     case Grammar::Kind::kBytes:
       nfa_.add_bytes(from, node.bytes, to);
       break;
+    case Grammar::Kind::kTable:
+      write_table(*node.table, from, to);
+      break;
     case Grammar::Kind::kSequence:
       write_sequence(node, from, to);
       break;
@@ -131,6 +134,7 @@ std::int64_t NfaBuilder::written_states(Grammar::Expr expr) {
   if (node.kind == Grammar::Kind::kRepeat && symbol_of_(expr).has_value()) {
     return states;
   }
+  if (node.kind == Grammar::Kind::kTable) states += node.table->size();
   for (const Grammar::Expr part : node.parts) states += written_states(part);
   if (node.kind == Grammar::Kind::kRepeat) {
     states *= std::min(std::max(node.min + 1, node.max), kMostCopied);
@@ -138,6 +142,22 @@ std::int64_t NfaBuilder::written_states(Grammar::Expr expr) {
   states = std::min(states, kMostCopied);
   written_states_.emplace(expr, states);
   return states;
+}
+
+void NfaBuilder::write_table(const TransitionTable& table, Nfa::State from,
+                             Nfa::State to) {
+  std::vector<Nfa::State> states;  // [state of the table]
+  for (std::int32_t state = 0; state < table.size(); ++state) {
+    states.push_back(nfa_.add_state());
+  }
+  nfa_.add_empty(from, states.front());
+  for (std::int32_t state = 0; state < table.size(); ++state) {
+    const Nfa::State its = states[static_cast<std::size_t>(state)];
+    if (table.accepting(state)) nfa_.add_empty(its, to);
+    for (const auto& [target, bytes] : table.targets(state)) {
+      nfa_.add_bytes(its, bytes, states[static_cast<std::size_t>(target)]);
+    }
+  }
 }
 
 void NfaBuilder::write_call(Grammar::Rule rule, Nfa::State from,

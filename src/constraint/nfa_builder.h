@@ -60,6 +60,8 @@ class NfaBuilder {
                       Nfa::State to);
   void write_repeat(const Grammar::Node& node, Nfa::State from, Nfa::State to);
   void refuse_copies(const Grammar::Node& repeat);
+  void write_table(const TransitionTable& table, Nfa::State from,
+                   Nfa::State to);
   void write_call(Grammar::Rule rule, Nfa::State from, Nfa::State to);
   void write_copy(Grammar::Rule rule, Nfa::State from, Nfa::State to);
   Nfa::State start_in(Copy& copy, Grammar::Rule rule);

@@ -45,6 +45,7 @@ class Pruner {
       case Kind::kEmpty:
       case Kind::kBytes:
       case Kind::kToken:
+      case Kind::kTable:
         return true;
       case Kind::kSequence:
         return std::ranges::all_of(node.parts, known);

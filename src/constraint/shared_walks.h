@@ -9,12 +9,14 @@
 #include <type_traits>
 #include <unordered_map>
 
+#include "constraint/counted_walk.h"
 #include "constraint/walk.h"
 
 namespace pilotfish {
 
-// Values that are found once for each key, up to a number of bytes; then all
-// are forgotten. Thread-safe; two threads may find the same value at a time.
+// Values that are found once for each key, up to a number of bytes, keys that
+// are strings included; then all are forgotten. Thread-safe; two threads may
+// find the same value at a time.
 template <typename Key, typename Value, typename Hash = std::hash<Key>>
 class BoundedCache {
  public:

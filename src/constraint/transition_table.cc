@@ -217,6 +217,20 @@ std::span<const TransitionTable::SymbolEdge> TransitionTable::symbol_edges(
   return std::span(symbol_edges_).subspan(begin, end - begin);
 }
 
+std::vector<std::pair<std::int32_t, ByteSet>> TransitionTable::targets(
+    std::int32_t state) const {
+  std::vector<std::pair<std::int32_t, ByteSet>> targets;
+  for (const auto& [first, last, to] : byte_edges(state)) {
+    auto place = std::ranges::lower_bound(
+        targets, to, {}, &std::pair<std::int32_t, ByteSet>::first);
+    if (place == targets.end() || place->first != to) {
+      place = targets.insert(place, {to, ByteSet()});
+    }
+    for (unsigned byte = first; byte <= last; ++byte) place->second.set(byte);
+  }
+  return targets;
+}
+
 std::int32_t TransitionTable::next(std::int32_t state,
                                    std::uint8_t byte) const {
   const std::span<const ByteEdge> edges = byte_edges(state);
@@ -362,7 +376,8 @@ TransitionTable TransitionTable::minimal() const {
   return result;
 }
 
-std::string TransitionTable::residual_key(std::int32_t state) const {
+std::optional<std::string> TransitionTable::residual_key(
+    std::int32_t state, std::size_t most) const {
   std::map<std::int32_t, std::int32_t> number = {{state, 0}};
   std::vector<std::int32_t> order = {state};
   const auto number_of = [&](std::int32_t other) {
@@ -373,6 +388,7 @@ std::string TransitionTable::residual_key(std::int32_t state) const {
   };
   std::string key;
   for (std::size_t i = 0; i < order.size(); ++i) {
+    if (order.size() > most) return {};
     const std::span<const ByteEdge> bytes = byte_edges(order[i]);
     const std::span<const SymbolEdge> symbols = symbol_edges(order[i]);
     key += accepting(order[i]) ? '+' : '-';

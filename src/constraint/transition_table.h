@@ -1,12 +1,18 @@
 #ifndef PILOTFISH_CONSTRAINT_TRANSITION_TABLE_H_
 #define PILOTFISH_CONSTRAINT_TRANSITION_TABLE_H_
 
+#include <bitset>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace pilotfish {
+
+using ByteSet = std::bitset<256>;
 
 // A deterministic automaton over bytes and symbols (numbers with a meaning of
 // the caller's), as lists of edges. Its start is state 0.
@@ -41,6 +47,9 @@ class TransitionTable {
   bool accepting(std::int32_t state) const { return at(state).accepting; }
   std::span<const ByteEdge> byte_edges(std::int32_t state) const;
   std::span<const SymbolEdge> symbol_edges(std::int32_t state) const;
+  // The states that bytes lead to, ascending, with all those bytes.
+  std::vector<std::pair<std::int32_t, ByteSet>> targets(
+      std::int32_t state) const;
   // kDead where no edge has the byte.
   std::int32_t next(std::int32_t state, std::uint8_t byte) const;
   // Nothing can follow.
@@ -60,9 +69,11 @@ class TransitionTable {
   // The states from which one of `marked` is reached, themselves included.
   std::vector<char> reaching(std::vector<char> marked) const;
 
-  // What can follow `state`, as a key that equal languages have in common.
-  // Requires that states of equal languages are equal, as in a minimal table.
-  std::string residual_key(std::int32_t state) const;
+  // What can follow `state`, as a key. Equal languages have it in common where
+  // states of equal languages are equal, as in a minimal table. Nothing where
+  // more than `most` states can follow.
+  std::optional<std::string> residual_key(std::int32_t state,
+                                          std::size_t most) const;
 
   bool operator==(const TransitionTable&) const = default;
 

@@ -173,6 +173,8 @@ Utf8Places Utf8Bounds::ends_of_node(const Grammar::Node& node,
       return ends(node.parts[0], node.min, node.max, from);
     case Kind::kCall:
       return ends_of_call(node.rule, place);
+    case Kind::kTable:
+      break;  // grammars that are written have none
   }
   return found;
 }

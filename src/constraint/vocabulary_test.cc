@@ -1,6 +1,5 @@
 #include "constraint/vocabulary.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -12,26 +11,35 @@
 namespace pilotfish {
 namespace {
 
-using Node = ConstraintVocabulary::Node;
-
 // The tokens by the bytes on the way to their nodes.
-std::map<std::string, std::set<Token>> tokens_by_path(
-    const ConstraintVocabulary& vocabulary) {
+class TokensByPath {
+ public:
+  explicit TokensByPath(const ConstraintVocabulary& vocabulary)
+      : vocabulary_(vocabulary) {
+    visit(0, "");
+    EXPECT_EQ(nodes_, vocabulary.nodes());
+  }
+
   std::map<std::string, std::set<Token>> found;
-  std::string path;
-  const std::span<const Node> nodes = vocabulary.nodes();
-  for (std::size_t i = 0; i + 1 < nodes.size(); ++i) {
-    if (nodes[i].depth > 0) {
-      path.resize(nodes[i].depth - 1U);
-      path += static_cast<char>(nodes[i].byte);
+
+ private:
+  // In preorder.
+  void visit(std::int32_t node, const std::string& path) {
+    EXPECT_EQ(node, nodes_++);
+    for (const Token token : vocabulary_.tokens(node)) {
+      found[path].insert(token);
     }
-    for (std::int32_t k = nodes[i].first_token; k < nodes[i + 1].first_token;
-         ++k) {
-      found[path].insert(vocabulary.tokens()[static_cast<std::size_t>(k)]);
+    int last_byte = -1;
+    for (const auto& child : vocabulary_.children(node)) {
+      EXPECT_GT(child.byte, last_byte);
+      last_byte = child.byte;
+      visit(child.node, path + static_cast<char>(child.byte));
     }
   }
-  return found;
-}
+
+  const ConstraintVocabulary& vocabulary_;
+  std::int64_t nodes_ = 0;
+};
 
 TEST(ConstraintVocabulary, LaysTokensOutByTheirBytes) {
   std::mt19937 random(1);
@@ -47,18 +55,11 @@ TEST(ConstraintVocabulary, LaysTokensOutByTheirBytes) {
       texts.push_back(text);
     }
     const ConstraintVocabulary vocabulary(texts);
-    EXPECT_EQ(tokens_by_path(vocabulary), expected);
+    EXPECT_EQ(TokensByPath(vocabulary).found, expected);
     ASSERT_EQ(vocabulary.size(), 40);
     for (Token token = 0; token < 40; ++token) {
       EXPECT_EQ(vocabulary.bytes(token),
                 texts[static_cast<std::size_t>(token)]);
-    }
-    // What is below a node is what is deeper, up to its end.
-    const std::span<const Node> nodes = vocabulary.nodes();
-    for (std::size_t i = 0; i + 1 < nodes.size(); ++i) {
-      std::size_t end = i + 1;
-      while (end + 1 < nodes.size() && nodes[end].depth > nodes[i].depth) ++end;
-      EXPECT_EQ(nodes[i].end, static_cast<std::int32_t>(end));
     }
   }
 }
@@ -67,13 +68,16 @@ TEST(ConstraintVocabulary, LeavesOutTokensThatAreTooLong) {
   const std::vector<std::string> texts = {
       std::string(ConstraintVocabulary::kMostBytes + 1, 'a'),
       std::string(ConstraintVocabulary::kMostBytes, 'a')};
-  EXPECT_THAT(ConstraintVocabulary(texts).tokens(), testing::ElementsAre(1));
+  const ConstraintVocabulary vocabulary(texts);
+  EXPECT_EQ(TokensByPath(vocabulary).found,
+            (std::map<std::string, std::set<Token>>{{texts[1], {1}}}));
+  EXPECT_EQ(vocabulary.longest(), ConstraintVocabulary::kMostBytes);
 }
 
 TEST(ConstraintVocabulary, MayBeEmpty) {
   const ConstraintVocabulary vocabulary({});
   EXPECT_EQ(vocabulary.size(), 0);
-  EXPECT_EQ(vocabulary.nodes().size(), 2U);
+  EXPECT_EQ(vocabulary.nodes(), 1);
 }
 
 }  // namespace

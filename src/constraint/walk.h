@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "constraint/automaton.h"
-#include "constraint/grammar.h"
 #include "constraint/position.h"
 #include "constraint/stack_pool.h"
 #include "constraint/token_mask.h"
@@ -14,19 +13,23 @@
 
 namespace pilotfish {
 
-// Some tokens of a vocabulary, as a list where they are few.
+// Some tokens of a vocabulary: the plain ones, where they are part of them, and
+// a list of the others, or a mask where the list would be long.
 class TokenSet {
  public:
-  explicit TokenSet(TokenMask mask);
+  // The vocabulary must outlive the set.
+  TokenSet(const ConstraintVocabulary& vocabulary, bool has_plain_tokens,
+           std::vector<Token> others);
+  explicit TokenSet(TokenMask mask) { mask_.push_back(std::move(mask)); }
 
   void add_to(TokenMask& mask) const;
-  bool is_empty() const { return few_.empty() && many_.empty(); }
   // What it takes.
   std::int64_t bytes() const;
 
  private:
-  std::vector<Token> few_;
-  std::vector<TokenMask> many_;  // one, or none
+  const TokenMask* plain_ = nullptr;
+  std::vector<Token> others_;
+  std::vector<TokenMask> mask_;  // one, or none
 };
 
 // What a walk over tokens finds that begins in a state: the tokens whose bytes
@@ -38,22 +41,9 @@ struct Walk {
   // below has to be read on where the rule was called. Ascending.
   std::vector<std::int32_t> ends = {};
 
-  std::int64_t bytes() const;
-};
-
-// The same from a state of a counted unit, for any counts.
-struct CountedWalk {
-  struct End {
-    std::int32_t node;
-    std::int32_t units;  // finished there
-  };
-  TokenMask all;
-  std::vector<Token> tokens;  // by the number of units that they begin
-  std::vector<std::int32_t> first =
-      {};                 // [n]: in `tokens`, the first with n units
-  std::vector<End> ends;  // where units end, ascending
-
-  std::int64_t bytes() const;
+  std::int64_t bytes() const {
+    return 128 + tokens.bytes() + 4 * std::ssize(ends);
+  }
 };
 
 // Walks all tokens from what `state` itself reads next; the rules that it calls
@@ -66,12 +56,6 @@ Walk walk_from(const Automaton& automaton,
 Walk walk_on(const Automaton& automaton, const ConstraintVocabulary& vocabulary,
              std::span<const std::int32_t> nodes, const Position& position,
              StackPool& stacks);
-CountedWalk walk_counted(const Automaton& automaton,
-                         const ConstraintVocabulary& vocabulary,
-                         Automaton::State state, const ByteSet& follow);
-// What is left where the unit has to come `min` times and may come `max` times,
-// the one that has begun included.
-Walk with_counts(const CountedWalk& walk, std::int32_t min, std::int32_t max);
 
 }  // namespace pilotfish
 

@@ -204,6 +204,27 @@ Dfa escaped(const Dfa& texts) {
   return Dfa::of(Escaper(texts.table()).run());
 }
 
+Dfa json_strings(const Dfa& texts) {
+  const TransitionTable inside = Escaper(texts.table()).run();
+  const std::int32_t end = inside.size() + 1;
+  TransitionTable table;
+  table.add_state(false);
+  table.add_bytes('"', '"', 1);
+  for (std::int32_t state = 0; state < inside.size(); ++state) {
+    table.add_state(false);
+    bool has_quote = !inside.accepting(state);
+    for (const auto& [first, last, to] : inside.byte_edges(state)) {
+      if (first > '"' && !std::exchange(has_quote, true)) {
+        table.add_bytes('"', '"', end);
+      }
+      table.add_bytes(first, last, to + 1);
+    }
+    if (!has_quote) table.add_bytes('"', '"', end);
+  }
+  table.add_state(true);
+  return Dfa::of(table);
+}
+
 Expr write_space(Grammar& grammar, JsonSchemaOptions::Whitespace whitespace,
                  bool is_separator) {
   using Whitespace = JsonSchemaOptions::Whitespace;

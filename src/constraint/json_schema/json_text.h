@@ -16,6 +16,8 @@ Grammar::Expr write_string_character(Grammar& grammar);
 // Texts as they stand between the quotes of a JSON string, with no escapes but
 // those that there must be: `"`, `\` and control characters.
 Dfa escaped(const Dfa& texts);
+// The same with quotes around them.
+Dfa json_strings(const Dfa& texts);
 
 // What may stand behind `{ [ , :` and in front of `} ]`. Behind ',' and ':',
 // `is_separator`, kSpaced asks for one blank.

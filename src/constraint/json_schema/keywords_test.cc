@@ -33,13 +33,14 @@ class SchemaCase : public ::testing::TestWithParam<Case> {};
 // agree.
 TEST_P(SchemaCase, GivesValidTextsAlone) {
   const test::SchemaTexts texts(GetParam().schema);
+  const Grammar grammar = json_schema_grammar_without_tables(GetParam().schema);
   for (const std::string& text : GetParam().valid) {
     EXPECT_TRUE(texts.contains(text)) << text;
-    EXPECT_TRUE(test::matches(texts.grammar(), text)) << text;
+    EXPECT_TRUE(test::matches(grammar, text)) << text;
   }
   for (const std::string& text : GetParam().invalid) {
     EXPECT_FALSE(texts.contains(text)) << text;
-    EXPECT_FALSE(test::matches(texts.grammar(), text)) << text;
+    EXPECT_FALSE(test::matches(grammar, text)) << text;
   }
 }
 
@@ -394,7 +395,8 @@ TEST(SchemaOptions, SayHowJsonIsWritten) {
 }
 
 TEST(JsonObject, IsAnyObject) {
-  const Grammar grammar = json_object_grammar();
+  const Grammar grammar =
+      json_schema_grammar_without_tables(R"({"type": "object"})");
   EXPECT_TRUE(test::matches(grammar, R"({"a": [1, {"b": null}]})"));
   EXPECT_FALSE(test::matches(grammar, "[]"));
 }

@@ -18,6 +18,17 @@ std::vector<Decimal> filtered(const Numbers& numbers, const Keep& keep) {
   return kept;
 }
 
+Grammar::Expr write_any_number(Grammar& grammar) {
+  return regex_to_grammar(
+      grammar,
+      R"re(-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?0*(\d{1,2}|[12]\d\d|30[0-7]))?)re");
+}
+
+Dfa any_number() {
+  Grammar grammar;
+  return Dfa::of(grammar, write_any_number(grammar));
+}
+
 }  // namespace
 
 NumberSet NumberSet::all() {
@@ -124,9 +135,9 @@ bool NumberSet::contains(const Decimal& number) const {
 
 Grammar::Expr NumberSet::write(Grammar& grammar, std::string_view name) const {
   if (is_all()) {
-    return regex_to_grammar(
-        grammar,
-        R"re(-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?0*(\d{1,2}|[12]\d\d|30[0-7]))?)re");
+    if (!grammar.may_have_tables()) return write_any_number(grammar);
+    static const Dfa kAny = any_number();
+    return kAny.to_table(grammar, name);
   }
   if (kind_ == Kind::kListed) {
     std::vector<Grammar::Expr> texts;
@@ -135,8 +146,9 @@ Grammar::Expr NumberSet::write(Grammar& grammar, std::string_view name) const {
     }
     return grammar.choice(std::move(texts));
   }
+  if (*this == integers()) return bare_integers().to_table(grammar, name);
   return (only_integers_ ? regular_->intersect(bare_integers()) : *regular_)
-      .to_grammar(grammar, name);
+      .to_table(grammar, name);
 }
 
 bool NumberSet::operator==(const NumberSet& other) const {

@@ -6,7 +6,7 @@ namespace pilotfish {
 
 std::string json_schema_to_gbnf(std::string_view schema,
                                 const JsonSchemaOptions& options) {
-  return grammar_to_gbnf(json_schema_grammar(schema, options));
+  return grammar_to_gbnf(json_schema_grammar_without_tables(schema, options));
 }
 
 }  // namespace pilotfish

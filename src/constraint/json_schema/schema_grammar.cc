@@ -25,6 +25,14 @@ Grammar json_schema_grammar(std::string_view schema,
   return grammar;
 }
 
+Grammar json_schema_grammar_without_tables(std::string_view schema,
+                                           const JsonSchemaOptions& options) {
+  Grammar grammar;
+  grammar.refuse_tables();
+  grammar.set_start(write_json_schema(grammar, schema, options));
+  return grammar;
+}
+
 Grammar json_object_grammar(const JsonSchemaOptions& options) {
   return json_schema_grammar(R"({"type": "object"})", options);
 }

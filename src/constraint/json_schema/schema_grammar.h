@@ -14,6 +14,11 @@ namespace pilotfish {
 Grammar json_schema_grammar(std::string_view schema,
                             const JsonSchemaOptions& options = {});
 
+// The same without tables, to be printed, or read by what knows expressions
+// alone.
+Grammar json_schema_grammar_without_tables(
+    std::string_view schema, const JsonSchemaOptions& options = {});
+
 // The same as an expression of another grammar that begins with it and goes on,
 // as a tool's call does. Sets no start.
 Grammar::Expr write_json_schema(Grammar& grammar, std::string_view schema,

@@ -164,6 +164,17 @@ bool has_length(const TransitionTable& table, std::int64_t min,
   return false;
 }
 
+// Any string as JSON can write it, quotes included.
+Dfa any_json_string() {
+  Grammar grammar;
+  const Grammar::Expr quote = grammar.text("\"");
+  return Dfa::of(
+      grammar, grammar.sequence({quote,
+                                 grammar.repeat(write_string_character(grammar),
+                                                0, kUnlimited),
+                                 quote}));
+}
+
 Lengths lengths_of(const Dfa& dfa) {
   return {shortest(dfa.table()), LongestWays(dfa.table()).from_start()};
 }
@@ -305,6 +316,11 @@ Grammar::Expr StringSet::write(Grammar& grammar, std::string_view name) const {
       texts.push_back(grammar.text(json_string(text)));
     }
     return grammar.choice(std::move(texts));
+  }
+  if (grammar.may_have_tables() && (dfa_ != nullptr || any_length())) {
+    static const Dfa kAny = any_json_string();
+    return (dfa_ == nullptr ? kAny : json_strings(as_dfa()))
+        .to_table(grammar, name);
   }
   const Grammar::Expr quote = grammar.text("\"");
   const Grammar::Expr inside =

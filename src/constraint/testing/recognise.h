@@ -30,7 +30,7 @@ inline Symbols symbols_of(std::string_view text) {
 // Says which texts a grammar gives, by its definition and nothing cleverer: the
 // places where a match of each expression can end are worked out once for each
 // place where it can begin. Shares no code with the automaton, which is
-// compared with it. Requires a grammar without left recursion.
+// compared with it. Requires a grammar without left recursion and tables.
 class Recogniser {
  public:
   Recogniser(const Grammar& grammar, Symbols text)
@@ -74,6 +74,8 @@ class Recogniser {
         return node.min == 0 || known(node.parts[0]);
       case Kind::kCall:
         return known(grammar_.body(node.rule));
+      case Kind::kTable:
+        break;
     }
     return false;
   }
@@ -126,6 +128,8 @@ class Recogniser {
         return ends_of_repeat(node, from);
       case Kind::kCall:
         return ends_of(grammar_.body(node.rule), from);
+      case Kind::kTable:
+        break;
     }
     return {};
   }

@@ -15,7 +15,7 @@ namespace pilotfish::test {
 
 // What a grammar gives, straight from its definition and by no automaton: every
 // expression says which stretches of a text it matches. Slow, and only for
-// grammars without left recursion. Texts are lists of fewer than 64 letters:
+// grammars without left recursion and tables. Texts are lists of fewer than 64 letters:
 // bytes, and special tokens from kSpecial on.
 class Reference {
  public:
@@ -106,6 +106,8 @@ class Reference {
         return node.min == 0 || gives(node.parts.front());
       case Grammar::Kind::kCall:
         return rule_gives_[static_cast<std::size_t>(node.rule)] != 0;
+      case Grammar::Kind::kTable:
+        break;
     }
     return false;
   }
@@ -158,6 +160,8 @@ class Reference {
       }
       case Grammar::Kind::kCall:
         places = ends(grammar_.body(node.rule), from);
+        break;
+      case Grammar::Kind::kTable:
         break;
     }
     return ends_[memo_key(expr, from)] = places;
@@ -221,6 +225,8 @@ class Reference {
       }
       case Grammar::Kind::kCall:
         return reaches_end(grammar_.body(node.rule), from);
+      case Grammar::Kind::kTable:
+        break;
     }
     return false;
   }

@@ -37,8 +37,8 @@ class SchemaTexts {
  public:
   explicit SchemaTexts(std::string_view schema,
                        const JsonSchemaOptions& options = {})
-      : grammar_(json_schema_grammar(schema, options)),
-        matcher_(Automaton::compile(grammar_), byte_vocabulary()) {}
+      : matcher_(Automaton::compile(json_schema_grammar(schema, options)),
+                 byte_vocabulary()) {}
 
   bool contains(std::string_view text) const {
     Matcher::State state = matcher_.begin();
@@ -48,10 +48,8 @@ class SchemaTexts {
     }
     return matcher_.may_end(state);
   }
-  const Grammar& grammar() const { return grammar_; }
 
  private:
-  Grammar grammar_;
   Matcher matcher_;
 };
 
