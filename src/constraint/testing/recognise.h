@@ -30,7 +30,7 @@ inline Symbols symbols_of(std::string_view text) {
 // Says which texts a grammar gives, by its definition and nothing cleverer: the
 // places where a match of each expression can end are worked out once for each
 // place where it can begin. Shares no code with the automaton, which is
-// compared with it. Requires a grammar without left recursion and tables.
+// compared with it. Requires a grammar without left recursion.
 class Recogniser {
  public:
   Recogniser(const Grammar& grammar, Symbols text)
@@ -65,6 +65,7 @@ class Recogniser {
       case Kind::kEmpty:
       case Kind::kBytes:
       case Kind::kToken:
+      case Kind::kTable:
         return true;
       case Kind::kSequence:
         return std::ranges::all_of(node.parts, known);
@@ -74,8 +75,6 @@ class Recogniser {
         return node.min == 0 || known(node.parts[0]);
       case Kind::kCall:
         return known(grammar_.body(node.rule));
-      case Kind::kTable:
-        break;
     }
     return false;
   }
@@ -129,9 +128,24 @@ class Recogniser {
       case Kind::kCall:
         return ends_of(grammar_.body(node.rule), from);
       case Kind::kTable:
-        break;
+        return ends_of_table(*node.table, from);
     }
     return {};
+  }
+
+  Places ends_of_table(const TransitionTable& table, std::size_t from) {
+    Places ends;
+    std::int32_t state = 0;
+    for (std::size_t at = from; state != TransitionTable::kDead; ++at) {
+      if (table.accepting(state)) ends.insert(at);
+      if (at == text_.size()) {
+        ran_out_ = ran_out_ || !table.is_last(state);
+        break;
+      }
+      if (text_[at] >= kTokenSymbol) break;
+      state = table.next(state, static_cast<std::uint8_t>(text_[at]));
+    }
+    return ends;
   }
 
   Places ends_of_symbol(const Grammar::Node& node, std::size_t from) {
