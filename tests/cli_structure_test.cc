@@ -83,7 +83,7 @@ TEST_F(StructureTest, TextsAreValidByTheirSchema) {
   EXPECT_TRUE(compact.starts_with("{\"name\":\"")) << compact;
 }
 
-TEST_F(StructureTest, WhatIsForcedIsDraftedWithoutAModel) {
+TEST_F(StructureTest, WhatIsForcedIsDraftedWithAndWithoutAModel) {
   const ProgramResult result =
       generate({"--json-schema", kPet, "--json", "-d", "none"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
@@ -93,6 +93,11 @@ TEST_F(StructureTest, WhatIsForcedIsDraftedWithoutAModel) {
   const Json plain =
       Json::parse(generate({"--json-schema", kPet, "--json", "-k", "1"}).out);
   EXPECT_EQ(json["tokens"], plain["tokens"]);
+  // And goes into the drafts of one.
+  const Json both =
+      Json::parse(generate({"--json-schema", kPet, "--json", "-k", "6"}).out);
+  EXPECT_EQ(both["drafters"], Json({"grammar", "model"}));
+  EXPECT_EQ(both["tokens"], plain["tokens"]);
 }
 
 TEST_F(StructureTest, OtherKindsOfStructure) {

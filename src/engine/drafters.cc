@@ -183,9 +183,7 @@ std::vector<std::string> choose_drafters(std::string_view list,
   std::vector<std::string> names;
   if (list.empty()) {
     for (const DrafterInfo& info : drafter_infos()) {
-      const bool is_models_too =
-          info.input == DraftInput::kConstraint && has(DraftInput::kDraftModel);
-      if (has(info.input) && !is_models_too) names.emplace_back(info.name);
+      if (has(info.input)) names.emplace_back(info.name);
     }
     return names;
   }

@@ -92,10 +92,11 @@ TEST(Drafters, AreChosenByWhatIsGiven) {
               HasSubstr("a corpus is for drafter suffix"));
 }
 
-TEST(Drafters, AConstraintIsDraftedFromWhereNoModelDrafts) {
+TEST(Drafters, WhatAConstraintForcesGoesIntoTheDraftsOfOthers) {
   using I = DraftInput;
   const std::vector<I> given = {I::kDraftModel, I::kConstraint};
-  EXPECT_THAT(choose_drafters("", given), ElementsAre("model"));
+  EXPECT_THAT(choose_drafters("", given), ElementsAre("grammar", "model"));
+  EXPECT_THAT(choose_drafters("model", given), ElementsAre("model"));
   const std::vector<I> alone = {I::kConstraint};
   EXPECT_THAT(choose_drafters("", alone), ElementsAre("grammar"));
   EXPECT_THAT(choose_drafters("ngram", alone), ElementsAre("ngram"));

@@ -269,6 +269,14 @@ TEST(ForcedTokens, ComeAloneWhereNobodyGoesOn) {
   const Draft draft = behind_forced(NgramDrafter(), *begun, 9);
   EXPECT_THAT(draft.tokens, ElementsAre(4, 5));
   EXPECT_EQ(draft.drafter, 0u);
+  // A copy that the rule does not allow is no guess.
+  const auto other = ruled_sequence({4, 5, 8, 3}, rule);
+  for (const Draft& found :
+       {behind_forced(NgramDrafter(), *other, 9),
+        behind_forced(SuffixDrafter(nullptr), *other, 9)}) {
+    EXPECT_THAT(found.tokens, ElementsAre(4, 5));
+    EXPECT_EQ(found.drafter, 0u);
+  }
   // A choice: nothing is forced.
   const auto chooses = ruled_sequence({3}, rule, {4, 5});
   EXPECT_THAT(behind_forced(NgramDrafter(), *chooses, 9).tokens, IsEmpty());
