@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "constraint/grammar_facts.h"
+
 namespace pilotfish {
 namespace {
 
@@ -17,11 +19,10 @@ class Pruner {
   explicit Pruner(Grammar& grammar)
       : grammar_(grammar),
         size_(static_cast<Expr>(grammar.exprs())),
-        gives_text_(static_cast<std::size_t>(size_), false) {}
+        gives_text_(exprs_with_texts(grammar)) {}
 
   Expr run(Expr expr, Grammar::Rule first) {
-    find_productive();
-    if (std::ranges::count(gives_text_, false) == 1) return expr;  // nothing()
+    if (std::ranges::count(gives_text_, 0) == 1) return expr;  // nothing()
     rewrite();
     for (Grammar::Rule rule = first; rule < grammar_.rules(); ++rule) {
       grammar_.define(rule, rewritten(grammar_.body(rule)));
@@ -31,44 +32,10 @@ class Pruner {
 
  private:
   bool gives_text(Expr expr) const {
-    return gives_text_[static_cast<std::size_t>(expr)];
+    return gives_text_[static_cast<std::size_t>(expr)] != 0;
   }
   Expr rewritten(Expr expr) const {
     return rewritten_[static_cast<std::size_t>(expr)];
-  }
-
-  bool is_productive(const Grammar::Node& node) const {
-    const auto known = [&](Expr part) { return gives_text(part); };
-    switch (node.kind) {
-      case Kind::kNothing:
-        return false;
-      case Kind::kEmpty:
-      case Kind::kBytes:
-      case Kind::kToken:
-      case Kind::kTable:
-        return true;
-      case Kind::kSequence:
-        return std::ranges::all_of(node.parts, known);
-      case Kind::kChoice:
-        return std::ranges::any_of(node.parts, known);
-      case Kind::kRepeat:
-        return node.min == 0 || known(node.parts[0]);
-      case Kind::kCall:
-        return known(grammar_.body(node.rule));
-    }
-    return false;
-  }
-
-  // Parts are older than what they are part of, so that few rounds are needed.
-  void find_productive() {
-    for (bool changed = true; changed;) {
-      changed = false;
-      for (Expr expr = 0; expr < size_; ++expr) {
-        if (gives_text(expr) || !is_productive(grammar_.node(expr))) continue;
-        gives_text_[static_cast<std::size_t>(expr)] = true;
-        changed = true;
-      }
-    }
   }
 
   void rewrite() {
@@ -96,9 +63,9 @@ class Pruner {
   }
 
   Grammar& grammar_;
-  const Expr size_;               // how many expressions there were
-  std::vector<bool> gives_text_;  // [expr]
-  std::vector<Expr> rewritten_;   // [expr]
+  const Expr size_;                     // how many expressions there were
+  const std::vector<char> gives_text_;  // [expr]
+  std::vector<Expr> rewritten_;         // [expr]
 };
 
 }  // namespace
