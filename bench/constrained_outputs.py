@@ -182,7 +182,10 @@ def formats_of(schema):
 
 class Judge:
     def __init__(self):
-        self.checker = jsonschema.FormatChecker()
+        # What names mean today: draft 3's "time" was another one.
+        newest = jsonschema.Draft202012Validator
+        self.checker = getattr(newest, "FORMAT_CHECKER", None) or (
+            jsonschema.draft202012_format_checker)
         self.unchecked = collections.Counter()  # formats
 
     def fault(self, schema, text):

@@ -15,9 +15,9 @@ ctest --preset asan
 echo "sanitize: tsan"
 cmake --preset tsan >/dev/null
 cmake --build --preset tsan --target \
-  base_test kernels_test model_test backends_test speculative_loop_test \
-  engine_test server_test
-suites=(ThreadTeam Kernels Linear Model Forward KvCache Decoder Judge Engine
-  Service Http TextRun Completions Routes)
+  base_test kernels_test model_test backends_test constraint_test \
+  speculative_loop_test engine_test server_test
+suites=(ThreadTeam Kernels Linear Model Forward KvCache Matcher Decoder Judge
+  Engine Service Http TextRun Completions Routes)
 GTEST_FILTER=$(printf '*%s*:' "${suites[@]}") ctest --preset tsan -R \
-  '^(base|kernels|model|backends|speculative_loop|engine|server)_test'
+  '^(base|kernels|model|backends|constraint|speculative_loop|engine|server)_test'

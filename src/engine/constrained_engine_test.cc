@@ -119,40 +119,49 @@ TEST(ConstrainedEngine, EveryTextIsWhatItHasToBe) {
   }
 }
 
-// Coupled, so that a text does not depend on who drafts when.
+// What has other neighbours, windows and drafters and the same text: greedy
+// ones of every acceptor, and coupled ones.
+Request json_request_in_a_batch(std::uint64_t seed) {
+  Request request = json_request(seed, seed % 2 == 0 ? 0 : 1.5);
+  request.acceptor = make_acceptor(seed % 2 == 1   ? "coupled"
+                                   : seed % 4 == 0 ? "block"
+                                                   : "rejection");
+  if (seed % 3 == 0) request.constraint = nullptr;
+  if (seed % 5 == 0) request.sampling.frequency_penalty = 0.6;
+  if (seed % 7 == 0) request.sampling.top_p = 0.9;
+  request.max_tokens = 60;
+  return request;
+}
+
 TEST(ConstrainedEngine, NeighboursAndMemoryChangeNothing) {
-  const auto alone = [](const Request& request) {
-    Engine engine(json_parts(),
-                  {.window = 1, .acceptor = make_acceptor("coupled")});
-    return engine.generate(request);
-  };
+  constexpr std::uint64_t kRequests = 24;
+  std::vector<Generation> alone;
+  for (std::uint64_t seed = 0; seed < kRequests; ++seed) {
+    Engine engine(json_parts(), {.window = 1});
+    alone.push_back(engine.generate(json_request_in_a_batch(seed)));
+  }
   for (const std::int64_t pool : {0, 120}) {
-    Engine engine(json_parts(pool),
-                  {.max_sequences = 8,
-                   .window = 5,
-                   .acceptor = make_acceptor("coupled"),
-                   .drafters = {"grammar", "suffix", "model"}});
-    std::vector<RequestId> ids;
-    const auto request = [](std::uint64_t seed) {
-      Request result = json_request(seed);
-      if (seed % 3 == 0) result.constraint = nullptr;
-      result.max_tokens = 60;
-      return result;
-    };
-    for (std::uint64_t seed = 0; seed < 24; ++seed) {
-      ids.push_back(engine.submit(request(seed)));
+    for (const std::int64_t tree_width : {1, 3}) {
+      Engine engine(json_parts(pool),
+                    {.max_sequences = 8,
+                     .window = 5,
+                     .drafters = {"grammar", "suffix", "model"},
+                     .tree_width = tree_width});
+      std::vector<RequestId> ids;
+      for (std::uint64_t seed = 0; seed < kRequests; ++seed) {
+        ids.push_back(engine.submit(json_request_in_a_batch(seed)));
+      }
+      while (engine.step()) {
+      }
+      std::int64_t preempted = 0;  // those with a constraint
+      for (std::uint64_t seed = 0; seed < kRequests; ++seed) {
+        const Generation found = engine.take(ids[seed]).value();
+        EXPECT_EQ(found.tokens, alone[seed].tokens) << seed;
+        EXPECT_EQ(found.finish_reason, alone[seed].finish_reason);
+        preempted += seed % 3 != 0 && found.stats.preemptions > 0;
+      }
+      EXPECT_EQ(preempted > 3, pool > 0) << preempted;
     }
-    while (engine.step()) {
-    }
-    std::int64_t preemptions = 0;
-    for (std::uint64_t seed = 0; seed < 24; ++seed) {
-      const Generation found = engine.take(ids[seed]).value();
-      const Generation expected = alone(request(seed));
-      EXPECT_EQ(found.tokens, expected.tokens) << seed;
-      EXPECT_EQ(found.finish_reason, expected.finish_reason);
-      preemptions += found.stats.preemptions;
-    }
-    EXPECT_EQ(preemptions > 0, pool > 0);
   }
 }
 
@@ -234,6 +243,44 @@ TEST(ConstrainedEngine, ModelsAndTheirFirstLayersDraft) {
       EXPECT_EQ(found.logprobs[i].logprob, plain.logprobs[i].logprob);
     }
   }
+}
+
+// Some of the sequences have one constraint, and all one vocabulary, whose
+// masks several threads work out at a time.
+TEST(ConstrainedEngine, ThreadsChangeNothing) {
+  const test::TemporaryFolder folder;
+  test::RandomModelOptions random;
+  random.vocab_size = 2048;  // enough logits to share among threads
+  random.n_layers = 1;
+  test::write_random_model(folder.path(), random);
+  const auto tokenizer = std::make_shared<PieceTokenizer>(kJsonPieces, false);
+  const auto constraint = json_like();
+  const auto texts = [&](int threads) {
+    const auto load = [&] {
+      return Model::load(folder.path(), {.threads = make_threads(threads)});
+    };
+    Engine engine(load(), load(), tokenizer,
+                  {.max_sequences = 8,
+                   .window = 6,
+                   .acceptor = make_acceptor("coupled"),
+                   .drafters = {"grammar", "model"},
+                   .tree_width = 3});
+    std::vector<RequestId> ids;
+    for (std::uint64_t seed = 0; seed < 8; ++seed) {
+      Request request = json_request(seed);
+      if (seed % 4 != 0) request.constraint = constraint;
+      request.max_tokens = 24;
+      ids.push_back(engine.submit(request));
+    }
+    while (engine.step()) {
+    }
+    std::vector<std::vector<Token>> found;
+    for (const RequestId id : ids) {
+      found.push_back(engine.take(id).value().tokens);
+    }
+    return found;
+  };
+  EXPECT_EQ(texts(3), texts(1));
 }
 
 TEST(ConstrainedEngine, AConstraintNeedsATokenizer) {

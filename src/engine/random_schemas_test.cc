@@ -2,13 +2,13 @@
 
 #include "constraint/json_schema/testing/random_schemas.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +24,9 @@
 
 namespace pilotfish {
 namespace {
+
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
 
 struct Speculation {
   std::string name;
@@ -103,17 +106,17 @@ struct SchemaCounts {
   std::int64_t accepted = 0;
 };
 
-// Texts with a key twice are JSON, but not this parser's.
+// Whether a text is JSON and valid. Nothing is said where a key comes twice or
+// a number has hundreds of digits: that is JSON, but not this parser's.
 void expect_valid(const json_schema::Value& schema, const std::string& text) {
-  std::optional<json_schema::Value> value;
   try {
-    value = json_schema::parse_value(text);
+    const json_schema::Value value = json_schema::parse_value(text);
+    EXPECT_TRUE(test::Validator::valid(schema, value)) << text;
   } catch (const UsageError& error) {
-    EXPECT_NE(std::string(error.what()).find("twice"), std::string::npos)
-        << text << ": " << error.what();
-    return;
+    EXPECT_THAT(error.what(),
+                AnyOf(HasSubstr("appears twice"), HasSubstr("400 digits")))
+        << text;
   }
-  EXPECT_TRUE(test::Validator::valid(schema, *value)) << text;
 }
 
 // Greedy under the default acceptor, and coupled.

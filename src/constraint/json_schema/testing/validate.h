@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -112,10 +113,17 @@ class Validator {
     if (keyword == "exclusiveMinimum") return number(value) > number(wanted);
     if (keyword == "exclusiveMaximum") return number(value) < number(wanted);
     if (keyword == "multipleOf") {  // of small numbers with one decimal
-      const double factor = std::stod(value.text) * 10;
-      const auto tenths = static_cast<long>(factor + (factor < 0 ? -0.5 : 0.5));
-      const auto step = static_cast<long>(std::stod(wanted.text) * 10 + 0.5);
-      return tenths % step == 0;
+      const json_schema::Decimal multiple = number(value);
+      if (multiple.exponent() < -1) return false;
+      const auto step = static_cast<int>(std::stod(wanted.text) * 10 + 0.5);
+      int rest = 0;  // of the tenths
+      for (const char digit : multiple.digits()) {
+        rest = (10 * rest + (digit - '0')) % step;
+      }
+      for (std::int64_t zeros = multiple.exponent() + 1; zeros > 0; --zeros) {
+        rest = 10 * rest % step;
+      }
+      return rest == 0;
     }
     return true;
   }
