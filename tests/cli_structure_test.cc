@@ -186,6 +186,22 @@ TEST_F(StructureTest, EachLineOfPromptsHasItsOwn) {
   EXPECT_EQ(found[8]["tokens"].size(), 3u);
 }
 
+TEST_F(StructureTest, LinesAreReadAsTheFlagsSay) {
+  const std::string file = write(
+      "lenient.jsonl",
+      R"({"prompt": "A:", "json_schema": {"x-note": 1, "const": {"a": [1, 2]}}})"
+      "\n");
+  const ProgramResult lenient =
+      run_program({"generate", "--prompts", file, "--json", "-t", "1",
+                   "--lenient-schema", "--json-whitespace", "compact"});
+  EXPECT_EQ(lenient.exit_code, 0) << lenient.err;
+  EXPECT_EQ(Json::parse(lenient.out)["text"], R"({"a":[1,2]})");
+  const ProgramResult strict =
+      run_program({"generate", "--prompts", file, "--json", "-t", "1"});
+  EXPECT_EQ(strict.exit_code, 1);
+  EXPECT_THAT(strict.out, HasSubstr("x-note"));
+}
+
 TEST_F(StructureTest, SchemaShowsTheGrammar) {
   const std::string schema = write("pet.json", kPet);
   const ProgramResult result = run_program({"schema", schema});

@@ -141,7 +141,8 @@ void generate_many(const GenerateOptions& options, const Session& session,
 std::vector<BatchText> texts_of(const GenerateOptions& options,
                                 const Session& session) {
   if (!options.prompt.prompts_file.empty()) {
-    return texts_of(read_prompt_file(options.prompt, session, options.samples),
+    return texts_of(read_prompt_file(options.prompt, session, options.samples,
+                                     options.decoding.constraint.json),
                     session, options.samples);
   }
   PromptLine line;
@@ -215,6 +216,8 @@ void add_generate(CommandLine& line) {
       .stands_for(command.flag("--temperature"));
   // Greedy texts are all the same.
   samples.needs({command.flag("--temperature"), command.flag("--prompts")});
+  // Its lines have schemas of their own.
+  command.flag("--prompts").stands_for(command.flag("--json-schema"));
   command.on_run([options, command] { run_generate(*options, command); });
 }
 

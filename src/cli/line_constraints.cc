@@ -58,14 +58,6 @@ std::string text_of(std::string_view name, const Json& value) {
   return value.get<std::string>();
 }
 
-std::shared_ptr<const Constraint> make(std::string_view name,
-                                       const std::string& text) {
-  if (name == "json_schema") return Constraint::json_schema(text);
-  if (name == "regex") return Constraint::regex(text);
-  if (name == "grammar") return Constraint::gbnf(text);
-  return Constraint::choice(Json::parse(text).get<std::vector<std::string>>());
-}
-
 }  // namespace
 
 std::span<const std::string_view> LineConstraints::names() { return kNames; }
@@ -83,6 +75,14 @@ std::shared_ptr<const Constraint> LineConstraints::read(std::string_view name,
     throw UsageError(fmt::format("\"{}\": {}", name, error.what()));
   }
   return constraint;
+}
+
+std::shared_ptr<const Constraint> LineConstraints::make(
+    std::string_view name, const std::string& text) const {
+  if (name == "json_schema") return Constraint::json_schema(text, json_);
+  if (name == "regex") return Constraint::regex(text);
+  if (name == "grammar") return Constraint::gbnf(text);
+  return Constraint::choice(Json::parse(text).get<std::vector<std::string>>());
 }
 
 }  // namespace pilotfish::cli

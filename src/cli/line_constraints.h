@@ -18,6 +18,9 @@ namespace pilotfish::cli {
 // texts). Lines mostly ask for the same, which is compiled once.
 class LineConstraints {
  public:
+  // How the JSON of all schemas is written and read.
+  explicit LineConstraints(const JsonSchemaOptions& json = {}) : json_(json) {}
+
   static std::span<const std::string_view> names();
 
   // Null: the parameter is none of these. Throws UsageError where its value
@@ -26,6 +29,10 @@ class LineConstraints {
                                          const nlohmann::ordered_json& value);
 
  private:
+  std::shared_ptr<const Constraint> make(std::string_view name,
+                                         const std::string& text) const;
+
+  JsonSchemaOptions json_;
   std::map<std::string, std::shared_ptr<const Constraint>> made_;
 };
 

@@ -282,12 +282,13 @@ TextFile read_lines(const std::string& file) {
 
 std::vector<PromptLine> read_prompt_file(const PromptOptions& options,
                                          const Session& session,
-                                         std::int64_t samples) {
+                                         std::int64_t samples,
+                                         const JsonSchemaOptions& json) {
   const TextFile file = read_lines(options.prompts_file);
   // Without a tokenizer no text can be read, whatever it is.
   if (!file.is_json) session.text("a prompt");
   PromptEncoder encoder(options, session);
-  LineConstraints constraints;
+  LineConstraints constraints(json);
   std::vector<PromptLine> lines;
   for (const TextLine& text : file.lines) {
     PromptLine line{text.number, session.request, samples};

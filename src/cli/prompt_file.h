@@ -31,11 +31,13 @@ struct PromptLine {
 inline constexpr std::int64_t kMostSamples = 100'000;
 
 // The lines of options.prompts_file. A bad one has an error, and the others are
-// as if it were good. `samples`: of lines that do not say. Throws Error for a
-// file that cannot be read, UsageError for an empty one.
+// as if it were good. `samples`: of lines that do not say; `json`: of all
+// schemas. Throws Error for a file that cannot be read, UsageError for an empty
+// one.
 std::vector<PromptLine> read_prompt_file(const PromptOptions& options,
                                          const Session& session,
-                                         std::int64_t samples);
+                                         std::int64_t samples,
+                                         const JsonSchemaOptions& json);
 
 // The prompts of a file alone, for commands that set the parameters
 // themselves. Throws UsageError, with its number, for a line that is bad or has
