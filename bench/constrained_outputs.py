@@ -129,7 +129,8 @@ def generate(options, model, lines):
         prompts.writelines(json.dumps(line) + "\n" for line in lines)
         prompts.flush()
         out = subprocess.run(
-            [options.program, "generate", *model, "--lenient-schema", "--prompts", prompts.name,
+            [options.program, "generate", *model, "--lenient-schema",
+             "--prompts", prompts.name,
              "--json", "-n", str(options.max_tokens), "--temperature",
              str(options.temperature), "--parallel", "16", *options.further],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
