@@ -31,8 +31,10 @@ class Runs {
   // Whether all texts of such bytes that are no longer can be read from a
   // place. False is always right.
   bool reads_all(Place place, std::uint64_t kinds, std::int32_t length) {
-    last_place_ = place;
-    last_length_ = plain_length(place);
+    if ((kinds & ~kPlainKinds) == 0) {
+      last_length_ = plain_length(place);
+      last_place_ = place;
+    }
     return surely_reads_all(place, kinds, length) ||
            reads_all_alike(place, kinds, length);
   }
