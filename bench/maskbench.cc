@@ -108,7 +108,10 @@ class MaskBench {
                 name) ||
           reads(matcher, test::json_text(instance, order), name);
       ++instances_;
-      if (accepted != is_valid) ++wrong_;
+      if (accepted != is_valid) {
+        ++wrong_;
+        fmt::print("wrong: {}, {}\n", name, each.find("description")->text);
+      }
     }
   }
 

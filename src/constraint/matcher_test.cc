@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "constraint/dfa.h"
+#include "constraint/regex.h"
 #include "constraint/testing/random_grammar.h"
 #include "constraint/testing/reference.h"
 #include "pilotfish/error.h"
@@ -38,10 +39,14 @@ class Checked {
  public:
   Checked(const Grammar& grammar, const Texts& texts,
           std::shared_ptr<const ConstraintVocabulary> vocabulary)
+      : Checked(grammar, grammar, texts, std::move(vocabulary)) {}
+  // `compiled` has the same texts as `grammar`, and may have tables.
+  Checked(const Grammar& grammar, const Grammar& compiled, const Texts& texts,
+          std::shared_ptr<const ConstraintVocabulary> vocabulary)
       : grammar_(grammar),
         texts_(texts),
         reference_(grammar),
-        matcher_(Automaton::compile(grammar), std::move(vocabulary)),
+        matcher_(Automaton::compile(compiled), std::move(vocabulary)),
         state_(matcher_.begin()) {}
 
   // The mask, may_end and advance say what the reference says. Returns the
@@ -104,7 +109,7 @@ class Checked {
       std::vector<std::int32_t> letters;
       // Other bytes are as one of these in all grammars here.
       for (const std::int32_t letter :
-           test::Reference::letters("abcyz\"[]{}:,x\x82\xAC\xC3\xE2\xF0")) {
+           test::Reference::letters("abcyz\"[]{}:,x\x82\xA9\xAC\xC3\xE2\xF0")) {
         text.push_back(letter);
         if (reference_.can_begin(grammar_.start(), text)) {
           letters.push_back(letter);
@@ -197,19 +202,26 @@ int check_random_grammars(const Draws& draws) {
   return compiled;
 }
 
-// Checks some random texts of one grammar.
-void check_grammar(const Grammar& grammar, const Texts& texts, int rounds,
-                   int steps) {
+// Checks some random texts of one grammar, compiled from another one of the
+// same texts.
+void check_grammar(
+    const Grammar& grammar, const Grammar& compiled, const Texts& texts,
+    const std::shared_ptr<const ConstraintVocabulary>& vocabulary, int rounds,
+    int steps) {
   std::mt19937 random(5);
-  const auto vocabulary = vocabulary_of(texts);
   for (int round = 0; round < rounds; ++round) {
-    Checked checked(grammar, texts, vocabulary);
+    Checked checked(grammar, compiled, texts, vocabulary);
     follow_random_text(checked, random, steps);
     if (testing::Test::HasFailure()) {
       ADD_FAILURE() << "behind '" << checked.shown() << "'";
       return;
     }
   }
+}
+
+void check_grammar(const Grammar& grammar, const Texts& texts, int rounds,
+                   int steps) {
+  check_grammar(grammar, grammar, texts, vocabulary_of(texts), rounds, steps);
 }
 
 TEST(Matcher, MasksAsTheReferenceSaysOnRegularGrammars) {
@@ -236,10 +248,18 @@ Grammar::Expr counted_text(Grammar& grammar, std::int64_t min,
 }
 
 TEST(Matcher, CountsCharactersUpToTheirBounds) {
-  const Texts texts = {"\"",           "x",      "xx",         "xyz", "x\"",
-                       "xx\"",         "xxxx\"", "xxxxxxx",    "\",", "x\",\"x",
-                       "xxx\",\"xxxx", "\"xx",   "\"xxxxxx\"", ",",   ",\"xxx"};
-  for (const auto& [min, max] : {std::pair(3, 6), {0, 5}, {5, -1}, {6, 6}}) {
+  const Texts texts = {"\"",         "x",       "xx",           "xyz",
+                       "x\"",        "xx\"",    "xxxx\"",       "xxxxxxx",
+                       "\",",        "x\",\"x", "xxx\",\"xxxx", "\"xx",
+                       "\"xxxxxx\"", ",",       ",\"xxx",       "xxxxxxxxxxxx"};
+  for (const auto& [min, max] : {std::pair(3, 6),
+                                 {0, 5},
+                                 {5, -1},
+                                 {6, 6},
+                                 {0, 11},
+                                 {0, 12},
+                                 {11, 12},
+                                 {13, 15}}) {
     Grammar grammar;
     const Grammar::Expr text = counted_text(grammar, min, max);
     grammar.set_start(grammar.sequence(
@@ -308,6 +328,86 @@ TEST(Matcher, TakesNoMoreOfPlainTokensThanFits) {
       // Where the text ends with it, and may be of any bytes.
       grammar.set_start(dfa.to_grammar(grammar, "all"));
       check_grammar(grammar, texts, 3, 4);
+    }
+  }
+}
+
+// All texts of up to `length` of the parts.
+Texts texts_of(const Texts& parts, int length) {
+  Texts texts;
+  for (std::size_t first = 0; length > 0; --length) {
+    const std::size_t past = texts.size();
+    if (past == 0) texts = parts;
+    for (; first < past; ++first) {
+      for (const std::string& part : parts) {
+        texts.push_back(texts[first] + part);
+      }
+    }
+  }
+  return texts;
+}
+
+// What walks skip because all of it can be read: the vocabulary has many tokens
+// below each node, some of which break characters off.
+TEST(Matcher, SkipsOnlyWhatCanBeReadWhole) {
+  Texts texts = texts_of({"a", "b", "é"}, 4);
+  for (const std::string& text : Texts{"c",
+                                       "ac",
+                                       "bcb",
+                                       "abcb",
+                                       "bcbé",
+                                       "cccc",
+                                       "\"",
+                                       ",",
+                                       "a\"",
+                                       "ab\",",
+                                       "é\"",
+                                       "c,",
+                                       "b,a",
+                                       "aé,",
+                                       "\xC3",
+                                       "aa\xC3",
+                                       "\xA9",
+                                       "\xA9\"",
+                                       std::string("\xA9") + "a",
+                                       "aa\xFF",
+                                       "aab\xA9",
+                                       "babab,",
+                                       "aaaaaaa"}) {
+    texts.push_back(text);
+  }
+  const auto vocabulary = vocabulary_of(texts);
+  Grammar scratch;
+  const auto dfa_of = [&](const char* pattern) {
+    return Dfa::of(scratch, regex_to_grammar(scratch, pattern));
+  };
+  const std::vector<CodePointRange> any = {{0, 0x10FFFF}};
+  const Grammar::Expr characters =
+      scratch.repeat(scratch.character(any), 0, Grammar::kUnlimited);
+  std::vector<Dfa> dfas = {
+      Dfa::all(),
+      Dfa::of(scratch, scratch.sequence({scratch.text("\xC3"), characters}))};
+  for (const char* pattern :
+       {"[ab]*", "[ab]{0,5}", "[ab]{3,6}c", "[abé]{2,7}", "(?s).*", "[acé]*b?",
+        "(a[ab]*|b[cb]*)", "([ab]c){0,3}", "[^b]*(b[^b]*)?", "a{0,9}",
+        "[abc]*cc[abc]*", "([ab]|é[ab])*", "([ab]|é[ab]{3})*", "[abé]{0,3}",
+        "[abé]{3}[ab]?"}) {
+    dfas.push_back(dfa_of(pattern));
+    dfas.push_back(dfas.back().minus(dfa_of("(?s).*(bcb|aéa).*")));
+  }
+  for (std::size_t i = 0; i < dfas.size(); ++i) {
+    for (const char* end : {"", "\"", ","}) {
+      SCOPED_TRACE(std::to_string(i) + " in front of '" + end + "'");
+      Grammar grammar;
+      grammar.set_start(grammar.sequence(
+          {dfas[i].to_grammar(grammar, "x"), grammar.text(end)}));
+      Grammar compiled;
+      const Grammar::Rule rule = compiled.declare("x");
+      compiled.define(rule, dfas[i].to_table(compiled, "x"));
+      compiled.set_start(
+          compiled.sequence({compiled.call(rule), compiled.text(end)}));
+      check_grammar(grammar, compiled, texts, vocabulary, 1, 3);
+      if (HasFailure()) return;
     }
   }
 }

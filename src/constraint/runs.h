@@ -1,6 +1,7 @@
 #ifndef PILOTFISH_CONSTRAINT_RUNS_H_
 #define PILOTFISH_CONSTRAINT_RUNS_H_
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -8,44 +9,40 @@
 #include <limits>
 #include <optional>
 #include <unordered_map>
+#include <vector>
 
 #include "constraint/plain_text.h"
 #include "constraint/vocabulary.h"
 
 namespace pilotfish {
 
-// Finds out where a table's places can read any text of some kinds of bytes, up
-// to a length, because all of them lead to the same places: the same one again
-// and again, or one behind the other where characters are counted. Then what
-// lies below a node need not be looked at.
+// Finds out where all that lies below a node of a vocabulary's trie can be
+// read, so that it need not be looked at: where texts of some kinds of bytes
+// lead to the same places, the same one again and again or one behind the other
+// where characters are counted; and where any plain text can be read, at least
+// up to a length, whichever places it leads to.
 template <typename Table>
 class Runs {
  public:
   using Place = std::int32_t;
 
-  // `ends_count`: places where the rule ends must be looked at.
-  Runs(Table& table, bool ends_count)
-      : table_(table), ends_count_(ends_count) {}
+  explicit Runs(Table& table) : table_(table) {}
 
   // Whether all texts of such bytes that are no longer can be read from a
-  // place, and the rule ends in none of them. False is always right.
+  // place. False is always right.
   bool reads_all(Place place, std::uint64_t kinds, std::int32_t length) {
-    const auto [known, is_new] = runs_.try_emplace(place);
-    Run& run = known->second;
-    if (is_new) run = {step_of(place).kinds, 0, place, false};
-    if ((kinds & ~run.kinds) != 0) return false;
-    while (run.length < length && !run.is_over) {
-      const Step& step = step_of(run.last);
-      if ((run.kinds & ~step.kinds) != 0) {
-        run.is_over = true;
-      } else if (step.to == run.last) {
-        run.length = std::numeric_limits<std::int32_t>::max();
-      } else {
-        ++run.length;
-        run.last = step.to;
-      }
+    if ((kinds & ~kPlainKinds) == 0) {
+      last_length_ = plain_length(place);
+      last_place_ = place;
     }
-    return run.length >= length;
+    return surely_reads_all(place, kinds, length) ||
+           reads_all_alike(place, kinds, length);
+  }
+  // Says less, and takes no time: knows plain text from the last place alone.
+  bool surely_reads_all(Place place, std::uint64_t kinds,
+                        std::int32_t length) const {
+    return place == last_place_ && (kinds & ~kPlainKinds) == 0 &&
+           length <= last_length_;
   }
 
  private:
@@ -60,6 +57,33 @@ class Runs {
     Place last;           // where so many lead
     bool is_over;
   };
+  // Where plain characters lead.
+  struct PlainStep {
+    bool reads_all = false;
+    std::vector<Place> to = {};
+  };
+
+  static constexpr std::int32_t kUnlimited =
+      std::numeric_limits<std::int32_t>::max();
+
+  bool reads_all_alike(Place place, std::uint64_t kinds, std::int32_t length) {
+    const auto [known, is_new] = runs_.try_emplace(place);
+    Run& run = known->second;
+    if (is_new) run = {step_of(place).kinds, 0, place, false};
+    if ((kinds & ~run.kinds) != 0) return false;
+    while (run.length < length && !run.is_over) {
+      const Step& step = step_of(run.last);
+      if ((run.kinds & ~step.kinds) != 0) {
+        run.is_over = true;
+      } else if (step.to == run.last) {
+        run.length = kUnlimited;
+      } else {
+        ++run.length;
+        run.last = step.to;
+      }
+    }
+    return run.length >= length;
+  }
 
   const Step& step_of(Place place) {
     const auto [known, is_new] = steps_.try_emplace(place);
@@ -72,8 +96,7 @@ class Runs {
     constexpr Place kNone = Table::kDeadPlace;
     std::array<std::optional<Place>, kMultibyte> targets{};
     for (std::uint8_t byte = 0; byte < 0x80; ++byte) {
-      Place to = table_.next(place, byte);
-      if (to != kNone && must_be_seen(to)) to = kNone;
+      const Place to = table_.next(place, byte);
       auto& its = targets[static_cast<std::size_t>(kind_of_byte(byte))];
       its = its.value_or(to) == to ? to : kNone;
     }
@@ -91,31 +114,65 @@ class Runs {
     for (const Step& step : steps) {
       if (std::popcount(step.kinds) > std::popcount(best.kinds)) best = step;
     }
-    if (best.kinds != 0 && multibyte_characters_lead(place, 0, best.to)) {
+    std::vector<Place> to;
+    if (best.kinds != 0 && read_characters(place, 0, 0x80, to) &&
+        std::ranges::count(to, best.to) == std::ssize(to)) {
       best.kinds |= std::uint64_t{1} << kMultibyte;
     }
     return best;
   }
 
-  bool must_be_seen(Place place) const {
-    return ends_count_ && table_.ends(place);
+  // How many plain characters, whichever they are, can follow a place. Looks no
+  // further than nearly all tokens are long.
+  std::int32_t plain_length(Place place) {
+    constexpr std::int32_t kMost = 16;
+    const auto [known, is_new] = plain_lengths_.try_emplace(place, 0);
+    if (!is_new) return known->second;
+    std::vector<Place> seen = {place};
+    std::size_t level = 0;  // the first that is as far away as the last
+    for (std::int32_t length = 0; length < kMost; ++length) {
+      const std::size_t past = seen.size();
+      for (; level < past; ++level) {
+        const PlainStep& step = plain_step_of(seen[level]);
+        if (!step.reads_all) return known->second = length;
+        for (const Place to : step.to) {
+          if (std::ranges::find(seen, to) == seen.end()) seen.push_back(to);
+        }
+      }
+      if (seen.size() == past) return known->second = kUnlimited;
+      if (seen.size() > kMostPlaces) return known->second = length + 1;
+    }
+    return known->second = kMost;
   }
 
-  // Whether all characters of several bytes, of which `state` has been read,
-  // lead to `to`.
-  bool multibyte_characters_lead(Place from, std::int32_t state, Place to) {
+  const PlainStep& plain_step_of(Place place) {
+    const auto [known, is_new] = plain_steps_.try_emplace(place);
+    PlainStep& step = known->second;
+    if (!is_new) return step;
+    step.reads_all = read_characters(place, 0, 0, step.to);
+    std::ranges::sort(step.to);
+    const auto repeated = std::ranges::unique(step.to);
+    step.to.erase(repeated.begin(), repeated.end());
+    return step;
+  }
+
+  // Adds where a place leads over the plain characters that begin with `least`
+  // or a greater byte, of which `state` has been read. False where one of them
+  // cannot be read.
+  bool read_characters(Place from, std::int32_t state, unsigned least,
+                       std::vector<Place>& to) {
     const TransitionTable& plain = plain_character();
     for (const auto& edge : plain.byte_edges(state)) {
-      if (edge.last < 0x80) continue;
       Place before = Table::kDeadPlace;
-      for (unsigned byte = edge.first; byte <= edge.last; ++byte) {
+      for (unsigned byte = std::max<unsigned>(edge.first, least);
+           byte <= edge.last; ++byte) {
         const Place next = table_.next(from, static_cast<std::uint8_t>(byte));
-        if (next == Table::kDeadPlace || must_be_seen(next)) return false;
+        if (next == Table::kDeadPlace) return false;
         if (next == before) continue;
         before = next;
-        if (plain.accepting(edge.to)
-                ? next != to
-                : !multibyte_characters_lead(next, edge.to, to)) {
+        if (plain.accepting(edge.to)) {
+          to.push_back(next);
+        } else if (!read_characters(next, edge.to, 0, to)) {
           return false;
         }
       }
@@ -123,10 +180,15 @@ class Runs {
     return true;
   }
 
+  static constexpr std::size_t kMostPlaces = 64;
+
   Table& table_;
-  const bool ends_count_;
+  Place last_place_ = Table::kDeadPlace;
+  std::int32_t last_length_ = 0;
   std::unordered_map<Place, Run> runs_;
   std::unordered_map<Place, Step> steps_;
+  std::unordered_map<Place, std::int32_t> plain_lengths_;
+  std::unordered_map<Place, PlainStep> plain_steps_;
 };
 
 }  // namespace pilotfish

@@ -159,7 +159,9 @@ int kind_of_byte(std::uint8_t byte) {
   if (byte >= 'A' && byte <= 'Z') return 26 + byte - 'A';
   if (byte >= '0' && byte <= '9') return 52;
   if (byte >= 0x80) return kMultibyte;
-  if (byte < 0x20 || byte == '"' || byte == '\\') return 53;
+  if (byte < 0x20 || byte == '"' || byte == '\\' || byte == 0x7F) {
+    return kSpecial;
+  }
   const std::size_t at = kAlone.find(static_cast<char>(byte));
   return at != std::string_view::npos ? 54 + static_cast<int>(at) : 61;
 }

@@ -113,7 +113,10 @@ class ConstraintVocabulary {
 // some others together. What can begin, go on or end a character of several
 // bytes is kMultibyte.
 inline constexpr int kMultibyte = 62;
-inline constexpr int kBroken = 63;  // see ConstraintVocabulary::Below
+inline constexpr int kBroken = 63;   // see ConstraintVocabulary::Below
+inline constexpr int kSpecial = 53;  // what plain characters are not
+inline constexpr std::uint64_t kPlainKinds =
+    ~(std::uint64_t{1} << kSpecial | std::uint64_t{1} << kBroken);
 int kind_of_byte(std::uint8_t byte);
 
 }  // namespace pilotfish

@@ -19,10 +19,7 @@ class Walker {
   // The rule's ends count where `follow` has a byte that comes next.
   Walker(const ConstraintVocabulary& vocabulary, Table& table,
          const ByteSet& follow)
-      : vocabulary_(vocabulary),
-        follow_(follow),
-        table_(table),
-        runs_(table, follow.any()) {}
+      : vocabulary_(vocabulary), follow_(follow), table_(table), runs_(table) {}
 
   // Walks below some nodes.
   void walk(std::span<const std::int32_t> roots, Place start) {
@@ -56,9 +53,12 @@ class Walker {
     tokens_.insert(tokens_.end(), its.begin(), its.end());
     if (table_.ends(place) && goes_on(node)) ends_.push_back(node);
     const std::span<const Token> below = vocabulary_.tokens_below(node);
-    if (std::ssize(below) < kFewTokens) return true;
+    if (below.empty()) return false;
     const auto& [kinds, past_token, height] = vocabulary_.below(node);
-    if (!runs_.reads_all(place, kinds, height)) return true;
+    const bool is_read = std::ssize(below) < kFewTokens
+                             ? runs_.surely_reads_all(place, kinds, height)
+                             : runs_.reads_all(place, kinds, height);
+    if (!is_read) return true;
     tokens_.insert(tokens_.end(), below.begin(), below.end());
     return false;
   }
