@@ -158,6 +158,22 @@ std::string model_error(const std::string& model) {
   return "accepted";
 }
 
+TEST(SpmBpe, AnUnknownWordBehindAnotherIsATokenOfItsOwn) {
+  auto vocabulary = std::make_shared<Vocabulary>();
+  vocabulary->add(0, "<unk>");
+  vocabulary->add(1, "a");
+  const SpmBpeModel model(vocabulary,
+                          {.scores = {0, 0},
+                           .types = {PieceType::kUnknown, PieceType::kNormal},
+                           .unknown = 0});
+  MergeLoop loop;
+  std::vector<Token> tokens;
+  for (const char* word : {"a\u00E9\u00E8", "\u00E9\u00E8"}) {
+    model.encode(word, loop, tokens);
+  }
+  EXPECT_THAT(tokens, testing::ElementsAre(1, 0, 0));
+}
+
 TEST(SpmBpe, NamesWhatItDoesNotSupport) {
   ToyModel unigram;
   unigram.model_type = 1;
