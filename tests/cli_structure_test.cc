@@ -189,7 +189,7 @@ TEST_F(StructureTest, EachLineOfPromptsHasItsOwn) {
 TEST_F(StructureTest, LinesAreReadAsTheFlagsSay) {
   const std::string file = write(
       "lenient.jsonl",
-      R"({"prompt": "A:", "json_schema": {"x-note": 1, "const": {"a": [1, 2]}}})"
+      R"({"prompt": "A:", "json_schema": {"remark": 1, "const": {"a": [1, 2]}}})"
       "\n");
   const ProgramResult lenient =
       run_program({"generate", "--prompts", file, "--json", "-t", "1",
@@ -199,7 +199,7 @@ TEST_F(StructureTest, LinesAreReadAsTheFlagsSay) {
   const ProgramResult strict =
       run_program({"generate", "--prompts", file, "--json", "-t", "1"});
   EXPECT_EQ(strict.exit_code, 1);
-  EXPECT_THAT(strict.out, HasSubstr("x-note"));
+  EXPECT_THAT(strict.out, HasSubstr("remark"));
 }
 
 TEST_F(StructureTest, SchemaShowsTheGrammar) {
