@@ -163,8 +163,8 @@ TEST_F(StructureTest, EachLineOfPromptsHasItsOwn) {
   lines += R"({"prompt": "Free", "max_tokens": 3})"
            "\n";
   const ProgramResult result =
-      generate({"--prompts", write("lines.jsonl", lines), "--json", "--drafter",
-                "grammar,model"});
+      run_program({"generate", "--prompts", write("lines.jsonl", lines),
+                   "--json", "--drafter", "grammar,model", "-t", "1"});
   EXPECT_EQ(result.exit_code, 1);
   std::vector<Json> found;
   std::istringstream stream(result.out);
