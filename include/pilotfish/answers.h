@@ -18,23 +18,23 @@ namespace pilotfish {
 // A function that a model may call in its answer.
 struct Tool {
   std::string name;  // is_tool_name
-  // JSON Schema of an object; empty: the tool takes nothing.
+  // JSON Schema of an object; empty if the tool takes no arguments.
   std::string parameters = {};
   bool lenient = false;    // as JsonSchemaOptions::lenient
-  std::string where = {};  // where `parameters` were given, for BadRule
+  std::string where = {};  // BadRule::where, if `parameters` are refused
 };
 
-// Letters, digits, '_', '-' and '.', 1 to 64 of them.
+// Whether a name has 1 to 64 letters, digits, '_', '-' and '.', and no others.
 bool is_tool_name(std::string_view name);
 
-// What the text of an answer has to be, as Constraint has it.
+// What the text of an answer has to be: the source of a Constraint.
 struct TextRule {
   enum class Kind { kJsonSchema, kJsonObject, kRegex, kGbnf, kChoice };
   Kind kind = Kind::kJsonObject;
-  // One; the texts of kChoice; none of kJsonObject.
+  // The texts of kChoice, nothing for kJsonObject, one source for the others.
   std::vector<std::string> sources = {};
   JsonSchemaOptions json = {};
-  std::string where = {};  // where it was given, for BadRule
+  std::string where = {};  // BadRule::where, if it is refused
 };
 
 // Whether an answer begins with what the model thinks, up to </think>.
@@ -48,8 +48,8 @@ enum class Thinking {
 struct AnswerRules {
   enum class Calls {
     kNever,  // the model knows the tools, and calls none
-    kMay,    // it answers with a text, or calls, or both
-    kMust,   // it calls
+    kMay,    // the answer is a text, calls, or a text with calls behind it
+    kMust,   // the answer is calls
   };
   std::optional<TextRule> text = std::nullopt;  // nullopt: any text
   Thinking thinking = Thinking::kNone;
@@ -61,7 +61,7 @@ struct AnswerRules {
   bool may_call() const { return !tools.empty() && calls != Calls::kNever; }
 };
 
-// A rule that cannot be kept: `where` is that of the tool or the text.
+// A rule that cannot be enforced; `where` is that of its Tool or TextRule.
 class BadRule : public UsageError {
  public:
   BadRule(std::string where, const std::string& what)
@@ -75,29 +75,29 @@ class BadRule : public UsageError {
 // How a model writes calls of tools. Immutable; copies are cheap.
 class ToolSyntax {
  public:
-  // The one that a chat template shows. Where it shows none, a general one,
-  // which the prompt has to explain.
+  // The syntax in which a chat template writes calls. For a template without
+  // calls it is a general one, which the prompt has to explain.
   ToolSyntax(std::string_view chat_template, const Tokenizer& tokenizer);
 
   std::string_view name() const;  // "hermes"
-  // The template shows the tools. If not, a system message has to: `tools_json`
-  // is an array of OpenAI-style tools.
+  // Whether the template shows the tools. If not, a system message has to show
+  // `instructions`; `tools_json` is an array of OpenAI-style tools.
   bool shows_tools() const;
   std::string instructions(std::string_view tools_json) const;
-  // The template writes calls and results. If not, they have to be texts.
+  // Whether the template writes earlier calls and their results. If not,
+  // messages have to have them as text.
   bool in_template() const;
   std::string call_text(std::string_view name,
                         std::string_view arguments) const;
   std::string result_text(std::string_view result) const;
 
-  // Every text has an announcement in front, which a ToolCallReader takes off.
+  // Whether an announcement precedes every text; a ToolCallReader removes it.
   bool announces_text() const;
-  // Templates of some models take only calls whose ids are 9 letters and
-  // digits.
+  // Whether the template takes only calls whose ids are 9 letters and digits.
   bool has_short_ids() const;
 
-  // A special token that is a part of calls and has no text of its own: what
-  // stands for it in what a ToolCallReader reads. Empty for other tokens.
+  // What a ToolCallReader has to be given for a special token that is a part
+  // of calls and has no text of its own. Empty for other tokens.
   std::string_view mark(Token token) const;
 
   struct Impl;
@@ -107,12 +107,12 @@ class ToolSyntax {
   std::shared_ptr<const Impl> impl_;
 };
 
-// The answers that keep all rules, as a constraint. Throws BadRule.
+// A constraint that allows the answers that satisfy `rules`. Throws BadRule.
 std::shared_ptr<const Constraint> answer_constraint(const AnswerRules& rules,
                                                     const ToolSyntax& syntax);
 
-// Keeps the latest constraints, as requests mostly come with the same few
-// rules. Thread-safe. All syntaxes must be over one tokenizer.
+// Makes constraints and keeps the latest ones, because most requests come with
+// the same few rules. Thread-safe. All syntaxes must be over one tokenizer.
 class AnswerConstraints {
  public:
   AnswerConstraints();
@@ -126,16 +126,17 @@ class AnswerConstraints {
   std::unique_ptr<Impl> impl_;
 };
 
-// What has come of a call.
+// A piece of a call.
 struct ToolCallDelta {
   std::size_t index = 0;       // of the call in its answer
-  std::string name = {};       // in the first delta of a call alone
+  std::string name = {};       // only in the first delta of a call
   std::string arguments = {};  // the next part of a JSON object
 };
 
-// Tells calls from text in an answer, as it comes, without what was thought.
-// However the answer is cut into pieces, the parts add up to the same. Text
-// that only looks like a call stays text; white space around calls is dropped.
+// Separates text and calls in an answer that comes in pieces, from which
+// thoughts have been removed. However the answer is cut into pieces, the parts
+// add up to the same. Text that only looks like a call stays text; white space
+// around calls is dropped.
 class ToolCallReader {
  public:
   struct Read {
@@ -147,9 +148,10 @@ class ToolCallReader {
   ~ToolCallReader();
   ToolCallReader(ToolCallReader&&) noexcept;
 
-  // What is certain by now. Each of ToolSyntax::mark stands for its token.
+  // Returns what is certain by now. `answer` has ToolSyntax::mark of a token in
+  // its place.
   Read push(std::string_view answer);
-  // What was held back.
+  // Returns what was held back.
   Read finish();
 
  private:

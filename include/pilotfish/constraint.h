@@ -11,30 +11,31 @@ namespace pilotfish {
 
 class Automaton;
 
-// How JSON is written where a schema leaves it open.
+// How JSON is written where the schema does not say.
 struct JsonSchemaOptions {
   enum class Whitespace {
-    kFlexible,  // what models like to write, bounded: blanks, line breaks, tabs
+    kFlexible,  // as models like to write: some blanks, line breaks, tabs
     kSpaced,    // one blank behind each ':' and ','
     kCompact,   // none
   };
   Whitespace whitespace = Whitespace::kFlexible;
-  // Properties come in the order in which the schema lists them; else in any.
+  // Properties come in the order in which the schema lists them. If false, in
+  // any order, for up to 10 properties of an object.
   bool keep_order = true;
-  // Takes keywords that say nothing about which texts are valid and that are
-  // unknown here. Keywords that do and cannot be enforced are always refused.
+  // Ignores keywords and formats that are unknown here. Known keywords that
+  // cannot be enforced are always refused.
   bool lenient = false;
 };
 
-// What a text has to be, whatever model writes it: a schema, a regular
-// expression, a grammar, or one of some texts, compiled. Immutable: any number
-// of requests and threads may share one.
+// What a text has to be, for any model: a JSON schema, a regular expression, a
+// grammar or a choice of texts, compiled. Immutable: any number of requests and
+// threads may share one.
 class Constraint {
  public:
-  // Each throws UsageError that says what is wrong with the source and where,
-  // or what in it cannot be enforced or is too large.
+  // Each throws a UsageError that says what in the source is wrong, cannot be
+  // enforced or is too large, and where.
 
-  // Texts that are JSON and valid by this schema, of draft 7 or 2020-12.
+  // Texts that are JSON and valid by this schema, of drafts 4 to 2020-12.
   static std::shared_ptr<const Constraint> json_schema(
       std::string_view schema, const JsonSchemaOptions& options = {});
   // Any JSON object.
@@ -42,7 +43,7 @@ class Constraint {
       const JsonSchemaOptions& options = {});
   // Texts that a regular expression in RE2's syntax matches from end to end.
   static std::shared_ptr<const Constraint> regex(std::string_view pattern);
-  // A grammar in llama.cpp's GBNF; texts are what its rule `root` gives.
+  // Texts that the rule `root` of a grammar in llama.cpp's GBNF allows.
   static std::shared_ptr<const Constraint> gbnf(std::string_view grammar);
   // One of these texts.
   static std::shared_ptr<const Constraint> choice(

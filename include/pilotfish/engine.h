@@ -33,10 +33,10 @@ struct Request {
   std::vector<std::string> stop_strings;
   std::vector<Token> stop_ids;  // beside the model's own end tokens
   bool ignore_eos = false;  // the model's own end tokens do not end the text
-  // What the text has to be, up to an end token or, where there are none, to
-  // where it can only end; null: anything. The target's distribution is
-  // restricted to it, whatever drafts and judges. A text that is cut
-  // (max_tokens, a stop string) is the beginning of such a text. Needs a
+  // What the text has to be; null: anything. The target's distribution is
+  // restricted to it, whatever drafter and acceptor are used. The text ends at
+  // an end token or, without end tokens, where it can only end. A text that is
+  // cut (max_tokens, a stop string) is the beginning of such a text. Needs a
   // tokenizer.
   std::shared_ptr<const Constraint> constraint;
   // The window k: tokens one iteration may emit, k - 1 of them drafted. 1 is

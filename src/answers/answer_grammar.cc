@@ -44,7 +44,8 @@ Grammar text_grammar(const TextRule& rule) {
     case TextRule::Kind::kChoice:
       break;
   }
-  if (rule.sources.empty()) throw UsageError("a choice between no texts");
+  if (rule.sources.empty())
+    throw UsageError("a choice needs at least one text");
   std::vector<Expr> parts;
   for (const std::string& text : rule.sources) {
     parts.push_back(grammar.text(text));
@@ -230,7 +231,7 @@ std::string arguments_schema(const Tool& tool) {
   const nlohmann::json schema =
       nlohmann::json::parse(tool.parameters, nullptr, false);
   if (!schema.is_object()) {
-    throw UsageError("#: is not a schema of an object");
+    throw UsageError("#: expected the schema of an object");
   }
   if (schema.contains("$ref")) return tool.parameters;
   const auto type = schema.find("type");
@@ -241,7 +242,8 @@ std::string arguments_schema(const Tool& tool) {
            (schema.empty() ? "" : ", ") + tool.parameters.substr(first);
   }
   if (*type != "object") {
-    throw UsageError("#/type: is not \"object\": arguments are one");
+    throw UsageError(
+        "#/type: expected \"object\", which is what arguments are");
   }
   return tool.parameters;
 }

@@ -145,16 +145,9 @@ AnswerRules rules_of(Calls calls = Calls::kMay) {
 class Model {
  public:
   explicit Model(const Spoken& format)
-      : tokenizer_(format.specials), syntax_(format.shown, tokenizer_) {
-    std::vector<std::string> bytes;
-    for (std::size_t i = 0; i < tokenizer_.vocab_size(); ++i) {
-      const auto token = static_cast<Token>(i);
-      bytes.emplace_back(tokenizer_.is_special(token)
-                             ? std::string_view()
-                             : tokenizer_.token_text(token));
-    }
-    vocabulary_ = std::make_shared<const ConstraintVocabulary>(bytes);
-  }
+      : tokenizer_(format.specials),
+        syntax_(format.shown, tokenizer_),
+        vocabulary_(test::vocabulary_of(tokenizer_)) {}
 
   const ToolSyntax& syntax() const { return syntax_; }
 

@@ -9,16 +9,17 @@
 
 namespace pilotfish {
 
-// What a text of any characters must not have.
+// What a text of any characters must not contain or begin with.
 struct FreeText {
-  std::string_view inside = {};          // empty: may contain all
+  std::string_view inside = {};  // must not occur in it; empty: no limit
   std::vector<std::string> begins = {};  // how it must not begin
   bool thinks = false;  // it must not begin with <think>, behind white space
-  // `inside` follows it, and so must not be there earlier, in part its own.
+  // `inside` follows the text, and must not occur earlier, not even as the end
+  // of the text together with the beginning of `inside`.
   bool before_inside = false;
 };
 
-// Whether `word` can begin inside of itself, as ">>>" can.
+// Whether `word` can begin inside itself, as ">>>" can.
 bool overlaps_itself(std::string_view word);
 
 Grammar::Expr write_free_text(Grammar& grammar, const FreeText& without);

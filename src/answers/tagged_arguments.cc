@@ -42,7 +42,8 @@ void check_keywords(const Json& schema, const std::string& where,
 
 Json parsed(std::string_view schema) {
   Json json = Json::parse(schema, nullptr, false);
-  if (!json.is_object()) throw UsageError("#: is not a schema of an object");
+  if (!json.is_object())
+    throw UsageError("#: expected the schema of an object");
   return json;
 }
 
@@ -116,7 +117,8 @@ class TaggedWriter {
       const auto words = text.get<std::string>();
       if ((words + std::string(kParameterEnds)).find(kParameterEnds) !=
           words.size()) {
-        throw UsageError(where + "/enum: a text ends the parameter");
+        throw UsageError(where +
+                         "/enum: a text contains the end of the parameter");
       }
       parts.push_back(grammar_.text(words));
     }

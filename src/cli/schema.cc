@@ -63,7 +63,8 @@ void add_schema(CommandLine& line) {
   const FlagGroup group = command.group();
   group
       .add_positional("FILE", flags->file,
-                      "JSON schema, of draft 7 or 2020-12; - is standard input")
+                      "JSON schema, of drafts 4 to 2020-12; - is standard "
+                      "input")
       .required();
   group.add_switch("--json", flags->json,
                    "One JSON object: \"enforceable\", and \"grammar\" or the "

@@ -29,13 +29,13 @@ struct Anchored {
   bool is_plain() const;
 };
 
-// Puts parts together, the expressions of which lie in one grammar.
+// Puts parts together; their expressions are in one grammar.
 class AnchoredParts {
  public:
   explicit AnchoredParts(Grammar& grammar) : grammar_(grammar) {}
 
   Anchored empty() const;
-  // Requires that the empty text is none of the expression's.
+  // Requires an expression without the empty text.
   Anchored plain(Grammar::Expr expr) const;
   Anchored text_begin() const;
   Anchored text_end() const;

@@ -20,7 +20,7 @@ class Automaton {
   static constexpr std::int64_t kMostStates = 200'000;
   static constexpr std::int32_t kUnlimited = -1;
 
-  // What an edge can read beside bytes.
+  // What an edge can read instead of a byte.
   struct Symbol {
     enum class Kind : std::uint8_t {
       kToken,  // a special token
@@ -48,16 +48,16 @@ class Automaton {
 
   // An edge of the state reads a special token.
   bool reads_tokens(State state) const { return at(state).reads_tokens; }
-  // The state lies in what a kCount counts. Such units are no beginnings of
-  // each other, and nothing leads back to the state that they start in.
+  // The state is inside a unit that a kCount counts. No such unit is the
+  // beginning of another, and no edge leads back to the state it starts in.
   bool is_counted(State state) const { return at(state).unit_start >= 0; }
   State unit_start(State state) const { return at(state).unit_start; }
-  // What follows inside the rule reads bytes alone.
+  // From here on the rule reads only bytes.
   bool reads_bytes_alone(State state) const { return at(state).bytes_alone; }
   // Any number of plain characters can follow, whichever they are, and the rule
   // ends behind none of them.
   bool takes_plain_text(State state) const { return at(state).plain_text; }
-  // The rule can neither end and go on from here, nor from a later state.
+  // Neither here nor in any later state can the rule both end and go on.
   bool is_prefix_free(State state) const { return at(state).prefix_free; }
 
  private:

@@ -25,21 +25,21 @@ struct Piece {
 // Expressions, one behind the other.
 using Pieces = std::vector<Piece>;
 
-// One way to begin: with one of some characters, or with a token, and what
-// comes behind it.
+// One way in which texts begin, with one of some characters or with a token,
+// and what follows that.
 struct CharacterHead {
   std::vector<CodePointRange> characters;
   std::optional<Token> token;
   Pieces rest;
 };
 
-// The bytes of a set that are characters of their own.
+// The bytes of a set that are whole characters.
 std::vector<CodePointRange> ascii_ranges(const ByteSet& bytes);
 
-// The ways in which texts of `pieces` begin, those with the same rest together.
-// The empty text is none of them. Requires that the pieces are whole characters
-// together, however their bytes are spread over expressions and rules. Throws
-// UsageError where there are absurdly many ways.
+// The ways in which texts of `pieces` begin, those with the same rest together;
+// the empty text is left out. Requires that the pieces together are whole
+// characters, however their bytes are spread over expressions and rules. Throws
+// UsageError if there are far too many ways.
 std::vector<CharacterHead> character_heads(const Grammar& grammar,
                                            const Pieces& pieces);
 

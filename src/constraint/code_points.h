@@ -19,8 +19,8 @@ class CodePointSet {
 
   // Everything else.
   CodePointSet negated() const;
-  // With what differs from a member in its case alone, by Unicode's simple case
-  // folding: 's' brings 'S' and U+017F, the long s.
+  // Its members and the characters that differ from one only in case, by
+  // Unicode's simple folding: for 's' also 'S' and U+017F, the long s.
   CodePointSet with_cases() const;
 
   // The members, from the smallest to the largest, no two ranges adjacent.

@@ -36,7 +36,7 @@ std::shared_ptr<const Constraint> Constraint::gbnf(std::string_view source) {
 
 std::shared_ptr<const Constraint> Constraint::choice(
     std::span<const std::string> texts) {
-  if (texts.empty()) throw UsageError("a choice between no texts");
+  if (texts.empty()) throw UsageError("a choice needs at least one text");
   Grammar grammar;
   std::vector<Grammar::Expr> parts;
   for (const std::string& text : texts) parts.push_back(grammar.text(text));

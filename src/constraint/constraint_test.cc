@@ -68,7 +68,7 @@ TEST(Constraint, ChoiceIsOneOfSomeTexts) {
   }
   EXPECT_TRUE(allows(Constraint::choice(std::vector<std::string>{""}), ""));
   EXPECT_THAT([] { Constraint::choice({}); },
-              ThrowsMessage<UsageError>(HasSubstr("no texts")));
+              ThrowsMessage<UsageError>(HasSubstr("at least one text")));
 }
 
 TEST(Constraint, SaysWhatIsWrongWithASource) {

@@ -29,8 +29,8 @@ struct CountedWalk {
 CountedWalk walk_counted(const Automaton& automaton,
                          const ConstraintVocabulary& vocabulary,
                          Automaton::State state, const ByteSet& follow);
-// What is left where the unit has to come `min` times and may come `max` times,
-// the one that has begun included.
+// The part of it that is allowed if the unit has to come `min` times and may
+// come `max` times, counting the one that has begun.
 Walk with_counts(const ConstraintVocabulary& vocabulary,
                  const CountedWalk& walk, std::int32_t min, std::int32_t max);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,13 @@ namespace {
 constexpr std::int32_t kDead = TransitionTable::kDead;
 // What a pair of states counts for in the Effort of combining automata.
 constexpr std::int64_t kStepsOfPair = 8;
+constexpr std::string_view kCombined = "two patterns combined have";
+
+void check_size(std::int64_t states, std::int64_t most, std::string_view what) {
+  if (states <= most) return;
+  throw UsageError(fmt::format(
+      "the constraint is too large: {} more than {} states", what, most));
+}
 
 // The edges of two states side by side: for every run of bytes that neither
 // tells apart, both targets.
@@ -142,12 +150,7 @@ Dfa Dfa::of(const Grammar& grammar, Grammar::Expr expr) {
 
 Dfa Dfa::of(const TransitionTable& table) {
   Dfa dfa(table.minimal());
-  if (dfa.table().size() > kMostStates) {
-    throw UsageError(
-        fmt::format("the constraint is too large: its automaton has more than "
-                    "{} states",
-                    kMostStates));
-  }
+  check_size(dfa.table().size(), kMostStates, "its automaton has");
   return dfa;
 }
 
@@ -179,12 +182,7 @@ Dfa Dfa::combine(const Dfa& a, const Dfa& b, Operation operation) {
     const auto [place, is_new] =
         ids.try_emplace(pair, static_cast<std::int32_t>(pairs.size()));
     if (is_new) pairs.push_back(pair);
-    if (std::ssize(pairs) > 4 * kMostStates) {
-      throw UsageError(fmt::format(
-          "the constraint is too large: two patterns combined have more than "
-          "{} states",
-          4 * kMostStates));
-    }
+    check_size(std::ssize(pairs), 4 * kMostStates, kCombined);
     return place->second;
   };
   const auto accepts = [](const TransitionTable& table, std::int32_t state) {
@@ -225,12 +223,7 @@ Dfa Dfa::combine(const Dfa& a, const Dfa& b, Operation operation) {
                  });
   }
   Dfa result(table.minimal());
-  if (result.table().size() > kMostStates) {
-    throw UsageError(
-        fmt::format("the constraint is too large: two patterns combined have "
-                    "more than {} states",
-                    kMostStates));
-  }
+  check_size(result.table().size(), kMostStates, kCombined);
   return result;
 }
 

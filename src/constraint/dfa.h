@@ -12,10 +12,10 @@
 
 namespace pilotfish {
 
-// A regular language over bytes as a deterministic automaton: always the
-// smallest one, so that two are equal if and only if their languages are.
-// Immutable; copies are cheap. What makes one throws UsageError where it would
-// have more than kMostStates states.
+// A regular language over bytes as a deterministic automaton. It is always the
+// smallest one, so two are equal if and only if their languages are. Immutable;
+// copies are cheap. Functions that make one throw UsageError if it would have
+// more than kMostStates states.
 class Dfa {
  public:
   static constexpr std::int64_t kMostStates = 20000;
@@ -28,8 +28,8 @@ class Dfa {
   // All texts, of any bytes.
   static Dfa all();
 
-  // Texts that are in both, in either, in this one and not in `other`, not in
-  // this one.
+  // Texts in both languages; in either; in this one and not in `other`; and
+  // those not in this one.
   Dfa intersect(const Dfa& other) const;
   Dfa unite(const Dfa& other) const;
   Dfa minus(const Dfa& other) const;
@@ -45,8 +45,8 @@ class Dfa {
 
   const TransitionTable& table() const { return *table_; }
 
-  // An expression of the same texts. States to which several lead become rules,
-  // named after `name` and called at the end alone.
+  // An expression of the same texts. States that several edges lead to become
+  // rules, which are named after `name` and called only at the end of others.
   Grammar::Expr to_grammar(Grammar& grammar, std::string_view name) const;
   // The automaton itself as an expression, where the grammar may have tables.
   Grammar::Expr to_table(Grammar& grammar, std::string_view name) const;

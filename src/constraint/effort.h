@@ -5,8 +5,8 @@
 
 namespace pilotfish {
 
-// Bounds what it takes to compile a constraint, whichever part of its source
-// makes that expensive. While an Effort lives, the steps that its thread takes
+// Limits the work of compiling a constraint, whichever part of its source makes
+// it expensive. While an Effort lives, the steps that its thread takes
 // on automata and schemas are counted. An Effort inside another one counts for
 // the outer one.
 class Effort {

@@ -187,8 +187,7 @@ class GbnfParser {
       return character(CodePointSet({{0, kLastCodePoint}}));
     }
     if (c == '*' || c == '+' || c == '?' || c == '{') {
-      fail(fmt::format("nothing stands before {} that could be repeated",
-                       found()));
+      fail(fmt::format("nothing to repeat before {}", found()));
     }
     if (!is_name_character(c)) return std::nullopt;
     const std::size_t begin = cursor_.place();
@@ -229,7 +228,7 @@ class GbnfParser {
     std::string text;
     cursor_.skip(1);
     while (!cursor_.take("\"")) {
-      if (cursor_.at_end()) fail_at(begin, "'\"' without a second one");
+      if (cursor_.at_end()) fail_at(begin, "'\"' without its closing '\"'");
       const std::size_t place = cursor_.place();
       const char32_t c = parse_character();
       if (c >= 0xD800 && c <= 0xDFFF) {
@@ -313,7 +312,7 @@ class GbnfParser {
   Grammar::Expr parse_token() {
     const std::size_t begin = cursor_.place();
     if (cursor_.peek() == '!') {
-      fail("all tokens but one cannot be enforced");
+      fail("a negated token cannot be enforced");
     }
     if (!cursor_.take("<[")) {
       fail("a token by its text needs a model; write its id, as in <[1000]>");
@@ -367,7 +366,7 @@ class GbnfParser {
       fail_at(begin, fmt::format("more than {} repetitions", kMostRounds));
     }
     if (max != Grammar::kUnlimited && max < min) {
-      fail_at(begin, "a repetition whose most is less than its least");
+      fail_at(begin, "a repetition whose maximum is less than its minimum");
     }
   }
 

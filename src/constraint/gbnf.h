@@ -14,11 +14,12 @@ namespace pilotfish {
 // meant by its text, which depends on a model.
 Grammar gbnf_to_grammar(std::string_view source);
 
-// Writes a grammar as GBNF that gives the same texts when it is read again.
-// Sets of bytes become characters, and rules in the middle of a character
-// vanish. Requires a grammar without tables. Throws UsageError where the grammar's texts are not made of whole
-// characters, which GBNF cannot say. llama.cpp itself refuses, or takes for
-// unlimited, repetitions above about 2,000, which are written as they are.
+// Writes a grammar as GBNF that allows the same texts when it is read again.
+// Sets of bytes become characters, and rules that begin inside a character are
+// written out. Requires a grammar without tables. Throws UsageError if a text
+// of the grammar is not made of whole characters, which GBNF cannot express.
+// Repetitions are written as they are, though llama.cpp refuses those above
+// about 2,000 or reads them as unlimited.
 std::string grammar_to_gbnf(const Grammar& grammar);
 
 }  // namespace pilotfish

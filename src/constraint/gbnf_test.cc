@@ -100,7 +100,7 @@ TEST(Gbnf, NamesTheLineAndColumnOfAMistake) {
             "grammar, line 2, column 3: expected the name of a rule, found "
             "\"=\"");
   EXPECT_EQ(gbnf_refusal("root ::= \"a\n\n"),
-            "grammar, line 1, column 10: '\"' without a second one");
+            "grammar, line 1, column 10: '\"' without its closing '\"'");
   EXPECT_EQ(gbnf_refusal("root ::= (\"a\"\n"),
             "grammar, line 1, column 10: '(' without its ')'");
   EXPECT_THAT(gbnf_refusal("root ::= \"a\"\n| \"b\""),

@@ -72,19 +72,19 @@ class Grammar {
   // One character in UTF-8. Surrogates are left out of the ranges.
   Expr character(std::span<const CodePointRange> ranges);
   Expr token(Token special);
-  // What is always equal is simplified: nested sequences and choices are
-  // joined, sets of bytes that compete become one.
+  // These simplify what they can: nested sequences and choices are joined, and
+  // alternative sets of bytes become one.
   Expr sequence(std::vector<Expr> parts);
   Expr choice(std::vector<Expr> parts);
   // `max` may be kUnlimited. Requires: 0 <= min <= max.
   Expr repeat(Expr part, std::int64_t min, std::int64_t max);
   Expr optional(Expr part) { return repeat(part, 0, 1); }
-  // The texts of an automaton over bytes alone, whose states are all on the way
-  // to an accepting one. To be compiled it need not be worked out any more.
-  // Equal expressions are those of the same object. Requires may_have_tables().
+  // The texts of an automaton over bytes, each of whose states leads to an
+  // accepting one. It is compiled by copying it. Two tables are equal if they
+  // are the same object. Requires may_have_tables().
   Expr table(std::shared_ptr<const TransitionTable> table);
-  // Grammars that are printed, or read by what knows expressions alone, are
-  // written without tables.
+  // False for grammars that are printed, or read by code that knows only
+  // expressions.
   bool may_have_tables() const { return may_have_tables_; }
   void refuse_tables() { may_have_tables_ = false; }
 

@@ -10,14 +10,14 @@
 
 namespace pilotfish {
 
-// For every expression of a grammar, whether it gives any text at all.
+// For every expression of a grammar, whether it allows any text.
 std::vector<char> exprs_with_texts(const Grammar& grammar);
-// For every expression of a grammar, whether it gives the empty text.
+// For every expression of a grammar, whether it allows the empty text.
 std::vector<char> nullable_exprs(const Grammar& grammar);
 
-// Rules in a circle, each of which can begin with the next one and the last
-// with the first, that one of `rules` leads to; empty where there is none.
-// `nullable` is nullable_exprs.
+// A circle of rules that one of `rules` leads to: each can begin with the next
+// one, and the last with the first. Empty if there is none. `nullable` is
+// nullable_exprs.
 std::vector<Grammar::Rule> find_left_recursion(
     const Grammar& grammar, std::span<const Grammar::Rule> rules,
     const std::vector<char>& nullable);

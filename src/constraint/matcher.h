@@ -17,11 +17,11 @@ namespace pilotfish {
 
 class MaskMaker;
 
-// A constraint over the tokens of one vocabulary, with the masks that were
-// worked out so far. Thread-safe.
+// A constraint over the tokens of one vocabulary, with the masks computed so
+// far. Thread-safe.
 class Matcher {
  public:
-  // Where a text stands. A value: copies are cheap, and each goes on by itself.
+  // Where a text stands. A value: copies are cheap and independent.
   class State {
    private:
     friend class Matcher;

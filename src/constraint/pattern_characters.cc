@@ -274,7 +274,7 @@ std::optional<char32_t> PatternCharacters::read_numeric_escape(
   }
   const auto is_octal = [](char c) { return c >= '0' && c <= '7'; };
   if (!is_octal(cursor_.peek())) return std::nullopt;
-  // "\1" refers to a group, which refuse_escape() says.
+  // "\1" is a backreference, which refuse_escape() refuses.
   if (cursor_.peek() != '0' && !is_octal(cursor_.peek(1))) return std::nullopt;
   char32_t value = 0;
   for (int i = 0; i < 3 && is_octal(cursor_.peek()); ++i) {
@@ -336,13 +336,12 @@ void PatternCharacters::refuse_escape(std::size_t begin) const {
   const auto length = utf8_character_length(cursor_.rest());
   const std::string_view shown = cursor_.rest().substr(0, length);
   if (is_ascii_digit(letter) || letter == 'k' || letter == 'g') {
-    fail(begin, fmt::format("\\{} refers to a group, which cannot be enforced",
-                            shown));
+    fail(begin,
+         fmt::format("a backreference, \\{}, cannot be enforced", shown));
   }
   if (lower(letter) == 'b') {
     fail(begin,
-         fmt::format("\\{} is about word boundaries, which cannot be enforced",
-                     shown));
+         fmt::format("a word boundary, \\{}, cannot be enforced", shown));
   }
   if (letter == 'C' && !ecma_) {
     fail(begin, "\\C is about single bytes, which cannot be enforced");

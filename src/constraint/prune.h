@@ -5,10 +5,10 @@
 
 namespace pilotfish {
 
-// Takes what gives no text at all out of the rules from `first` on and out of
-// `expr`, which it returns: a rule that always calls itself again, and what
-// cannot do without it. Then every beginning of a text can be finished. The
-// texts stay the same. Requires: the rules that these reach are defined.
+// Removes parts that allow no text from the rules from `first` on and from
+// `expr`, which it returns: a rule that always calls itself again, and whatever
+// needs it. Afterwards every beginning of a text can be finished. The texts
+// stay the same. Requires: the rules that these reach are defined.
 Grammar::Expr remove_unproductive(Grammar& grammar, Grammar::Expr expr,
                                   Grammar::Rule first = 0);
 

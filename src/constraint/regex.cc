@@ -92,7 +92,7 @@ class RegexParser {
     while (!cursor_.at_end() && cursor_.peek() != '|' &&
            cursor_.peek() != ')') {
       if (take_flags(flags)) {
-        if (at_quantifier()) fail("nothing that could be repeated");
+        if (at_quantifier()) fail("nothing to repeat");
         continue;
       }
       if (!ecma_ && cursor_.take("\\Q")) {
@@ -119,7 +119,7 @@ class RegexParser {
   }
 
   ParsedPiece parse_quantified(const Flags& flags) {
-    if (at_quantifier()) fail("nothing that could be repeated");
+    if (at_quantifier()) fail("nothing to repeat");
     return quantified(parse_atom(flags));
   }
 
@@ -186,12 +186,12 @@ class RegexParser {
   void refuse_special_group(std::size_t begin) const {
     for (const char* head : {"?=", "?!", "?<=", "?<!"}) {
       if (cursor_.rest().starts_with(head)) {
-        fail_at(begin, fmt::format("({} looks around, which cannot be enforced",
-                                   head));
+        fail_at(begin,
+                fmt::format("lookaround, ({}, cannot be enforced", head));
       }
     }
     if (cursor_.rest().starts_with("?P=")) {
-      fail_at(begin, "(?P= refers to a group, which cannot be enforced");
+      fail_at(begin, "a backreference, (?P=, cannot be enforced");
     }
     if (cursor_.rest().starts_with("?>")) {
       fail_at(begin, "(?> never goes back, which cannot be enforced");
@@ -297,7 +297,7 @@ class RegexParser {
     if (!quantifier) return piece;
     const auto [min, max] = *quantifier;
     if (max != Grammar::kUnlimited && max < min) {
-      fail_at(begin, "a repetition whose most is less than its least");
+      fail_at(begin, "a repetition whose maximum is less than its minimum");
     }
     const std::int64_t most = ecma_ ? kMostRepetitions : kMostRe2Repetitions;
     if (std::max(min, max) > most) {

@@ -14,15 +14,15 @@
 
 namespace pilotfish {
 
-// Values that are found once for each key, up to a number of bytes, keys that
-// are strings included; then all are forgotten. Thread-safe; two threads may
-// find the same value at a time.
+// A cache of values by key. When values and keys that are strings exceed a
+// number of bytes, all are dropped. Thread-safe; two threads may compute the
+// same value at once.
 template <typename Key, typename Value, typename Hash = std::hash<Key>>
 class BoundedCache {
  public:
   explicit BoundedCache(std::int64_t most_bytes) : most_bytes_(most_bytes) {}
 
-  // `find` gives the value, whose bytes() say what it takes.
+  // `find` computes the value, whose bytes() says how much memory it takes.
   template <typename Find>
   std::shared_ptr<const Value> get(const Key& key, Find find) {
     {

@@ -69,9 +69,8 @@ class TransitionTable {
   // The states from which one of `marked` is reached, themselves included.
   std::vector<char> reaching(std::vector<char> marked) const;
 
-  // What can follow `state`, as a key. Equal languages have it in common where
-  // states of equal languages are equal, as in a minimal table. Nothing where
-  // more than `most` states can follow.
+  // A key for the language that follows `state`. In a minimal table equal
+  // languages have equal keys. Nothing if more than `most` states can follow.
   std::optional<std::string> residual_key(std::int32_t state,
                                           std::size_t most) const;
 

@@ -12,8 +12,8 @@
 
 namespace pilotfish {
 
-// Where in a UTF-8 character a text stands: between two, or inside one with
-// some more bytes to come, the next of which may be limited.
+// Where a text stands in UTF-8: between two characters, or inside one with some
+// more bytes to come, the first of which may have a limited range.
 enum class Utf8Place : std::uint8_t {
   kBetween,
   kOneMore,

@@ -13,8 +13,8 @@
 
 namespace pilotfish {
 
-// Some tokens of a vocabulary: the plain ones, where they are part of them, and
-// a list of the others, or a mask where the list would be long.
+// A set of tokens of a vocabulary: all plain ones or none of them, and a list
+// of others, or a mask if the list would be long.
 class TokenSet {
  public:
   // The vocabulary must outlive the set.
@@ -23,7 +23,7 @@ class TokenSet {
   explicit TokenSet(TokenMask mask) { mask_.push_back(std::move(mask)); }
 
   void add_to(TokenMask& mask) const;
-  // What it takes.
+  // How much memory it takes.
   std::int64_t bytes() const;
 
  private:

@@ -13,8 +13,8 @@
 
 namespace pilotfish {
 
-// Both tables say what each byte leads to, for walks that ask often. They are
-// filled where that is needed.
+// Both tables say where each byte leads, for walks that ask often. They are
+// filled on demand.
 
 // From states behind which their rules read bytes alone: to states.
 class StateTable {

@@ -2,10 +2,12 @@
 #define PILOTFISH_ANSWERS_TESTING_BYTE_TOKENIZER_H_
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "constraint/vocabulary.h"
 #include "pilotfish/tokenizer.h"
 
 namespace pilotfish::test {
@@ -61,6 +63,19 @@ class ByteTokenizer final : public Tokenizer {
   std::vector<std::string> texts_;
   std::string none_;
 };
+
+// The bytes of its tokens; special ones have none.
+inline std::shared_ptr<const ConstraintVocabulary> vocabulary_of(
+    const ByteTokenizer& tokenizer) {
+  std::vector<std::string> bytes;
+  for (std::size_t i = 0; i < tokenizer.vocab_size(); ++i) {
+    const auto token = static_cast<Token>(i);
+    bytes.emplace_back(tokenizer.is_special(token)
+                           ? std::string_view()
+                           : tokenizer.token_text(token));
+  }
+  return std::make_shared<const ConstraintVocabulary>(bytes);
+}
 
 }  // namespace pilotfish::test
 

@@ -32,16 +32,8 @@ class AnswerTrial {
                      .parameters = R"({"properties": {"a": {"type": "string"},
                           "n": {"type": ["integer", "array"]}}})"},
                     {.name = "get_all"}};
-    std::vector<std::string> bytes;
-    for (std::size_t i = 0; i < tokenizer_.vocab_size(); ++i) {
-      const auto token = static_cast<Token>(i);
-      bytes.emplace_back(tokenizer_.is_special(token)
-                             ? std::string_view()
-                             : tokenizer_.token_text(token));
-    }
-    matcher_ = std::make_unique<Matcher>(
-        answer_constraint(rules_, syntax_),
-        std::make_shared<const ConstraintVocabulary>(bytes));
+    matcher_ = std::make_unique<Matcher>(answer_constraint(rules_, syntax_),
+                                         vocabulary_of(tokenizer_));
   }
 
   // `cut`: after how many bytes a piece ends.

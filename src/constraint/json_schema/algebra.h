@@ -15,8 +15,8 @@ namespace pilotfish::json_schema {
 // too large.
 class Algebra {
  public:
-  // `is_empty` says of a formula that no value at all is valid by it; where it
-  // is not sure, it says no.
+  // `is_empty` says whether no value is valid by a formula; false if that is
+  // not certain.
   Algebra(Formulas& formulas, std::function<bool(Formulas::Id)> is_empty)
       : formulas_(formulas), is_empty_(std::move(is_empty)) {}
 

@@ -5,12 +5,12 @@
 
 namespace pilotfish::json_schema {
 
-// Whether a keyword is known to say nothing about which values are valid:
+// Whether a keyword is known not to affect which values are valid:
 // "title", and what editors, generators and OpenAPI add ("x-...").
 bool is_annotation(std::string_view keyword);
 
-// Whether a format is known to say nothing about which strings are valid: how
-// wide a number is in OpenAPI, or that a string is a password.
+// Whether a format is known not to affect which strings are valid: the width of
+// a number in OpenAPI, or that a string is a password.
 bool is_annotating_format(std::string_view format);
 
 }  // namespace pilotfish::json_schema

@@ -229,8 +229,9 @@ const Value& Document::dynamically_referenced(
   const std::string name = Uri::parse(reference).fragment;
   const auto count = dynamic_anchors_.find(name);
   if (count != dynamic_anchors_.end() && count->second > 1) {
-    refuse(schema, reference == "#" ? "$recursiveRef" : "$dynamicRef",
-           "cannot be enforced; what it means depends on the way there");
+    refuse(
+        schema, reference == "#" ? "$recursiveRef" : "$dynamicRef",
+        "cannot be enforced; its target depends on the references on the way");
   }
   return referenced(schema, reference);
 }

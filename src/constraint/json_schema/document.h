@@ -11,15 +11,15 @@
 
 namespace pilotfish::json_schema {
 
-// A UsageError that says already where in the document it belongs.
+// A UsageError whose message already names the place in the document.
 class Refusal : public UsageError {
  public:
   using UsageError::UsageError;
 };
 
-// Which meaning of JSON Schema a document asks for, as far as they differ.
-// A document that names none is read by the newest, and forms that only older
-// ones have (`items` as a list, exclusiveMinimum: true) keep their meaning.
+// The draft of JSON Schema by which a document is read. A document that names
+// none is read by the newest one, but forms that only older drafts have
+// (`items` as a list, exclusiveMinimum: true) keep their meaning.
 enum class Draft { kDraft4, kDraft6, kDraft7, k2019, k2020 };
 
 // A document that is a schema: where its parts lie, and what its references
@@ -33,16 +33,16 @@ class Document {
   const Value& root() const { return root_; }
   Draft draft() const { return draft_; }
 
-  // Whether the keyword came into JSON Schema with a later draft than the
-  // document's: then it says nothing.
+  // Whether the keyword came with a later draft than the document's, and so has
+  // no meaning in it.
   bool is_too_new(std::string_view keyword) const;
 
-  // What a `$ref` that stands in `schema` means. Throws UsageError where that
-  // is not in this document.
+  // The schema that a `$ref` in `schema` leads to. Throws UsageError if it is
+  // not in this document.
   const Value& referenced(const Value& schema,
                           std::string_view reference) const;
-  // The same for `$dynamicRef` and `$recursiveRef`. Which of several schemas
-  // they mean can depend on the way there; such ones are refused.
+  // The same for `$dynamicRef` and `$recursiveRef`. Those whose target depends
+  // on the references on the way are refused.
   const Value& dynamically_referenced(const Value& schema,
                                       std::string_view reference) const;
 

@@ -22,9 +22,9 @@ struct EdgeTo {
   State to;
 };
 
-// The automaton of a machine that is given by what its states do: `edges` gives
-// those of a state in ascending order, `accepts` says whether a text may end
-// there. States are values with an order.
+// The automaton of a machine: `edges` returns the edges of a state in ascending
+// order, and `accepts` says whether a text may end there. States are values
+// with an order.
 template <typename State, typename Edges, typename Accepts>
 Dfa explore(State start, const Edges& edges, const Accepts& accepts) {
   std::map<State, std::int32_t> ids = {{start, 0}};

@@ -22,6 +22,9 @@ namespace {
 using Id = Formulas::Id;
 using Kind = Value::Kind;
 
+constexpr std::string_view kHowToIgnore =
+    "--lenient-schema ignores it, as do requests without \"strict\": true";
+
 // Reads one schema's keywords; each narrows what the form lets through.
 class Reader {
  public:
@@ -53,13 +56,12 @@ class Reader {
     keyword_ = keyword;
     if (document_.is_too_new(keyword)) {
       if (normaliser_.lenient()) return;
-      refuse(
-          "unknown to the draft that $schema names; --lenient-schema leaves "
-          "out such keywords");
+      refuse(fmt::format("unknown to the draft that $schema names; {}",
+                         kHowToIgnore));
     }
     if (handler == handlers().end()) {
       if (normaliser_.lenient() || is_annotation(keyword)) return;
-      refuse("unknown keyword; --lenient-schema leaves out such ones");
+      refuse(fmt::format("unknown keyword; {}", kHowToIgnore));
     }
     if (handler->second == nullptr) return;
     try {
@@ -110,7 +112,7 @@ class Reader {
     Form types;
     const auto add = [&](const Value& name) {
       if (!name.is(Kind::kString) || !add_type(name.text, types)) {
-        refuse(fmt::format("{} is no type", shown(name)));
+        refuse(fmt::format("{} is not a type of JSON", shown(name)));
       }
     };
     if (value.is(Kind::kArray)) {
@@ -227,9 +229,7 @@ class Reader {
     if (const StringSet* strings = normaliser_.patterns().format(value.text)) {
       narrow(*strings);
     } else if (!normaliser_.lenient() && !is_annotating_format(value.text)) {
-      refuse(fmt::format(
-          "unknown format {}; --lenient-schema leaves out such ones",
-          shown(value)));
+      refuse(fmt::format("unknown format {}; {}", shown(value), kHowToIgnore));
     }
   }
 
@@ -252,7 +252,7 @@ class Reader {
 
   void read_unevaluated(const Value& value) {
     if (value.is(Kind::kTrue)) return;
-    refuse("cannot be enforced; what else looks at a value is not known here");
+    refuse("cannot be enforced; it depends on which other subschemas hold");
   }
 
   // A list of schemas was called `items` once, and what follows them

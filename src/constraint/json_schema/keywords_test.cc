@@ -340,7 +340,7 @@ TEST(SchemaRefusals, NameTheKeywordAndItsPlace) {
   EXPECT_THAT(compile(R"({"$ref": "http://example.com/a.json"})"),
               refused("#/$ref: \"http://example.com/a.json\" is not in"));
   EXPECT_THAT(compile(R"({"type": "text"})"),
-              refused("#/type: \"text\" is no type"));
+              refused("#/type: \"text\" is not a type of JSON"));
   EXPECT_THAT(compile(R"({"minLength": -1})"),
               refused("#/minLength: must be an integer, 0 or greater"));
   EXPECT_THAT(compile(R"x({"pattern": "(a"})x"), refused("#/pattern: "));

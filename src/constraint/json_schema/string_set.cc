@@ -144,7 +144,8 @@ bool has_length(const TransitionTable& table, std::int64_t min,
                                 : std::min(max, min + table.size());
   if (last > Dfa::kMostStates) {
     throw UsageError(
-        "the constraint is too large: a pattern together with such lengths");
+        "the constraint is too large: a pattern and a length take too many "
+        "states together");
   }
   std::vector<std::int32_t> now = {0};
   for (std::int64_t length = 0; length <= last && !now.empty(); ++length) {
