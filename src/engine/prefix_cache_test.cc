@@ -124,6 +124,15 @@ TEST(PrefixCache, TheEndOfATextGivesWayBeforeItsBeginning) {
   EXPECT_EQ(found(scorer, text), 64);
 }
 
+TEST(PrefixCache, TheOldestTextIsShortenedAndNoOther) {
+  PrefixCache scorer(table(1, 150));
+  remember(scorer, std::vector<Token>(70, 1));
+  remember(scorer, std::vector<Token>(70, 2));
+  remember(scorer, std::vector<Token>(16, 3));
+  EXPECT_EQ(found(scorer, std::vector<Token>(71, 2)), 70);
+  EXPECT_EQ(found(scorer, std::vector<Token>(71, 1)), 64);
+}
+
 TEST(PrefixCache, RoomThatNothingCanGiveIsRefused) {
   PrefixCache scorer(table(2, 12));
   remember(scorer, {1, 1, 1, 1});
