@@ -468,7 +468,8 @@ TEST(Answers, BadRulesAreNamed) {
   };
   EXPECT_EQ(fault(hermes, R"({"description": "any"})"), "");
   EXPECT_THAT(fault(hermes, R"({"type": "array"})"), HasSubstr("#/type"));
-  EXPECT_THAT(fault(hermes, "[]"), HasSubstr("not a schema of an object"));
+  EXPECT_THAT(fault(hermes, "[]"),
+              HasSubstr("expected the schema of an object"));
   EXPECT_THAT(fault(hermes, R"({"properties": {"a": {"type": "no"}}})"),
               HasSubstr("#/properties/a"));
   EXPECT_THAT(fault(hermes, R"({"not": {}})"), HasSubstr("#"));
