@@ -27,25 +27,24 @@ Form form_of_key(const std::string& key) {
 }
 
 Form form_of_value(Formulas& formulas, const Value& value) {
-  using Kind = Value::Kind;
   Form form;
   switch (value.kind) {
-    case Kind::kNull:
+    case Value::Kind::kNull:
       form.has_null = true;
       break;
-    case Kind::kFalse:
+    case Value::Kind::kFalse:
       form.has_false = true;
       break;
-    case Kind::kTrue:
+    case Value::Kind::kTrue:
       form.has_true = true;
       break;
-    case Kind::kNumber:
+    case Value::Kind::kNumber:
       form.numbers = NumberSet::of({Decimal::parse(value.text)});
       break;
-    case Kind::kString:
+    case Value::Kind::kString:
       form.strings = StringSet::of({value.text});
       break;
-    case Kind::kArray: {
+    case Value::Kind::kArray: {
       const auto size = std::ssize(value.items);
       ArrayForm array = {.rest = Formulas::kNever, .min = size, .max = size};
       for (const Value& item : value.items) {
@@ -54,7 +53,7 @@ Form form_of_value(Formulas& formulas, const Value& value) {
       form.arrays.push_back(std::move(array));
       break;
     }
-    case Kind::kObject: {
+    case Value::Kind::kObject: {
       ObjectForm object;
       for (std::size_t i = 0; i < value.keys.size(); ++i) {
         object.properties.push_back({.name = value.keys[i],
