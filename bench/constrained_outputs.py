@@ -181,6 +181,48 @@ def formats_of(schema):
             yield from formats_of(part)
 
 
+# What \s, \d and \w mean to ECMA-262, whose patterns schemas have.
+ECMA_CLASSES = {
+    "s": "\\t-\\r \\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f"
+         "\\u3000\\ufeff",
+    "d": "0-9", "w": "A-Za-z0-9_"}
+
+
+def as_python_reads(pattern):
+    """A pattern whose \\s, \\d and \\w mean the same in Python."""
+    out, in_class, at = "", False, 0
+    while at < len(pattern):
+        piece = pattern[at:at + 2] if pattern[at] == "\\" else pattern[at]
+        at += len(piece)
+        members = ECMA_CLASSES.get(piece[1:].lower())
+        if members is None or (in_class and piece[1:].isupper()):
+            in_class = piece == "[" or (in_class and piece != "]")
+            out += piece
+        elif in_class:
+            out += members
+        else:
+            out += f"[{'^' if piece[1:].isupper() else ''}{members}]"
+    return out
+
+
+def with_python_patterns(schema):
+    """The schema with its patterns as Python has to read them."""
+    if isinstance(schema, list):
+        return [with_python_patterns(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    out = {}
+    for name, value in schema.items():
+        if name == "pattern" and isinstance(value, str):
+            out[name] = as_python_reads(value)
+        elif name == "patternProperties" and isinstance(value, dict):
+            out[name] = {as_python_reads(key): with_python_patterns(part)
+                         for key, part in value.items()}
+        else:
+            out[name] = with_python_patterns(value)
+    return out
+
+
 class Judge:
     def __init__(self):
         # What names mean today: draft 3's "time" was another one.
@@ -199,7 +241,7 @@ class Judge:
             self.unchecked[name] += name not in self.checker.checkers
         kind = jsonschema.validators.validator_for(
             schema, default=jsonschema.Draft202012Validator)
-        exact = parse(json.dumps(schema))
+        exact = parse(json.dumps(with_python_patterns(schema)))
         for error in kind(exact, format_checker=self.checker).iter_errors(
                 value):
             return f"{error.json_path}: {error.message[:200]}"
