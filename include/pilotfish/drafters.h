@@ -43,9 +43,9 @@ const DrafterInfo& drafter_info(std::string_view name);
 std::vector<std::string> parse_drafters(std::string_view list);
 
 // The drafters in a list in the form that parse_drafters takes or, where the
-// list is empty, all whose input is given. Throws UsageError for a drafter whose
-// input is missing, and for an input that no drafter in the list takes; a draft
-// model and a constraint may be unused.
+// list is empty, all whose input is given. Throws UsageError for a drafter
+// whose input is missing, and for an input that no drafter in the list takes; a
+// draft model and a constraint may be unused.
 std::vector<std::string> choose_drafters(std::string_view list,
                                          std::span<const DraftInput> given);
 

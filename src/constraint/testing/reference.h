@@ -15,8 +15,8 @@ namespace pilotfish::test {
 
 // What a grammar gives, straight from its definition and by no automaton: every
 // expression says which stretches of a text it matches. Slow, and only for
-// grammars without left recursion and tables. Texts are lists of fewer than 64 letters:
-// bytes, and special tokens from kSpecial on.
+// grammars without left recursion and tables. Texts are lists of fewer than 64
+// letters: bytes, and special tokens from kSpecial on.
 class Reference {
  public:
   using Text = std::vector<std::int32_t>;

@@ -44,10 +44,14 @@ std::vector<Draft> NgramDrafter::propose(
     if (requests[i].length == 0) continue;
     const Sequence& sequence = *requests[i].sequence;
     CopiedDraft copy(requests[i]);
-    text_.assign(sequence.tokens().begin(), sequence.tokens().end());
-    text_.insert(text_.end(), copy.draft().tokens.begin(),
-                 copy.draft().tokens.end());
-    const std::int64_t from = find_match(text_);
+    std::span<const Token> text = sequence.tokens();
+    if (copy.draft().size() > 0) {
+      text_.assign(text.begin(), text.end());
+      text_.insert(text_.end(), copy.draft().tokens.begin(),
+                   copy.draft().tokens.end());
+      text = text_;
+    }
+    const std::int64_t from = find_match(text);
     if (from == 0) continue;
     drafts[i] = repeated_draft(std::move(copy), sequence, from);
   }
