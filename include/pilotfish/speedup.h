@@ -22,6 +22,10 @@ struct SpeculationCosts {
     return verify[static_cast<size_t>(window - 1)] +
            draft * static_cast<double>(window - 1);
   }
+  // Of an iteration, the part in which the draft computes.
+  double drafting_share(std::int64_t window) const {
+    return draft * static_cast<double>(window - 1) / iteration(window);
+  }
 };
 
 // Tokens an iteration emits where each drafted token is accepted with

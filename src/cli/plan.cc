@@ -1,8 +1,10 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -17,10 +19,13 @@
 #include "cli/model_flag.h"
 #include "cli/numbers.h"
 #include "cli/plan_report.h"
+#include "cli/rank_curve_report.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/terminal.h"
 #include "pilotfish/error.h"
+#include "pilotfish/lab/network.h"
+#include "pilotfish/lab/plan_ranks.h"
 #include "pilotfish/lab/planner.h"
 #include "pilotfish/lab/shapes.h"
 
@@ -46,6 +51,12 @@ struct PlanFlags {
   std::int64_t max_window = 16;
   std::optional<double> hourly_price;
   int threads = 0;
+  std::int64_t sockets = 1;
+  std::string ranks;  // "8" or "1..64"
+  std::string network;
+  std::string tp_draft = "1";
+  double jitter = 0;
+  std::uint64_t seed = 0;
   bool list_shapes = false;
   bool json = false;
 };
@@ -108,6 +119,54 @@ double scaled(std::string_view flag, double value, double unit) {
       fmt::format("{}: found {}, expected a number above 0", flag, value));
 }
 
+// One number of ranks, or from one to another.
+void set_ranks(const std::string& text, RankOptions& options) {
+  const size_t dots = text.find("..");
+  const auto fewest = parse_number<int>(text.substr(0, dots));
+  const auto most = dots == std::string::npos
+                        ? fewest
+                        : parse_number<int>(text.substr(dots + 2));
+  if (!fewest || !most || *fewest < 1 || *most > kMostRanks ||
+      *fewest > *most) {
+    throw UsageError(fmt::format(
+        "--ranks: found \"{}\", expected a number from 1 to {}, or two as in "
+        "1..{}",
+        text, kMostRanks, kMostRanks));
+  }
+  options.fewest = *fewest;
+  options.most = *most;
+}
+
+Network network_of(const std::string& name) {
+  if (auto known = Network::find(name)) return *std::move(known);
+  std::error_code ignored;
+  if (std::filesystem::exists(name, ignored)) return Network::read(name);
+  throw UsageError(fmt::format(
+      "--network: found \"{}\", expected {} or a file that bench --network "
+      "--json wrote",
+      name, fmt::join(Network::names(), ", ")));
+}
+
+RankOptions rank_options_of(const PlanFlags& flags) {
+  RankOptions options;
+  set_ranks(flags.ranks, options);
+  if (!flags.network.empty()) {
+    options.network = network_of(flags.network);
+  } else if (options.most > 1) {
+    throw UsageError(fmt::format(
+        "--ranks: more than one needs --network: {} or a file that bench "
+        "--network --json wrote",
+        fmt::join(Network::names(), ", ")));
+  }
+  if (flags.tp_draft != "1" && flags.tp_draft != "all") {
+    throw UsageError(fmt::format("--tp-draft: found \"{}\", expected 1 or all",
+                                 flags.tp_draft));
+  }
+  options.split_draft = flags.tp_draft == "all";
+  options.jitter = {flags.jitter, flags.seed};
+  return options;
+}
+
 // What is known of the machine.
 void set_machine(const PlanFlags& options, PlanRequest& request) {
   if (options.memory) {
@@ -127,6 +186,7 @@ void set_machine(const PlanFlags& options, PlanRequest& request) {
     request.machine->flops_per_second =
         scaled("--flops", *options.flops, kTera);
   }
+  request.sockets = static_cast<int>(options.sockets);
   if (!options.measured_tpot.empty()) {
     request.pass_seconds =
         parse_tpot(options.measured_tpot, !request.draft.empty());
@@ -140,14 +200,21 @@ std::string model_or_shape(const std::string& name) {
   return find_shape(name) != nullptr ? name : target_path(name);
 }
 
+void set_dtype(std::string_view flag, const std::string& name,
+               std::optional<DType>& dtype, bool& q4_k_m) {
+  q4_k_m = name == "q4_k_m" || name == "Q4_K_M";
+  dtype = q4_k_m ? DType::kQ4_K : dtype_of(flag, name);
+}
+
 PlanRequest request_of(const PlanFlags& options) {
   PlanRequest request;
   request.target = model_or_shape(options.target);
   if (!options.draft.empty() && options.draft != "none") {
     request.draft = model_or_shape(options.draft);
   }
-  request.dtype = dtype_of("--dtype", options.dtype);
-  request.draft_dtype = dtype_of("--draft-dtype", options.draft_dtype);
+  set_dtype("--dtype", options.dtype, request.dtype, request.q4_k_m);
+  set_dtype("--draft-dtype", options.draft_dtype, request.draft_dtype,
+            request.draft_q4_k_m);
   request.kv_dtype = kv_dtype_of(options.kv_dtype);
   request.n_positions = options.n_positions;
   request.sequences = options.sequences;
@@ -191,9 +258,21 @@ void print_shapes() {
 
 void run_plan(const PlanFlags& options) {
   if (options.list_shapes) return print_shapes();
-  const Plan plan = make_plan(request_of(options));
-  warn_of_vocabularies(plan);
-  write_out(options.json ? plan_json(plan) : plan_text(plan));
+  const PlanRequest request = request_of(options);
+  std::optional<RankOptions> ranks;  // checked before anything is measured
+  if (!options.ranks.empty()) ranks = rank_options_of(options);
+  const Plan whole = make_plan(request);
+  warn_of_vocabularies(whole);
+  if (!ranks) {
+    return write_out(options.json ? plan_json(whole) : plan_text(whole));
+  }
+  const std::vector<Plan> plans = plan_over_ranks(whole, *ranks);
+  if (options.ranks.find("..") != std::string::npos) {
+    write_out(options.json ? rank_curve_json(plans) : rank_curve_text(plans));
+  } else {
+    const Plan& plan = plans.front();
+    write_out(options.json ? plan_json(plan) : plan_text(plan));
+  }
 }
 
 void add_model_options(Command& command, PlanFlags& options) {
@@ -206,7 +285,7 @@ void add_model_options(Command& command, PlanFlags& options) {
   add_dtype_flag(
       group, "--dtype", options.dtype,
       "How weights are stored: bf16 (default of shapes), f16, f32, q8_0, q4_0, "
-      "q4_k, ... (default of files: as they are)");
+      "q4_k, q4_k_m, ... (default of files: as they are)");
   add_dtype_flag(group, "--draft-dtype", options.draft_dtype,
                  "As --dtype, for the draft (default: as the target)")
       .needs({draft});
@@ -232,6 +311,11 @@ void add_machine_options(Command& command, PlanFlags& options) {
   group.add("--flops", options.flops, "TFLOP/S",
             "Its arithmetic, in 10^12 operations per second; without it, "
             "arithmetic is taken as free");
+  group
+      .add("--sockets", options.sockets, "N",
+           "Sockets it has, each with that bandwidth and arithmetic (default "
+           "1)")
+      .needs({command.flag("--bandwidth")});
   group.add("--measured-tpot", options.measured_tpot, "T,D",
             "Milliseconds per token of target and draft, measured elsewhere");
   group
@@ -240,7 +324,8 @@ void add_machine_options(Command& command, PlanFlags& options) {
            "that of one over a single row")
       .needs({command.flag("--draft")});
   group.add("--hourly-price", options.hourly_price, "PRICE",
-            "What it costs per hour, in any currency");
+            "What it costs per hour, in any currency; with --ranks, one of "
+            "them");
   group
       .add("-t,--threads", options.threads, "N",
            "Threads to measure with (default: one per processor)")
@@ -252,6 +337,37 @@ void add_machine_options(Command& command, PlanFlags& options) {
           });
 }
 
+void add_rank_options(Command& command, PlanFlags& options) {
+  const FlagGroup group = command.group("Ranks");
+  const Flag ranks =
+      group.add("--ranks", options.ranks, "N|A..B",
+                "Split the models over N ranks, each a machine as above (1 to "
+                "64); A..B: one line for each number of ranks");
+  group
+      .add("--network", options.network, "NAME|FILE",
+           fmt::format("What they exchange results over: {}, or a file that "
+                       "bench --network --json wrote",
+                       fmt::join(Network::names(), ", ")))
+      .needs({ranks})
+      .offers(Network::names());
+  group
+      .add("--tp-draft", options.tp_draft, "1|all",
+           "The ranks that hold the draft: the first, which has it whole "
+           "(default), or all")
+      .needs({ranks})
+      .needs({command.flag("--draft")})
+      .offers({"1", "all"});
+  const Flag jitter =
+      group
+          .add(
+              "--jitter", options.jitter, "J",
+              "Simulate ranks that compute up to J times their time longer, at "
+              "random (default 0)")
+          .needs({ranks});
+  group.add("-s,--seed", options.seed, "S", "Seed of that (default 0)")
+      .needs({jitter});
+}
+
 }  // namespace
 
 void add_plan(CommandLine& line) {
@@ -260,6 +376,7 @@ void add_plan(CommandLine& line) {
   const auto options = std::make_shared<PlanFlags>();
   add_model_options(command, *options);
   add_machine_options(command, *options);
+  add_rank_options(command, *options);
   const FlagGroup speculation = command.group("Speculation");
   const Flag draft = command.flag("--draft");
   speculation

@@ -216,6 +216,29 @@ std::int64_t matrix_bytes(const TensorShape& matrix, DType dtype) {
   return *matrix.rows * row_bytes(whole ? dtype : DType::kF16, matrix.columns);
 }
 
+// The first and the last eighth of the layers, every third between them.
+bool has_more_bits(std::int64_t layer, std::int64_t layers) {
+  return layer < layers / 8 || layer >= 7 * layers / 8 ||
+         (layer - layers / 8) % 3 == 2;
+}
+
+DType dtype_in_q4_k_m(const ModelConfig& config, const TensorShape& tensor) {
+  using enum TensorRole;
+  constexpr std::int64_t kLayersOf70B = 80;
+  if (tensor.role == kOutput) return DType::kQ6_K;
+  if (tensor.role == kTokenEmbedding && config.tied_embeddings) {
+    return DType::kQ6_K;
+  }
+  if (tensor.role != kValue && tensor.role != kFfnDown) return DType::kQ4_K;
+  // The 70B has so few values that more bits cost it nearly nothing.
+  if (tensor.role == kValue && config.n_layers() == kLayersOf70B) {
+    return has_more_bits(tensor.layer, config.n_layers()) ? DType::kQ6_K
+                                                          : DType::kQ5_K;
+  }
+  return has_more_bits(tensor.layer, config.n_layers()) ? DType::kQ6_K
+                                                        : DType::kQ4_K;
+}
+
 }  // namespace
 
 std::span<const Shape> shapes() { return table(); }
@@ -237,6 +260,16 @@ std::int64_t weight_bytes(const ModelConfig& config, DType dtype) {
   for (const TensorShape& tensor : tensor_shapes(config)) {
     bytes += tensor.is_matrix() ? matrix_bytes(tensor, dtype)
                                 : row_bytes(vector_dtype, tensor.columns);
+  }
+  return bytes;
+}
+
+std::int64_t q4_k_m_bytes(const ModelConfig& config) {
+  std::int64_t bytes = 0;
+  for (const TensorShape& tensor : tensor_shapes(config)) {
+    bytes += tensor.is_matrix()
+                 ? matrix_bytes(tensor, dtype_in_q4_k_m(config, tensor))
+                 : row_bytes(DType::kF32, tensor.columns);
   }
   return bytes;
 }

@@ -22,9 +22,13 @@ struct PlannedModel {
   std::int64_t weight_bytes = 0;    // in memory
   std::int64_t streamed_bytes = 0;  // of those, what every pass reads: not an
                                     // embedding that only looks tokens up
+  bool q4_k_m = false;  // dtype is q4_k, some weights have more bits
 };
 PlannedModel planned_model(std::string name, const ModelConfig& config,
                            DType dtype);
+// Stored as llama.cpp's Q4_K_M: q4_k, but for q6_k and q5_k where they gain
+// most.
+PlannedModel planned_q4_k_m(std::string name, const ModelConfig& config);
 // The model as its files store it.
 PlannedModel planned_model(const ModelDescription& description);
 
@@ -39,6 +43,12 @@ struct MachineSpeed {
   double bytes_per_second = 0;  // read from memory
   double flops_per_second = std::numeric_limits<double>::infinity();
 };
+
+// The speed of a rank that has several sockets like this one, each of whose
+// threads reads what lies in its own socket's memory. Each counts for 0.98:
+// two were 1.96 times as fast as one where vLLM's CPU backend split a model
+// over two through shared memory.
+MachineSpeed with_sockets(const MachineSpeed& one, int sockets);
 
 // The roofline: a pass takes the longer of the two.
 struct PassTime {

@@ -34,13 +34,18 @@ struct PlanRequest {
   // How weights are stored. nullopt: as the files have them, bf16 for shapes.
   std::optional<DType> dtype;
   std::optional<DType> draft_dtype;  // nullopt: the same as `dtype`
+  // Stored as llama.cpp's Q4_K_M, which q4_k is not all of. Goes before the
+  // types.
+  bool q4_k_m = false;
+  bool draft_q4_k_m = false;
   DType kv_dtype = DType::kF16;
   std::int64_t n_positions = 0;  // 0: 4096, or less where a model has fewer
   std::int64_t sequences = 1;
   std::optional<std::int64_t> context;  // nullopt: half of n_positions
 
   std::optional<std::int64_t> memory_bytes;
-  std::optional<MachineSpeed> machine;  // for the roofline
+  std::optional<MachineSpeed> machine;  // for the roofline; of one socket
+  int sockets = 1;                      // 1 to 8; more than 1 need `machine`
   std::optional<PassSeconds> pass_seconds;
   // Measured v(k) at some windows from 2 on; empty: none.
   std::map<std::int64_t, double> verify;
@@ -58,11 +63,40 @@ struct PlanRequest {
       load;
 };
 
+// A model on one of several ranks: on that which takes most.
+struct RankPart {
+  MemoryEstimate memory = {};
+  // Of a pass over one row of each sequence.
+  double compute_seconds = 0;  // until the slowest rank of each step is done
+  double gather_seconds = 0;
+  double waiting_seconds = 0;  // of an average rank, for the slowest
+  int gathers = 0;             // the broadcast of the batch among them
+  double gathered_bytes = 0;   // in all of them
+};
+
 struct ModelPlan {
   PlannedModel model;
   MemoryEstimate memory;
   double pass_seconds = 0;           // over one row of each sequence
   std::optional<PassTime> roofline;  // where pass_seconds follows from one
+  std::optional<RankPart> rank;      // in a plan over ranks (plan_ranks.h)
+
+  const MemoryEstimate& memory_of_rank() const {
+    return rank ? rank->memory : memory;
+  }
+};
+
+// What is particular to a plan over ranks.
+struct RankPlan {
+  int count = 1;
+  std::string network;
+  bool network_measured = false;
+  bool split_draft = false;
+  double jitter = 0;
+  // The best window on one rank, where it is not 1, and from how many ranks on
+  // its drafts take as long as the target's pass; nullopt: with none.
+  std::int64_t one_rank_window = 1;
+  std::optional<int> drafting_dominates_from = {};
 };
 
 // Where the times of passes come from.
@@ -93,6 +127,7 @@ struct Plan {
 
   SpeedSource speed_source = SpeedSource::kRoofline;
   MachineSpeed machine;              // kRoofline; kMeasuredMatrix: measured
+  int sockets = 1;                   // that `machine` has
   double read_bytes_per_second = 0;  // kMeasuredMatrix: plain reading
   int threads = 0;                   // that measured; 0: nothing was measured
 
@@ -100,10 +135,17 @@ struct Plan {
   SpeculationCosts costs;  // empty without a draft
   double acceptance = 0;
   bool acceptance_given = false;
-  std::optional<double> hourly_price;
+  std::optional<double> hourly_price;  // of one rank
+  std::optional<RankPlan> ranks;       // nullopt: one process, no network
 
+  // On one rank where there are several.
   std::int64_t memory_needed() const {
-    return target.memory.total() + (draft ? draft->memory.total() : 0);
+    return target.memory_of_rank().total() +
+           (draft ? draft->memory_of_rank().total() : 0);
+  }
+  std::optional<double> hourly_price_of_all() const {
+    if (!hourly_price || !ranks) return hourly_price;
+    return *hourly_price * ranks->count;
   }
   // Of all sequences together, at so many times the speed of plain decoding.
   double tokens_per_second(double speedup) const {

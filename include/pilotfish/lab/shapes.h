@@ -29,6 +29,11 @@ const Shape* find_shape(std::string_view name);
 // `dtype` too, or as f32 where that is quantised.
 std::int64_t weight_bytes(const ModelConfig& config, DType dtype);
 
+// The same stored as llama.cpp's Q4_K_M: the output projection in q6_k; of
+// values' and down projections about half the layers in q6_k, in the 70B the
+// other half of values in q5_k; the rest in q4_k.
+std::int64_t q4_k_m_bytes(const ModelConfig& config);
+
 // The bytes, and the elements, of the token embedding among those, which is
 // looked up and not read by every pass; 0 where it serves as output projection
 // too.

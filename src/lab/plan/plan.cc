@@ -43,6 +43,16 @@ PlannedModel planned_model(std::string name, const ModelConfig& config,
           bytes - lookup_bytes(config, dtype)};
 }
 
+PlannedModel planned_q4_k_m(std::string name, const ModelConfig& config) {
+  const std::int64_t bytes = q4_k_m_bytes(config);
+  return {.name = std::move(name),
+          .config = config,
+          .dtype = DType::kQ4_K,
+          .weight_bytes = bytes,
+          .streamed_bytes = bytes - lookup_bytes(config, DType::kQ4_K),
+          .q4_k_m = true};
+}
+
 PlannedModel planned_model(const ModelDescription& description) {
   PlannedModel model{.name = description.path.string(),
                      .config = description.config,
@@ -61,6 +71,13 @@ PlannedModel planned_model(const ModelDescription& description) {
     if (tensor.name == embedding) model.streamed_bytes -= tensor.bytes;
   }
   return model;
+}
+
+MachineSpeed with_sockets(const MachineSpeed& one, int sockets) {
+  constexpr double kEfficiency = 0.98;
+  if (sockets == 1) return one;
+  return {kEfficiency * sockets * one.bytes_per_second,
+          kEfficiency * sockets * one.flops_per_second};
 }
 
 PassTime pass_time(const PlannedModel& model, const Workload& workload,

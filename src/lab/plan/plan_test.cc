@@ -56,6 +56,28 @@ TEST(PlannedModel, OfATiedFileIsStreamedWhole) {
   }
 }
 
+// The sizes of the files that llama.cpp makes, in bytes.
+TEST(PlannedModel, OfQ4KMHasTheSizeOfItsFiles) {
+  const auto bytes = [](const char* shape) {
+    return static_cast<double>(
+        planned_q4_k_m(shape, find_shape(shape)->config).weight_bytes);
+  };
+  EXPECT_NEAR(bytes("llama-2-70b") / 41.42e9, 1, 1e-3);
+  EXPECT_NEAR(bytes("llama-2-7b") / 4.081e9, 1, 1e-3);
+  const PlannedModel target =
+      planned_q4_k_m("", find_shape("llama-2-70b")->config);
+  EXPECT_TRUE(target.q4_k_m);
+  EXPECT_EQ(target.weight_bytes - target.streamed_bytes,
+            32000 * 8192 / 256 * 144);
+}
+
+TEST(Sockets, TwoAreNearlyTwiceAsFastAsOne) {
+  const MachineSpeed one{.bytes_per_second = 100, .flops_per_second = 10};
+  EXPECT_EQ(with_sockets(one, 1).bytes_per_second, 100);
+  EXPECT_DOUBLE_EQ(with_sockets(one, 2).bytes_per_second, 196);
+  EXPECT_DOUBLE_EQ(with_sockets(one, 2).flops_per_second, 19.6);
+}
+
 TEST(PassTime, IsBytesOverBandwidth) {
   // 80 layers of 8 heads of 128 keys and values in 16 bits.
   const double kv = 2 * 80 * 8 * 128 * 2;

@@ -20,6 +20,7 @@ namespace {
 constexpr std::int64_t kDefaultPositions = 4096;
 constexpr double kDefaultAcceptance = 0.8;
 constexpr std::int64_t kLargestWindow = 64;
+constexpr int kMostSockets = 8;
 // Vocabularies of one tokenizer differ by no more than this, which is padding.
 constexpr std::int64_t kVocabularyPadding = 1024;
 
@@ -48,6 +49,12 @@ void check_request(const PlanRequest& request) {
     check_above_zero("bytes_per_second", machine.bytes_per_second);
     check(machine.flops_per_second > 0, "flops_per_second",
           machine.flops_per_second, "a number above 0");
+  }
+  check(request.sockets >= 1 && request.sockets <= kMostSockets, "sockets",
+        request.sockets, fmt::format("1 to {}", kMostSockets));
+  if (request.sockets > 1 && !request.machine) {
+    throw UsageError(
+        "sockets: more than one needs the memory bandwidth of one");
   }
   if (request.pass_seconds) {
     check_above_zero("pass_seconds, target", request.pass_seconds->target);
@@ -81,10 +88,11 @@ struct Named {
 };
 
 Named find_model(std::string_view member, const std::string& name,
-                 std::optional<DType> dtype) {
+                 std::optional<DType> dtype, bool q4_k_m) {
   std::error_code ignored;
   if (std::filesystem::exists(name, ignored)) {
     const ModelDescription description = inspect_model(name);
+    if (q4_k_m) return {planned_q4_k_m(name, description.config), true};
     return {dtype ? planned_model(name, description.config, *dtype)
                   : planned_model(description),
             true};
@@ -96,6 +104,7 @@ Named find_model(std::string_view member, const std::string& name,
         "pilotfish plan --shapes lists those",
         member, name));
   }
+  if (q4_k_m) return {planned_q4_k_m(shape->name, shape->config), false};
   return {
       planned_model(shape->name, shape->config, dtype.value_or(DType::kBF16)),
       false};
@@ -128,8 +137,13 @@ class Planner {
     return request_.draft_dtype ? request_.draft_dtype : request_.dtype;
   }
 
+  bool draft_q4_k_m() const {
+    return request_.draft_q4_k_m || (request_.q4_k_m && !request_.draft_dtype);
+  }
+
   // Whether there are files, and loading gives them the type that is asked for.
   static bool is_loadable(const Named& named, std::optional<DType> dtype) {
+    if (named.model.q4_k_m) return false;
     using enum DType;
     constexpr DType kConverted[] = {kF32, kF16, kBF16, kQ8_0, kQ4_0};
     if (!named.is_file || !dtype) return named.is_file;
@@ -137,10 +151,11 @@ class Planner {
   }
 
   void find_models() {
-    target_ = find_model("target", request_.target, request_.dtype);
+    target_ =
+        find_model("target", request_.target, request_.dtype, request_.q4_k_m);
     plan_.target.model = target_.model;
     if (request_.draft.empty()) return;
-    draft_ = find_model("draft", request_.draft, draft_dtype());
+    draft_ = find_model("draft", request_.draft, draft_dtype(), draft_q4_k_m());
     plan_.draft.emplace();
     plan_.draft->model = draft_.model;
     plan_.vocabularies_differ =
@@ -193,7 +208,8 @@ class Planner {
   }
 
   void use_given_machine() {
-    use_roofline(*request_.machine);
+    plan_.sockets = request_.sockets;
+    use_roofline(with_sockets(*request_.machine, request_.sockets));
     plan_.speed_source = SpeedSource::kRoofline;
     plan_.verify_source = std::isinf(plan_.machine.flops_per_second)
                               ? VerifySource::kFree

@@ -121,6 +121,30 @@ TEST(Planner, DefaultsFollowTheModels) {
   EXPECT_EQ(plan.hourly_price, 2.5);
 }
 
+TEST(Planner, SocketsShareAPass) {
+  PlanRequest request = seventy_and_seven();
+  request.machine = {.bytes_per_second = 1e12};
+  const Plan one = make_plan(request);
+  request.sockets = 2;
+  const Plan two = make_plan(request);
+  EXPECT_EQ(two.sockets, 2);
+  EXPECT_DOUBLE_EQ(two.target.pass_seconds * 1.96, one.target.pass_seconds);
+  EXPECT_DOUBLE_EQ(two.draft->pass_seconds * 1.96, one.draft->pass_seconds);
+}
+
+TEST(Planner, TakesShapesInQ4KM) {
+  PlanRequest request = seventy_and_seven();
+  request.machine = {.bytes_per_second = 1e12};
+  request.q4_k_m = true;
+  Plan plan = make_plan(request);
+  EXPECT_TRUE(plan.target.model.q4_k_m);
+  EXPECT_TRUE(plan.draft->model.q4_k_m);
+  request.draft_dtype = DType::kQ8_0;
+  plan = make_plan(request);
+  EXPECT_FALSE(plan.draft->model.q4_k_m);
+  EXPECT_EQ(plan.draft->model.dtype, DType::kQ8_0);
+}
+
 TEST(Planner, NoticesVocabulariesOfTwoTokenizers) {
   PlanRequest request;
   request.target = "qwen2.5-7b";
@@ -241,6 +265,13 @@ TEST(Planner, RefusesWhatIsOutOfRangeInOneLine) {
                 r.verify = {{2, 0}};
               }),
               HasSubstr("verify: found 0"));
+  EXPECT_THAT(message([](R& r) { r.sockets = 0; }),
+              HasSubstr("sockets: found 0, expected 1 to 8"));
+  EXPECT_THAT(message([](R& r) {
+                r.sockets = 2;
+                r.machine.reset();
+              }),
+              HasSubstr("sockets: more than one needs"));
   EXPECT_THAT(message([](R& r) { r.acceptance = 1.5; }),
               HasSubstr("acceptance: found 1.5"));
   EXPECT_THAT(message([](R& r) { r.max_window = 65; }),
