@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "program.h"
@@ -152,6 +153,182 @@ TEST(PlanTest, NotesVocabulariesThatCannotMatch) {
   };
   EXPECT_THAT(note("llama-68m"), HasSubstr("note: "));
   EXPECT_EQ(note("qwen2.5-0.5b"), "");  // padded differently
+}
+
+// Llama-2-70B with its 7B at 0.8 of an EPYC 9755's bandwidth.
+std::vector<std::string> on_epyc(const std::vector<std::string>& more) {
+  std::vector<std::string> all = {"-m",
+                                  "llama-2-70b",
+                                  "-d",
+                                  "llama-2-7b",
+                                  "--dtype",
+                                  "q4_k_m",
+                                  "--context",
+                                  "0",
+                                  "--bandwidth",
+                                  "491.52",
+                                  "--max-window",
+                                  "5",
+                                  "--verify-cost",
+                                  "5=1.1"};
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
+TEST(PlanRanksTest, ARankHasItsShareAndGathers) {
+  const Json whole = plan_json(on_epyc({}));
+  EXPECT_TRUE(whole["ranks"].is_null());
+  const Json json = plan_json(
+      on_epyc({"--ranks", "4", "--network", "100gbe", "--hourly-price", "2"}));
+  EXPECT_EQ(json["ranks"]["count"], 4);
+  EXPECT_EQ(json["ranks"]["network"], "100gbe");
+  EXPECT_EQ(json["ranks"]["tp_draft"], "1");
+  EXPECT_EQ(json["ranks"]["drafting_dominates_from"], 4);
+  const Json& rank = json["target"]["rank"];
+  EXPECT_EQ(rank["gathers"], 4 * 80 + 2);
+  EXPECT_NEAR(rank["compute_seconds"].get<double>() * 4,
+              whole["target"]["pass_seconds"].get<double>(), 1e-9);
+  EXPECT_NEAR(rank["gather_seconds"], 2.1e-3, 0.05e-3);
+  EXPECT_NEAR(json["plain"]["tpot_seconds"].get<double>(),
+              rank["compute_seconds"].get<double>() +
+                  rank["gather_seconds"].get<double>(),
+              1e-12);
+  EXPECT_EQ(json["memory"]["needed_bytes"].get<std::int64_t>(),
+            rank["total_bytes"].get<std::int64_t>() +
+                json["draft"]["total_bytes"].get<std::int64_t>());
+  EXPECT_EQ(json["cost"]["hourly_price"], 8);
+
+  const Json split = plan_json(
+      on_epyc({"--ranks", "4", "--network", "100gbe", "--tp-draft", "all"}));
+  EXPECT_LT(split["draft"]["pass_seconds"].get<double>(),
+            0.4 * json["draft"]["pass_seconds"].get<double>());
+  EXPECT_LT(split["memory"]["needed_bytes"], json["memory"]["needed_bytes"]);
+}
+
+TEST(PlanRanksTest, TheTextReadsWell) {
+  const std::string one =
+      plan(on_epyc({"--ranks", "4", "--network", "100gbe", "--sockets", "2",
+                    "--jitter", "0.1", "--hourly-price", "2"}));
+  for (const char* expected :
+       {"llama-2-70b: 69.0 billion parameters, q4_k_m", "largest rank",
+        "963.4 GB/s (2 sockets)", "4 over 100gbe",
+        "322 in a pass of the target, 8.7 MB in all", "of an average rank",
+        "on rank 0 while the others wait", "the draft from 4 ranks on",
+        "at 8 an hour"}) {
+    EXPECT_THAT(one, HasSubstr(expected));
+  }
+  const std::string curve =
+      plan(on_epyc({"--ranks", "1..64", "--network", "10gbe", "--tp-draft",
+                    "all", "--hourly-price", "2"}));
+  for (const char* expected : {"ranks    memory", "drafting      on all ranks",
+                               "cost: of 10^6", "bottleneck: "}) {
+    EXPECT_THAT(curve, HasSubstr(expected));
+  }
+  for (const std::string& text : {one, curve}) {
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+      EXPECT_LE(line.size(), 80u) << line;
+      EXPECT_FALSE(line.ends_with(' ')) << line;
+    }
+  }
+}
+
+TEST(PlanRanksTest, ACurveHasThePlansOfItsRanks) {
+  const Json curve = plan_json(on_epyc(
+      {"--ranks", "2..8", "--network", "25gbe", "--hourly-price", "2"}));
+  ASSERT_EQ(curve["curve"].size(), 7u);
+  const Json& row = curve["curve"][3];
+  EXPECT_EQ(row["ranks"], 5);
+  const Json plan = plan_json(
+      on_epyc({"--ranks", "5", "--network", "25gbe", "--hourly-price", "2"}));
+  EXPECT_EQ(row["rank_bytes"], plan["memory"]["needed_bytes"]);
+  EXPECT_EQ(row["plain_tpot_seconds"], plan["plain"]["tpot_seconds"]);
+  const Json& best = plan["speculation"]["best"];
+  EXPECT_EQ(row["window"], best["window"]);
+  EXPECT_EQ(row["speculative_tpot_seconds"], best["tpot_seconds"]);
+  EXPECT_EQ(row["drafting_share"], best["drafting_share"]);
+  EXPECT_EQ(row["cost_per_million"], plan["cost"]["speculative_per_million"]);
+
+  // Without a draft, too.
+  const Json plain = plan_json({"-m", "llama-2-7b", "--bandwidth", "100",
+                                "--ranks", "1..2", "--network", "shared"});
+  EXPECT_TRUE(plain["draft"].is_null());
+  EXPECT_FALSE(plain["curve"][0].contains("window"));
+}
+
+TEST(PlanRanksTest, JitterIsRepeatable) {
+  const auto tpot = [](const char* seed) {
+    return plan_json(on_epyc({"--ranks", "8", "--network", "shared", "--jitter",
+                              "0.3", "--seed", seed}))["plain"]["tpot_seconds"];
+  };
+  EXPECT_EQ(tpot("1"), tpot("1"));
+  EXPECT_NE(tpot("1"), tpot("2"));
+}
+
+class PlanNetworkFileTest : public ::testing::Test {
+ protected:
+  std::string write(const std::string& text) {
+    const std::string path = (folder_.path() / "network.json").string();
+    std::ofstream(path) << text;
+    return path;
+  }
+  test::TemporaryFolder folder_;
+};
+
+TEST_F(PlanNetworkFileTest, GathersAreThoseMeasured) {
+  const std::string path =
+      write(R"({"gathers": [{"bytes": 1, "ranks": 2, "seconds": 1e-5}]})");
+  const Json json = plan_json(on_epyc({"--ranks", "2", "--network", path}));
+  EXPECT_EQ(json["ranks"]["network"], path);
+  EXPECT_EQ(json["ranks"]["network_measured"], true);
+  EXPECT_NEAR(json["target"]["rank"]["gather_seconds"], 322e-5, 1e-9);
+  const ProgramResult more =
+      run_program(arguments(on_epyc({"--ranks", "3", "--network", path})));
+  EXPECT_EQ(more.exit_code, 2);
+  EXPECT_THAT(more.message(), HasSubstr("gathers between at most 2 ranks"));
+}
+
+TEST_F(PlanNetworkFileTest, ADamagedOneIsRefusedInOneLine) {
+  for (const char* text :
+       {"", "{", "[]", R"({"gathers": []})", R"({"gathers": [{"bytes": 1}]})",
+        R"({"gathers": [{"bytes": 1, "ranks": 65, "seconds": 1}]})"}) {
+    const std::string path = write(text);
+    const ProgramResult result =
+        run_program(arguments(on_epyc({"--ranks", "2", "--network", path})));
+    EXPECT_EQ(result.exit_code, 2) << text;
+    EXPECT_EQ(result.out, "");
+    EXPECT_THAT(result.message(), HasSubstr("network.json")) << text;
+  }
+}
+
+TEST(PlanRanksTest, BadInputIsRefusedInOneLine) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{"--ranks", "0"},
+       "--ranks: found \"0\", expected a number from 1 to 64"},
+      {{"--ranks", "65"}, "--ranks: found \"65\""},
+      {{"--ranks", "1..65"}, "--ranks"},
+      {{"--ranks", "4..2"}, "--ranks"},
+      {{"--ranks", "2.."}, "--ranks"},
+      {{"--ranks", "two"}, "--ranks"},
+      {{"--ranks", "2"}, "needs --network: 10gbe"},
+      {{"--ranks", "2", "--network", "5g"}, "--network: found \"5g\""},
+      {{"--network", "10gbe"}, "--ranks"},
+      {{"--ranks", "1", "--tp-draft", "2"}, "--tp-draft"},
+      {{"--ranks", "1", "--jitter", "-1"}, "jitter"},
+      {{"--ranks", "1", "--seed", "1"}, "--jitter"},
+      {{"--sockets", "0"}, "--sockets"},
+      {{"--sockets", "4294967297"}, "--sockets"},
+  };
+  for (const auto& [more, expected] : cases) {
+    const ProgramResult result = run_program(arguments(on_epyc(more)));
+    EXPECT_EQ(result.exit_code, 2) << expected << ": " << result.err;
+    EXPECT_EQ(result.out, "");
+    EXPECT_THAT(result.message(), HasSubstr(expected));
+  }
+  const ProgramResult result = run_program(arguments(
+      {"-m", "llama-2-7b", "--measured-tpot", "20", "--sockets", "2"}));
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.message(), HasSubstr("--bandwidth"));
 }
 
 TEST(PlanTest, ListsTheShapes) {

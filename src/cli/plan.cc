@@ -315,6 +315,7 @@ void add_machine_options(Command& command, PlanFlags& options) {
       .add("--sockets", options.sockets, "N",
            "Sockets it has, each with that bandwidth and arithmetic (default "
            "1)")
+      .in_range(1, 8)
       .needs({command.flag("--bandwidth")});
   group.add("--measured-tpot", options.measured_tpot, "T,D",
             "Milliseconds per token of target and draft, measured elsewhere");

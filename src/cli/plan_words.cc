@@ -11,17 +11,19 @@
 namespace pilotfish::cli {
 namespace {
 
-// "roofline of 983 GB/s in 2 sockets and 20 TFLOP/s"
+// "the roofline of 963.4 GB/s (2 sockets) and 20 TFLOP/s"
 std::string roofline_text(const Plan& plan) {
   const MachineSpeed& machine = plan.machine;
-  const std::string sockets =
-      plan.sockets == 1 ? "" : fmt::format(" from {} sockets", plan.sockets);
+  const double gigabytes = machine.bytes_per_second / 1e9;
+  const std::string memory =
+      plan.sockets == 1
+          ? fmt::format("{:.6g} GB/s", gigabytes)
+          : fmt::format("{:.4g} GB/s ({} sockets)", gigabytes, plan.sockets);
   const std::string arithmetic =
       std::isinf(machine.flops_per_second)
           ? ", arithmetic taken as free"
           : fmt::format(" and {:.6g} TFLOP/s", machine.flops_per_second / 1e12);
-  return fmt::format("the roofline of {:.6g} GB/s{}{}",
-                     machine.bytes_per_second / 1e9, sockets, arithmetic);
+  return fmt::format("the roofline of {}{}", memory, arithmetic);
 }
 
 }  // namespace

@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
 #include "pilotfish/error.h"
+#include "source_dir.h"
 #include "test_data.h"
 
 namespace pilotfish {
@@ -139,6 +141,26 @@ TEST(Network, RefusesADamagedFileInOneLine) {
     EXPECT_THAT(refusal(text), Not(HasSubstr("\n"))) << text;
   }
   EXPECT_THROW(Network::read("no/such/file.json"), UsageError);
+}
+
+TEST(Network, OfAnythingReadHasFiniteTimes) {
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(
+           test::source_dir() / "fuzz/corpus/network")) {
+    ++files;
+    try {
+      const Network network = Network::read(entry.path());
+      for (int ranks = 1; ranks <= network.max_ranks(); ++ranks) {
+        for (const double bytes : {1.0, 1e4, 1e9}) {
+          const double seconds = network.gather_seconds(bytes, ranks);
+          EXPECT_TRUE(std::isfinite(seconds) && seconds >= 0) << entry.path();
+        }
+      }
+    } catch (const UsageError&) {
+      // A refusal is as good.
+    }
+  }
+  EXPECT_GT(files, 3);
 }
 
 }  // namespace
