@@ -131,8 +131,14 @@ struct LoadOptions {
   bool strict_dtype = false;
   // nullptr: a team of its own with one thread a processor.
   std::shared_ptr<ThreadTeam> threads = nullptr;
-  // What computes: "cpu"; empty: the default, which is that.
+  // What computes: "cpu", or "cluster", which is all ranks' (cluster.h); empty:
+  // that where this process leads a cluster, or else "cpu".
   std::string backend = {};
+  // Of a cluster: how many ranks share the model, the first ones; 0: all. 1 is
+  // this process alone.
+  int ranks = 0;
+  // Allows ranks with different instruction sets, which give other bits.
+  bool mixed_instruction_sets = false;
   // Of the cpu: "scalar", "avx2", ...; empty: the fastest, or what
   // PILOTFISH_ISA says.
   std::string instruction_set = {};
@@ -145,6 +151,14 @@ struct LoadOptions {
   std::int64_t n_positions = 0;
   // Called with the fraction done while weights are copied; may be empty.
   std::function<void(double)> progress = {};
+};
+
+// What one of the processes that share a model has of it.
+struct RankShare {
+  std::string host;  // its name; empty where there is one process
+  int threads = 0;
+  std::int64_t weight_bytes = 0;    // of weights, wherever they lie
+  std::int64_t resident_bytes = 0;  // of those, copied out of the file
 };
 
 // A Llama-family model: weights and the forward pass, both on the backend that
@@ -161,8 +175,9 @@ class Model {
   Model& operator=(const Model&) = delete;
 
   const ModelConfig& config() const;
-  std::int64_t weight_bytes() const;    // of weights, wherever they lie
-  std::int64_t resident_bytes() const;  // of those, copied out of the file
+  std::int64_t weight_bytes() const;     // of weights, wherever they lie
+  std::int64_t resident_bytes() const;   // of those, copied out of the file
+  std::vector<RankShare> ranks() const;  // that share it: this one, or more
   std::int64_t matrices_kept_in_bf16() const;  // see LoadOptions::dtype
   std::string_view backend() const;
   std::string_view instruction_set() const;

@@ -34,6 +34,10 @@ std::span<const Backend> backends();  // the default first
 // The default for an empty name. Throws UsageError for a name that none has.
 const Backend& find_backend(std::string_view name);
 
+// What options ask for: LoadOptions::backend and ranks. Throws UsageError for
+// more ranks than there are.
+const Backend& choose_backend(const LoadOptions& options);
+
 }  // namespace pilotfish
 
 #endif  // PILOTFISH_BACKENDS_BACKENDS_H_

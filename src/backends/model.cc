@@ -39,7 +39,7 @@ std::shared_ptr<Model> Model::load(const std::filesystem::path& path,
     throw UsageError(fmt::format("n_positions {}: must not be negative",
                                  options.n_positions));
   }
-  const Backend& backend = find_backend(options.backend);
+  const Backend& backend = choose_backend(options);
   auto checkpoint = Checkpoint::open(path);
   auto config = read_config(*checkpoint, options.layers);
   LoadOptions chosen = options;
@@ -66,6 +66,7 @@ std::string_view Model::instruction_set() const {
   return impl_->pass->instruction_set();
 }
 const std::filesystem::path& Model::path() const { return impl_->path; }
+std::vector<RankShare> Model::ranks() const { return impl_->pass->ranks(); }
 ThreadTeam& Model::threads() const { return *impl_->team; }
 
 KvCache Model::make_cache(const KvCacheOptions& options) const {

@@ -60,14 +60,14 @@ void leave(int taken) {
   ::sched_setaffinity(0, sizeof(allowed), &allowed);
 }
 
+}  // namespace
+
 int available_processors() {
   const cpu_set_t set = allowed_processors();
   if (CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
   const unsigned count = std::thread::hardware_concurrency();
   return count == 0 ? 1 : static_cast<int>(count);
 }
-
-}  // namespace
 
 // When a worker may leave the processor it shares: at once, and ever less often
 // where it is soon brought back, for then the others have work too.

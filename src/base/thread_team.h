@@ -13,6 +13,9 @@
 
 namespace pilotfish {
 
+// How many this process may use.
+int available_processors();
+
 // A fixed set of threads that run one function together, the caller among them.
 // Workers spin briefly for the next call and then sleep; they move off the
 // caller's processor where they are allowed on another, and nobody spins where

@@ -1,10 +1,12 @@
 #include <exception>
+#include <memory>
 #include <new>
 #include <string>
 
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "cli/terminal.h"
+#include "pilotfish/cluster.h"
 #include "pilotfish/error.h"
 #include "pilotfish/signals.h"
 
@@ -58,11 +60,26 @@ int run(int argc, char** argv) {
   }
 }
 
+// Runs the program, or on the other ranks of a cluster what serves it.
+template <typename Program>
+int run_as_rank(const Program& program) {
+  std::unique_ptr<Cluster> cluster;
+  try {
+    cluster = Cluster::join();
+  } catch (const std::exception& error) {
+    return fail(kRuntimeError, error.what());
+  }
+  if (cluster && !cluster->is_first()) return cluster->follow();
+  return program();
+}
+
 }  // namespace
 }  // namespace pilotfish::cli
 
 int main(int argc, char** argv) {
   pilotfish::cli::prepare_standard_streams();
-  pilotfish::install_signal_handlers();
-  return pilotfish::cli::run(argc, argv);
+  return pilotfish::cli::run_as_rank([&] {
+    pilotfish::install_signal_handlers();
+    return pilotfish::cli::run(argc, argv);
+  });
 }

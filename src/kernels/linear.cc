@@ -39,18 +39,29 @@ class PackedInput {
     data_ = scratch.data();
   }
 
-  void pack_row(std::int64_t row, const float* x, std::int64_t columns) const {
+  // Columns [begin, end) of a row of x.
+  void pack_row(std::int64_t row, const float* x, std::int64_t begin,
+                std::int64_t end) const {
     for (size_t i = 0; i < offsets_.size(); ++i) {
       if (offsets_[i] == kAbsent) continue;
       const auto dtype = static_cast<DType>(i / 2);
       std::byte* out = data_ + offsets_[i];
       if (i % 2 == 1) {
-        kernels_.packed.pack_activations(dtype, x, columns, row, m_, out);
+        kernels_.packed.pack_activations(
+            dtype, x + begin, end - begin, row, m_,
+            out + begin / kPackedColumns * bytes_per_block(dtype));
         continue;
       }
-      const std::int64_t bytes = kernels_.activation_bytes(dtype, columns);
-      kernels_.pack_activations(dtype, x, columns, out + row * bytes);
+      assert(begin == 0);
+      const std::int64_t bytes = kernels_.activation_bytes(dtype, end);
+      kernels_.pack_activations(dtype, x, end, out + row * bytes);
     }
+  }
+
+  void complete(const WeightMatrix& weights, const SharedInput& shared) const {
+    assert(weights.packed);
+    shared.complete(data_ + offsets_[index(weights)],
+                    bytes_per_block(weights.dtype));
   }
 
   const std::byte* rows(const WeightMatrix& weights) const {
@@ -60,6 +71,10 @@ class PackedInput {
 
  private:
   static constexpr std::int64_t kAbsent = -1;
+  // A packed block's activations of all rows are neighbours.
+  std::int64_t bytes_per_block(DType dtype) const {
+    return m_ * kernels_.packed.activation_bytes(dtype, kPackedColumns);
+  }
   static size_t index(const WeightMatrix& weights) {
     return 2 * static_cast<size_t>(weights.dtype) + (weights.packed ? 1 : 0);
   }
@@ -156,17 +171,20 @@ void linear_many(const Kernels& kernels, ThreadTeam& team,
   if (tasks.empty() || m == 0) return;
   const std::int64_t columns = tasks.front().weights.columns;
   const PackedInput input(kernels, tasks, m, scratch);
+  const std::int64_t first = steps.shared ? steps.shared->begin : 0;
+  const std::int64_t last = steps.shared ? steps.shared->end : columns;
   const auto pack = [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       if (steps.before) steps.before(i);
-      input.pack_row(i, x + i * x_stride, columns);
+      input.pack_row(i, x + i * x_stride, first, last);
     }
   };
-  if (m * columns < kParallelPacking) {
+  if (m * (last - first) < kParallelPacking) {
     pack(0, m);
   } else {
     team.parallel_for(m, 1, pack);
   }
+  if (steps.shared) input.complete(tasks.front().weights, *steps.shared);
 
   const auto multiply_columns = [&](const LinearTask& task, std::int64_t begin,
                                     std::int64_t end) {

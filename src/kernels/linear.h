@@ -20,6 +20,16 @@ struct LinearTask {
   const float* bias = nullptr;  // [rows], or null for none
 };
 
+// An input of which each of several ranks has some columns. Each packs its own,
+// and the packed form, which takes fewer bytes, is what they exchange.
+struct SharedInput {
+  std::int64_t begin = 0;  // of the caller's columns
+  std::int64_t end = 0;
+  // Completes the packed input, in which each kPackedColumns columns of all
+  // rows take `bytes_per_block`. Called once, before the first product.
+  FunctionRef<void(std::byte* data, std::int64_t bytes_per_block)> complete;
+};
+
 // What is done on the way, while the data is in a cache and the team together.
 // The references must outlive the call.
 struct LinearSteps {
@@ -30,6 +40,9 @@ struct LinearSteps {
   // there; called by the thread that made them. With it, all tasks must have
   // the same number of rows.
   FunctionRef<void(std::int64_t begin, std::int64_t end)> after;
+  // Requires a single task, with packed weights, and columns that begin and end
+  // between blocks of kPackedColumns. Null: x is whole.
+  const SharedInput* shared = nullptr;
 };
 
 // Bytes of scratch that linear_many takes for each row of input of these

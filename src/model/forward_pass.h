@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "model/kv_layout.h"
 #include "model/kv_storage.h"
@@ -23,6 +24,7 @@ class ForwardPass {
                                                     // its own, not the file's
   virtual std::int64_t matrices_kept_in_bf16() const = 0;  // LoadOptions::dtype
   virtual std::string_view instruction_set() const = 0;
+  virtual std::vector<RankShare> ranks() const = 0;  // Model::ranks()
 
   // Room for the keys and values of a cache, which may outlive this object.
   // Throws std::bad_alloc.

@@ -31,17 +31,8 @@ Attention::Attention(const Kernels& kernels, ThreadTeam& team)
       team_(team),
       tables_(static_cast<size_t>(team.size())) {}
 
-void Attention::reserve(const Batch& batch, const KvCache& cache,
+void Attention::reserve(std::int64_t slots, std::int64_t tree_rows,
                         std::int64_t rows, std::int64_t row_bytes) {
-  std::int64_t slots = 0;      // of the longest sequence
-  std::int64_t tree_rows = 0;  // of the largest tree
-  for (const Batch::Entry& entry : batch.entries()) {
-    const std::int64_t tree =
-        cache.tree_rows(entry.sequence) + (entry.is_tree ? entry.rows : 0);
-    const std::int64_t line = entry.is_tree ? 0 : entry.rows;
-    slots = std::max(slots, cache.length(entry.sequence) + line + tree);
-    tree_rows = std::max(tree_rows, tree);
-  }
   const auto blocks = static_cast<size_t>(slots / KvCache::kBlockSize + 1);
   const std::int64_t copies =
       tree_rows > 0 ? tree_rows / KvCache::kBlockSize + 2 : 0;
@@ -64,23 +55,18 @@ void Attention::run(const AttentionTask& task) {
       i = end;
     }
   }
-  // The query heads of one key/value head go together, so that its cache is
-  // read once; with few rows they are split to give every thread some.
-  const auto parts = static_cast<std::int64_t>(parts_.size());
-  std::int64_t heads = task.config.n_heads / task.config.n_kv_heads;
-  while (heads % 2 == 0 && parts * task.config.n_heads / heads < team_.size()) {
-    heads /= 2;
-  }
-  const std::int64_t items_per_part = task.config.n_heads / heads;
-  const std::int64_t items = parts * items_per_part;
+  deal_heads(task);
+  const std::int64_t parts = std::ssize(parts_);
+  const std::int64_t per_part = std::ssize(heads_);
+  const std::int64_t items = parts * per_part;
 
   // Parts differ in cost: threads take the next one as they finish. Later rows
   // see more positions, so the costliest come first.
   std::atomic<std::int64_t> next = 0;
   const auto work = [&](int rank) {
     for (std::int64_t i = next++; i < items; i = next++) {
-      const auto part = static_cast<size_t>(parts - 1 - i / items_per_part);
-      attend(task, parts_[part], i % items_per_part * heads, heads,
+      attend(task, parts_[static_cast<size_t>(parts - 1 - i / per_part)],
+             heads_[static_cast<size_t>(i % per_part)],
              tables_[static_cast<size_t>(rank)]);
     }
   };
@@ -91,11 +77,29 @@ void Attention::run(const AttentionTask& task) {
   }
 }
 
+// The query heads of one key/value head go together, so that its cache is read
+// once; with few rows they are split to give every thread some.
+void Attention::deal_heads(const AttentionTask& task) {
+  const std::int64_t parts = std::ssize(parts_);
+  std::int64_t together = task.config.n_heads / task.config.n_kv_heads;
+  while (together % 2 == 0 &&
+         parts * task.heads.size() / together < team_.size()) {
+    together /= 2;
+  }
+  heads_.clear();
+  for (std::int64_t head = task.heads.begin; head < task.heads.end;) {
+    const std::int64_t end =
+        std::min(task.heads.end, head / together * together + together);
+    heads_.push_back({head, end});
+    head = end;
+  }
+}
+
 void Attention::attend(const AttentionTask& task, const Segment& rows,
-                       std::int64_t first_head, std::int64_t heads,
-                       BlockTable& table) {
+                       IndexRange heads, BlockTable& table) {
   const std::int64_t kv_head =
-      first_head / (task.config.n_heads / task.config.n_kv_heads);
+      heads.begin / (task.config.n_heads / task.config.n_kv_heads) -
+      task.first_kv_head;
   const std::int64_t first_position = rows.tree.position(rows.first_slot);
   const std::int64_t first_seen =
       task.config.sliding_window > 0
@@ -112,14 +116,14 @@ void Attention::attend(const AttentionTask& task, const Segment& rows,
   gather_path(task.cache, rows, kv_head, table);
   const std::int64_t stride = task.config.q_size();
   const std::int64_t offset =
-      rows.first_row * stride + first_head * task.config.head_dim;
+      rows.first_row * stride + heads.begin * task.config.head_dim;
   kernels_.attention({
       .q = task.q + offset,
       .q_stride = stride,
       .out = task.out + offset,
       .out_stride = stride,
       .m = rows.rows,
-      .group = heads,
+      .group = heads.size(),
       .head_dim = task.config.head_dim,
       .first_position = first_position,
       .window = task.config.sliding_window,

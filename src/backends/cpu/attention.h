@@ -8,6 +8,7 @@
 
 #include "backends/cpu/kv_storage.h"
 #include "backends/cpu/segment.h"
+#include "backends/cpu/shard.h"
 #include "base/aligned_buffer.h"
 #include "base/thread_team.h"
 #include "kernels/kernels.h"
@@ -19,8 +20,10 @@ namespace pilotfish {
 struct AttentionTask {
   std::span<const Segment> segments;
   const AttentionConfig& config;
-  CpuKvStorage::Layer cache;
-  const float* q;  // [rows, n_heads * head_dim]
+  IndexRange heads;            // that are computed
+  CpuKvStorage::Layer cache;   // of the key/value heads that those look at,
+  std::int64_t first_kv_head;  // from this one on
+  const float* q;  // [rows, n_heads * head_dim], these heads' columns
   float* out;      // as q
 };
 
@@ -30,10 +33,10 @@ class Attention {
  public:
   Attention(const Kernels& kernels, ThreadTeam& team);
 
-  // Room for the passes of this batch, before it is appended to the cache, in
-  // tiles of up to `rows` rows. `row_bytes`: of a head in the cache. Throws
-  // std::bad_alloc.
-  void reserve(const Batch& batch, const KvCache& cache, std::int64_t rows,
+  // Room for passes over sequences of up to so many slots, with so many rows of
+  // a tree, in tiles of up to `rows` rows. `row_bytes`: of a head in the cache.
+  // Throws std::bad_alloc.
+  void reserve(std::int64_t slots, std::int64_t tree_rows, std::int64_t rows,
                std::int64_t row_bytes);
 
   void run(const AttentionTask& task);
@@ -48,14 +51,17 @@ class Attention {
     AlignedBuffer<std::byte> copies;  // [blocks, 2, kBlockSize, head_dim]
   };
 
-  void attend(const AttentionTask& task, const Segment& rows,
-              std::int64_t first_head, std::int64_t heads, BlockTable& table);
+  void deal_heads(const AttentionTask& task);
+  void attend(const AttentionTask& task, const Segment& rows, IndexRange heads,
+              BlockTable& table);
   static void gather_path(const CpuKvStorage::Layer& cache, const Segment& rows,
                           std::int64_t kv_head, BlockTable& table);
 
   const Kernels& kernels_;
   ThreadTeam& team_;
-  std::vector<Segment> parts_;      // of the task's segments: one a call
+  // A call takes one of these rows and one of these heads.
+  std::vector<Segment> parts_;      // of the task's segments
+  std::vector<IndexRange> heads_;   // of the task's, of one key/value head each
   std::vector<BlockTable> tables_;  // one a thread
 };
 

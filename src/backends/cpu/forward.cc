@@ -39,14 +39,40 @@ std::int64_t widest_packed_row(const Weights& weights, const Kernels& kernels) {
   return widest;
 }
 
+// Writes its columns of `out`, [rows, stride].
+LinearTask task_of(const LinearWeights& linear, float* out,
+                   std::int64_t stride) {
+  return {linear.weights, out + linear.first_row, stride, linear.bias};
+}
+
+// Whether ranks can pack these columns of a product's input, each its own.
+bool can_share_input(const WeightMatrix& weights, const RankColumns& columns) {
+  return weights.packed &&
+         std::ranges::all_of(columns, [](std::int64_t column) {
+           return column % kPackedColumns == 0;
+         });
+}
+
 }  // namespace
 
 CpuForward::CpuForward(std::shared_ptr<const Checkpoint> checkpoint,
                        const ModelConfig& config, const LoadOptions& options)
+    : CpuForward(std::move(checkpoint), config, options, Shard(config, 0, 1),
+                 nullptr) {}
+
+CpuForward::CpuForward(std::shared_ptr<const Checkpoint> checkpoint,
+                       const ModelConfig& config, const LoadOptions& options,
+                       const Shard& shard, Exchange& exchange)
+    : CpuForward(std::move(checkpoint), config, options, shard, &exchange) {}
+
+CpuForward::CpuForward(std::shared_ptr<const Checkpoint> checkpoint,
+                       const ModelConfig& config, const LoadOptions& options,
+                       const Shard& shard, Exchange* exchange)
     : kernels_(chosen_kernels(options.instruction_set)),
       team_(options.threads),
       config_(config),
-      weights_(std::move(checkpoint), config_,
+      shard_(shard),
+      weights_(std::move(checkpoint), config_, shard_,
                {.dtype = options.dtype,
                 .strict_dtype = options.strict_dtype,
                 .packs_bf16 = kernels_.packed.has_bf16,
@@ -59,7 +85,10 @@ CpuForward::CpuForward(std::shared_ptr<const Checkpoint> checkpoint,
       packed_row_bytes_(widest_packed_row(weights_, kernels_)),
       kv_shapes_(kv_layer_shapes(config_)),
       scratch_(config_),
-      attention_(kernels_, *team_) {}
+      attention_(kernels_, *team_),
+      ranks_(exchange, shard_.rank()),
+      logits_stride_(shard_.rank() == 0 ? config_.vocab_size
+                                        : shard_.mine(shard_.vocab()).size()) {}
 
 std::unique_ptr<ForwardPass> CpuForward::load(
     std::shared_ptr<const Checkpoint> checkpoint, const ModelConfig& config,
@@ -74,38 +103,63 @@ std::int64_t CpuForward::scratch_bytes(const ModelConfig& config,
              static_cast<std::int64_t>(sizeof(float));
 }
 
+std::vector<RankShare> CpuForward::ranks() const {
+  return {{.host = {},
+           .threads = team_->size(),
+           .weight_bytes = weights_.bytes(),
+           .resident_bytes = weights_.resident_bytes()}};
+}
+
 std::unique_ptr<KvStorage> CpuForward::make_storage(
     const KvLayout& layout) const {
-  return std::make_unique<CpuKvStorage>(layout);
+  return std::make_unique<CpuKvStorage>(shard_.kv_layout(layout));
 }
 
 ForwardOutput CpuForward::run(const Batch& batch, KvCache& cache,
                               std::int64_t layers) {
+  const Pass pass = prepare(batch, cache, layers);
+  return compute(
+      pass, static_cast<const CpuKvStorage&>(KvCacheAccess(cache).storage()));
+}
+
+Pass CpuForward::prepare(const Batch& batch, KvCache& cache,
+                         std::int64_t layers) {
   KvCacheAccess access(cache);
   check(batch, access, layers);
-  const auto& storage = static_cast<const CpuKvStorage&>(access.storage());
-  reserve(batch, cache, storage);
+  reserve(size_of(batch, cache),
+          static_cast<const CpuKvStorage&>(access.storage()));
   append(batch, cache, access);
+  return {.tokens = batch.tokens(),
+          .segments = batch_segments_,
+          .hidden_layers = batch.hidden_layers(),
+          .hidden_rows = batch.hidden_rows(),
+          .logits_rows = batch.logits_rows(),
+          .layers = layers};
+}
 
-  wanted_hidden_ = {batch.hidden_layers(), batch.hidden_rows(), /*done=*/0};
+ForwardOutput CpuForward::compute(const Pass& pass,
+                                  const CpuKvStorage& storage) {
+  const std::int64_t total = std::ssize(pass.tokens);
+  wanted_hidden_ = {pass.hidden_layers, pass.hidden_rows, /*done=*/0};
   float* logits = logits_.data();
-  for (std::int64_t first = 0; first < batch.rows(); first += kTileRows) {
-    const std::int64_t rows = std::min(kTileRows, batch.rows() - first);
-    begin_tile(first, rows);
-    embed(batch.tokens().subspan(static_cast<size_t>(first),
-                                 static_cast<size_t>(rows)));
+  for (std::int64_t first = 0; first < total; first += kTileRows) {
+    const std::int64_t rows = std::min(kTileRows, total - first);
+    begin_tile(pass.segments, first, rows);
+    embed(pass.tokens.subspan(static_cast<size_t>(first),
+                              static_cast<size_t>(rows)));
     find_angles();
-    run_layers(layers, storage);
+    run_layers(pass.layers, storage);
     project_logits(logits);
-    logits += rows_ * config_.vocab_size;
+    logits += rows_ * logits_stride_;
   }
   ForwardOutput output;
-  output.logits =
-      Logits(logits_.data(), batch.logits_rows(), config_.vocab_size);
-  if (!batch.hidden_layers().empty()) {
-    output.hidden =
-        HiddenRows(hidden_.data(), std::ssize(batch.hidden_layers()),
-                   batch.hidden_rows(), config_.hidden_size);
+  if (shard_.rank() == 0) {
+    output.logits =
+        Logits(logits_.data(), pass.logits_rows, config_.vocab_size);
+  }
+  if (!pass.hidden_layers.empty()) {
+    output.hidden = HiddenRows(hidden_.data(), std::ssize(pass.hidden_layers),
+                               pass.hidden_rows, config_.hidden_size);
   }
   return output;
 }
@@ -122,7 +176,8 @@ void CpuForward::run_layers(std::int64_t layers, const CpuKvStorage& storage) {
       keep_last_rows(last_is_wanted, layer.config.attention.q_size());
     }
     attend(layer);
-    add_linear(layer.weights.attention_output, scratch_.attended.data());
+    add_linear(layer.weights.attention_output, scratch_.attended.data(),
+               layer.shard.attended);
     std::visit([&](const auto& ffn) { feed_forward(layer, ffn); },
                layer.config.ffn);
     take_hidden(i + 1);
@@ -133,8 +188,8 @@ void CpuForward::run_layers(std::int64_t layers, const CpuKvStorage& storage) {
 CpuForward::Layer CpuForward::layer_at(std::int64_t index,
                                        const CpuKvStorage& storage) const {
   const auto i = static_cast<size_t>(index);
-  return {config_.layers[i], weights_.layers()[i], storage.layer(index),
-          ropes_.first(index)};
+  return {config_.layers[i], weights_.layers()[i], shard_.layer(index),
+          storage.layer(index), ropes_.first(index)};
 }
 
 void CpuForward::check(const Batch& batch, const KvCacheAccess& cache,
@@ -167,28 +222,63 @@ void CpuForward::check(const Batch& batch, const KvCacheAccess& cache,
   }
 }
 
-void CpuForward::reserve(const Batch& batch, const KvCache& cache,
-                         const CpuKvStorage& storage) {
-  const std::int64_t rows = std::min(kTileRows, batch.rows());
-  const std::int64_t hidden_rows =
-      std::ssize(batch.hidden_layers()) * batch.hidden_rows();
+CpuForward::PassSize CpuForward::size_of(const Batch& batch,
+                                         const KvCache& cache) {
+  PassSize size = {
+      .rows = batch.rows(),
+      .logits_rows = batch.logits_rows(),
+      .hidden_rows = std::ssize(batch.hidden_layers()) * batch.hidden_rows(),
+      .entries = std::ssize(batch.entries())};
+  for (const Batch::Entry& entry : batch.entries()) {
+    const std::int64_t tree =
+        cache.tree_rows(entry.sequence) + (entry.is_tree ? entry.rows : 0);
+    const std::int64_t line = entry.is_tree ? 0 : entry.rows;
+    size.slots =
+        std::max(size.slots, cache.length(entry.sequence) + line + tree);
+    size.tree_rows = std::max(size.tree_rows, tree);
+  }
+  return size;
+}
+
+CpuForward::PassSize CpuForward::size_of(const Pass& pass) {
+  PassSize size = {
+      .rows = std::ssize(pass.tokens),
+      .logits_rows = pass.logits_rows,
+      .hidden_rows = std::ssize(pass.hidden_layers) * pass.hidden_rows,
+      .entries = std::ssize(pass.segments)};
+  for (const Segment& segment : pass.segments) {
+    size.slots = std::max(size.slots, segment.first_slot + segment.rows);
+    size.tree_rows = std::max(size.tree_rows, std::ssize(segment.tree.parents));
+  }
+  return size;
+}
+
+void CpuForward::reserve(const Pass& pass, const CpuKvStorage& storage) {
+  reserve(size_of(pass), storage);
+}
+
+void CpuForward::reserve(const PassSize& size, const CpuKvStorage& storage) {
+  const std::int64_t rows = std::min(kTileRows, size.rows);
   try {
     scratch_.reserve(rows, packed_row_bytes_);
-    logits_.reserve(
-        static_cast<size_t>(batch.logits_rows() * config_.vocab_size));
-    hidden_.reserve(static_cast<size_t>(hidden_rows * config_.hidden_size));
-    segments_.reserve(batch.entries().size());
+    ranks_.reserve(rows * scratch_.widths.widest());
+    ranks_.reserve(std::min(rows, size.logits_rows) * config_.vocab_size);
+    logits_.reserve(static_cast<size_t>(size.logits_rows * logits_stride_));
+    hidden_.reserve(
+        static_cast<size_t>(size.hidden_rows * config_.hidden_size));
+    segments_.reserve(static_cast<size_t>(size.entries));
     places_.reserve(static_cast<size_t>(rows));
-    attention_.reserve(batch, cache, rows, storage.widest_row_bytes());
+    attention_.reserve(size.slots, size.tree_rows, rows,
+                       storage.widest_row_bytes());
   } catch (const std::bad_alloc&) {
     throw out_of_memory(
         static_cast<std::uint64_t>(
             Scratch::bytes(config_, rows) +
-            4 * (batch.logits_rows() * config_.vocab_size +
-                 hidden_rows * config_.hidden_size)),
+            4 * (size.logits_rows * logits_stride_ +
+                 size.hidden_rows * config_.hidden_size)),
         fmt::format("a pass over {} rows with {} rows of logits and {} hidden "
                     "rows",
-                    batch.rows(), batch.logits_rows(), hidden_rows),
+                    size.rows, size.logits_rows, size.hidden_rows),
         "bring fewer at once");
   }
 }
@@ -216,12 +306,13 @@ void CpuForward::append(const Batch& batch, KvCache& cache,
   }
 }
 
-void CpuForward::begin_tile(std::int64_t first_row, std::int64_t rows) {
+void CpuForward::begin_tile(std::span<const Segment> segments,
+                            std::int64_t first_row, std::int64_t rows) {
   rows_ = rows;
   wanted_hidden_.done = 0;
   segments_.clear();
   places_.clear();
-  for (const Segment& segment : batch_segments_) {
+  for (const Segment& segment : segments) {
     const std::int64_t begin =
         std::max<std::int64_t>(0, first_row - segment.first_row);
     const std::int64_t end =
@@ -253,9 +344,8 @@ void CpuForward::for_each_row(const Function& function) {
 
 void CpuForward::embed(std::span<const Token> tokens) {
   for_each_row([&](std::int64_t row) {
-    dequantise_weights(kernels_, weights_.embedding(),
-                       tokens[static_cast<size_t>(row)],
-                       scratch_.x.data() + row * config_.hidden_size);
+    weights_.embed(kernels_, tokens[static_cast<size_t>(row)],
+                   scratch_.x.data() + row * config_.hidden_size);
   });
 }
 
@@ -287,10 +377,9 @@ void CpuForward::project_qkv(const Layer& layer) {
   const std::int64_t q_size = layer.config.attention.q_size();
   const std::int64_t kv_size = layer.config.attention.kv_size();
   const LinearTask tasks[] = {
-      {weights.query.weights, scratch_.q.data(), q_size, weights.query.bias},
-      {weights.key.weights, scratch_.k.data(), kv_size, weights.key.bias},
-      {weights.value.weights, scratch_.v.data(), kv_size, weights.value.bias},
-  };
+      task_of(weights.query, scratch_.q.data(), q_size),
+      task_of(weights.key, scratch_.k.data(), kv_size),
+      task_of(weights.value, scratch_.v.data(), kv_size)};
   project(tasks, weights.attention_norm, layer.config.rms_epsilon);
 }
 
@@ -311,9 +400,11 @@ void CpuForward::rotate_and_cache(const Layer& layer) {
   const AttentionConfig& attention = layer.config.attention;
   const CpuKvStorage::Layer& cache = layer.cache;
   const std::int64_t head_dim = attention.head_dim;
+  const IndexRange heads = layer.shard.heads;
+  const IndexRange kv_heads = layer.shard.kv_heads;
   for_each_row([&](std::int64_t row) {
     float* const queries = scratch_.q.data() + row * attention.q_size();
-    for (std::int64_t head = 0; head < attention.n_heads; ++head) {
+    for (std::int64_t head = heads.begin; head < heads.end; ++head) {
       prepare_head(layer, queries + head * head_dim, layer.weights.query_norm,
                    row);
     }
@@ -321,13 +412,14 @@ void CpuForward::rotate_and_cache(const Layer& layer) {
     const float* const values = scratch_.v.data() + row * attention.kv_size();
     const KvSlot slot = places_[static_cast<size_t>(row)].slot;
     const std::int64_t offset = slot.row * cache.row_bytes();
-    for (std::int64_t head = 0; head < attention.n_kv_heads; ++head) {
+    for (std::int64_t head = kv_heads.begin; head < kv_heads.end; ++head) {
+      const std::int64_t cached = head - kv_heads.begin;
       float* const key = keys + head * head_dim;
       prepare_head(layer, key, layer.weights.key_norm, row);
-      kernels_.store(cache.dtype(), key, cache.keys(slot.block, head) + offset,
-                     head_dim);
+      kernels_.store(cache.dtype(), key,
+                     cache.keys(slot.block, cached) + offset, head_dim);
       kernels_.store(cache.dtype(), values + head * head_dim,
-                     cache.values(slot.block, head) + offset, head_dim);
+                     cache.values(slot.block, cached) + offset, head_dim);
     }
   });
 }
@@ -378,51 +470,64 @@ void CpuForward::take_hidden(std::int64_t layer) {
 void CpuForward::attend(const Layer& layer) {
   attention_.run({.segments = segments_,
                   .config = layer.config.attention,
+                  .heads = layer.shard.heads,
                   .cache = layer.cache,
+                  .first_kv_head = layer.shard.kv_heads.begin,
                   .q = scratch_.q.data(),
                   .out = scratch_.attended.data()});
 }
 
-// x += linear(in), in [rows, linear.weights.columns]
-void CpuForward::add_linear(const LinearWeights& linear, const float* in) {
+// x += linear(in), in [rows, linear.weights.columns], of which each rank has
+// made some columns.
+void CpuForward::add_linear(const LinearWeights& linear, float* in,
+                            const RankColumns& in_columns) {
   const std::int64_t size = config_.hidden_size;
-  const LinearTask task{linear.weights, scratch_.projected.data(), size,
-                        linear.bias};
+  const LinearTask task = task_of(linear, scratch_.projected.data(), size);
   const auto add = [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = 0; row < rows_; ++row) {
-      const std::int64_t at = row * size + begin;
+      const std::int64_t at = row * size + linear.first_row + begin;
       kernels_.add(scratch_.projected.data() + at, scratch_.x.data() + at,
                    end - begin);
     }
   };
-  linear_many(kernels_, *team_, {&task, 1}, in, linear.weights.columns, rows_,
-              scratch_.packed, {.before = {}, .after = add});
+  const IndexRange mine = shard_.mine(in_columns);
+  const auto complete = [&](std::byte* data, std::int64_t bytes_per_block) {
+    ranks_.all_gather_packed(data, bytes_per_block, in_columns);
+  };
+  const SharedInput shared = {mine.begin, mine.end, complete};
+  const bool is_shared =
+      !shard_.is_whole() && can_share_input(linear.weights, in_columns);
+  if (!is_shared) ranks_.all_gather(in, rows_, in_columns);
+  linear_many(
+      kernels_, *team_, {&task, 1}, in, linear.weights.columns, rows_,
+      scratch_.packed,
+      {.before = {}, .after = add, .shared = is_shared ? &shared : nullptr});
+  ranks_.all_gather(scratch_.x.data(), rows_, shard_.hidden());
 }
 
 void CpuForward::feed_forward(const Layer& layer, const DenseFfn& ffn) {
   const LayerWeights& weights = layer.weights;
   const std::int64_t size = ffn.intermediate_size;
-  const LinearTask tasks[] = {
-      {weights.gate.weights, scratch_.gate.data(), size, weights.gate.bias},
-      {weights.up.weights, scratch_.up.data(), size, weights.up.bias},
-  };
+  const LinearTask tasks[] = {task_of(weights.gate, scratch_.gate.data(), size),
+                              task_of(weights.up, scratch_.up.data(), size)};
   const auto activate = [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = 0; row < rows_; ++row) {
-      float* gate = scratch_.gate.data() + row * size + begin;
-      kernels_.silu_multiply(gate, scratch_.up.data() + row * size + begin,
-                             gate, end - begin);
+      const std::int64_t at = row * size + weights.gate.first_row + begin;
+      float* const gate = scratch_.gate.data() + at;
+      kernels_.silu_multiply(gate, scratch_.up.data() + at, gate, end - begin);
     }
   };
   project(tasks, weights.ffn_norm, layer.config.rms_epsilon, activate);
-  add_linear(weights.down, scratch_.gate.data());
+  add_linear(weights.down, scratch_.gate.data(), layer.shard.ffn);
 }
 
-// [rows_, vocab_size], of the rows that keep_last_rows has left.
+// [rows_, logits_stride_], of the rows that keep_last_rows has left.
 void CpuForward::project_logits(float* logits) {
   const LinearTask task{.weights = weights_.output(),
                         .out = logits,
-                        .out_stride = config_.vocab_size};
+                        .out_stride = logits_stride_};
   project({&task, 1}, weights_.output_norm(), config_.rms_epsilon);
+  ranks_.gather(logits, rows_, shard_.vocab());
 }
 
 }  // namespace pilotfish

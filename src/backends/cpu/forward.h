@@ -7,9 +7,13 @@
 #include <vector>
 
 #include "backends/cpu/attention.h"
+#include "backends/cpu/exchange.h"
 #include "backends/cpu/kv_storage.h"
+#include "backends/cpu/pass.h"
+#include "backends/cpu/row_exchange.h"
 #include "backends/cpu/scratch.h"
 #include "backends/cpu/segment.h"
+#include "backends/cpu/shard.h"
 #include "backends/cpu/weights.h"
 #include "base/aligned_buffer.h"
 #include "base/function_ref.h"
@@ -24,11 +28,17 @@
 namespace pilotfish {
 
 // The forward pass on the processor, made of kernels: in scratch memory of its
-// own that grows to the largest pass and is used again.
+// own that grows to the largest pass and is used again. Of several ranks that
+// share a model each has one, with its shard of the weights and of the cache,
+// and they meet in an exchange.
 class CpuForward final : public ForwardPass {
  public:
   CpuForward(std::shared_ptr<const Checkpoint> checkpoint,
              const ModelConfig& config, const LoadOptions& options);
+  // `exchange` must outlive this object.
+  CpuForward(std::shared_ptr<const Checkpoint> checkpoint,
+             const ModelConfig& config, const LoadOptions& options,
+             const Shard& shard, Exchange& exchange);
 
   // Its line in the table of backends.
   static std::unique_ptr<ForwardPass> load(
@@ -45,12 +55,28 @@ class CpuForward final : public ForwardPass {
     return weights_.matrices_kept_in_bf16();
   }
   std::string_view instruction_set() const override { return kernels_.name; }
+  std::vector<RankShare> ranks() const override;
+  const Shard& shard() const { return shard_; }
   std::unique_ptr<KvStorage> make_storage(
       const KvLayout& layout) const override;
   ForwardOutput run(const Batch& batch, KvCache& cache,
                     std::int64_t layers) override;
 
+  // The two halves of `run`. What can fail comes first: the checks, memory,
+  // then the growth of the cache. The pass refers to the batch and to this
+  // object, until its next one.
+  Pass prepare(const Batch& batch, KvCache& cache, std::int64_t layers);
+  // Requires: room, which `prepare` has made, or `reserve` has. Of several
+  // ranks the first alone gets the logits.
+  ForwardOutput compute(const Pass& pass, const CpuKvStorage& storage);
+  // Throws std::bad_alloc.
+  void reserve(const Pass& pass, const CpuKvStorage& storage);
+
  private:
+  CpuForward(std::shared_ptr<const Checkpoint> checkpoint,
+             const ModelConfig& config, const LoadOptions& options,
+             const Shard& shard, Exchange* exchange);
+
   // A large batch is computed in tiles of rows, so that the scratch stays
   // small. Every row goes through all layers before the next tile starts.
   static constexpr std::int64_t kTileRows = 512;
@@ -69,14 +95,25 @@ class CpuForward final : public ForwardPass {
     bool wants(std::int64_t layer) const;
   };
 
-  // What can fail comes first: these, then the cache grows, then nothing.
+  // How much of everything a pass takes.
+  struct PassSize {
+    std::int64_t rows = 0;
+    std::int64_t logits_rows = 0;
+    std::int64_t hidden_rows = 0;  // of all layers
+    std::int64_t entries = 0;
+    std::int64_t slots = 0;      // of the longest sequence
+    std::int64_t tree_rows = 0;  // of the largest tree
+  };
+
   void check(const Batch& batch, const KvCacheAccess& cache,
              std::int64_t layers);
-  void reserve(const Batch& batch, const KvCache& cache,
-               const CpuKvStorage& storage);
+  static PassSize size_of(const Batch& batch, const KvCache& cache);
+  static PassSize size_of(const Pass& pass);
+  void reserve(const PassSize& size, const CpuKvStorage& storage);
   void append(const Batch& batch, KvCache& cache, KvCacheAccess& access);
 
-  void begin_tile(std::int64_t first_row, std::int64_t rows);
+  void begin_tile(std::span<const Segment> segments, std::int64_t first_row,
+                  std::int64_t rows);
   void embed(std::span<const Token> tokens);
   void find_angles();
   void run_layers(std::int64_t layers, const CpuKvStorage& storage);
@@ -87,6 +124,7 @@ class CpuForward final : public ForwardPass {
   struct Layer {
     const LayerConfig& config;
     const LayerWeights& weights;
+    const Shard::Layer& shard;
     CpuKvStorage::Layer cache;
     std::int64_t first_angle;  // of its rotation, in a row of angles
   };
@@ -104,7 +142,8 @@ class CpuForward final : public ForwardPass {
   void project(std::span<const LinearTask> tasks, const float* norm,
                double epsilon,
                FunctionRef<void(std::int64_t, std::int64_t)> after = {});
-  void add_linear(const LinearWeights& linear, const float* in);
+  void add_linear(const LinearWeights& linear, float* in,
+                  const RankColumns& in_columns);
 
   // Calls function(row) for each row of the tile, on the team where that pays.
   template <typename Function>
@@ -113,12 +152,13 @@ class CpuForward final : public ForwardPass {
   const Kernels& kernels_;
   const std::shared_ptr<ThreadTeam> team_;
   const ModelConfig config_;
+  const Shard shard_;
   const Weights weights_;
   const Ropes ropes_;
   const std::int64_t packed_row_bytes_;
   const std::vector<KvLayerShape> kv_shapes_;  // of the caches that suit
 
-  std::vector<Segment> batch_segments_;  // one an entry; rows of the batch
+  std::vector<Segment> batch_segments_;  // of the pass that was prepared
 
   // The tile at hand.
   std::int64_t rows_ = 0;
@@ -128,7 +168,10 @@ class CpuForward final : public ForwardPass {
 
   Scratch scratch_;
   Attention attention_;
-  AlignedBuffer<float> logits_;  // [logits rows, vocab_size]
+  RowExchange ranks_;
+  AlignedBuffer<float> logits_;  // [logits rows, logits_stride_]
+  std::int64_t logits_stride_;   // vocab_size; on other ranks than the first,
+                                 // their own part of it
   AlignedBuffer<float> hidden_;  // [layers asked for, hidden rows, hidden_size]
   std::vector<KvGrowth> growths_;
   std::vector<SequenceId> ids_;

@@ -15,7 +15,7 @@ namespace pilotfish {
 // sequence lie far apart) the system provides as they are first written. A
 // block holds, layer after layer,
 // [2 (keys, values), heads, kBlockSize, head_dim].
-class CpuKvStorage final : public KvStorage {
+class CpuKvStorage : public KvStorage {
  public:
   // Throws std::bad_alloc.
   explicit CpuKvStorage(const KvLayout& layout);

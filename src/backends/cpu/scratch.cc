@@ -36,6 +36,10 @@ ScratchWidths::ScratchWidths(const ModelConfig& config)
   }
 }
 
+std::int64_t ScratchWidths::widest() const {
+  return std::max({hidden, q, ffn});
+}
+
 void Scratch::reserve(std::int64_t rows, std::int64_t packed_bytes) {
   for (const auto& [buffer, width] : kBuffers) {
     (this->*buffer).reserve(static_cast<size_t>(rows * widths.*width));

@@ -18,6 +18,8 @@ struct ScratchWidths {
   std::int64_t kv = 0;   // n_kv_heads * head_dim
   std::int64_t ffn = 0;  // intermediate_size
   std::int64_t angles;   // Ropes::width
+
+  std::int64_t widest() const;  // of those that ranks exchange
 };
 
 // What a pass computes in: rows of a tile. It grows to the largest pass and is

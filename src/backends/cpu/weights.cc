@@ -21,23 +21,39 @@
 
 namespace pilotfish {
 
+namespace {
+
+// With all rows of the groups of 16 that these are in.
+IndexRange whole_groups(IndexRange rows) {
+  if (rows.size() == 0) return {};
+  const std::int64_t end = (rows.end + kPackedRows - 1) / kPackedRows;
+  return {rows.begin / kPackedRows * kPackedRows, end * kPackedRows};
+}
+
+}  // namespace
+
 // Finds the tensors of a model by their roles and checks them; conversion and
 // packing come last, when nothing else can be wrong.
 class WeightLoader {
  public:
-  WeightLoader(Weights& weights, const ModelConfig& config,
+  WeightLoader(Weights& weights, const ModelConfig& config, const Shard& shard,
                const WeightOptions& options, ThreadTeam& team)
-      : weights_(weights), config_(config), options_(options), team_(team) {}
+      : weights_(weights),
+        config_(config),
+        shard_(shard),
+        options_(options),
+        team_(team) {}
 
   void load();
 
  private:
-  // A matrix to copy, as another dtype or packed or both.
+  // Rows of a matrix to copy, as another dtype or packed or both.
   struct Conversion {
     const TensorView* source;
+    IndexRange rows;
     DType dtype;
     std::byte* target;     // row-major, or
-    PackedMatrix* packed;  // not null
+    PackedMatrix* packed;  // not null; neither: rows are checked
   };
   // What a matrix serves for.
   enum class Use { kLookUp, kProduct };
@@ -53,7 +69,10 @@ class WeightLoader {
                          const std::vector<std::int64_t>& shape);
   // What a matrix is stored as.
   DType dtype_for(const TensorView& tensor);
-  WeightMatrix matrix(TensorRole role, Use use, int layer);
+  void load_embedding();
+  void load_shards_embedding();
+  // The shard's rows of it, without a bias.
+  LinearWeights matrix(TensorRole role, Use use, int layer);
   LinearWeights linear(TensorRole role, TensorRole bias, int layer);
   // Null where the model has no such tensor.
   const float* vector(TensorRole role, int layer);
@@ -62,15 +81,18 @@ class WeightLoader {
   void check_nothing_is_left_out();
   // For a copy of the tensor of that name.
   std::byte* allocate(std::int64_t bytes, const std::string& tensor);
-  PackedMatrix& allocate_packed(DType dtype, const TensorView& tensor);
+  PackedMatrix& allocate_packed(DType dtype, const TensorView& tensor,
+                                std::int64_t rows);
   [[noreturn]] void fail_for_memory(std::int64_t bytes,
                                     const std::string& tensor);
   void count_copy(std::int64_t bytes);
   void convert_all();
   void convert(const Conversion& conversion, std::int64_t& done,
                std::int64_t total);
-  // Both fill their place with rows [begin, end); false where the new dtype
-  // cannot hold a value.
+  // Rows [begin, end) of a conversion, then of its source. All return false
+  // where the new dtype cannot hold a value.
+  static bool convert_part(const Conversion& conversion, std::int64_t begin,
+                           std::int64_t end);
   static bool pack_rows(const Conversion& conversion, std::int64_t begin,
                         std::int64_t end);
   static bool convert_rows(const Conversion& conversion, std::int64_t begin,
@@ -78,6 +100,7 @@ class WeightLoader {
 
   Weights& weights_;
   const ModelConfig& config_;
+  const Shard& shard_;
   const WeightOptions& options_;
   ThreadTeam& team_;
   std::vector<Conversion> conversions_;
@@ -91,19 +114,49 @@ void WeightLoader::load() {
                     "or q4_0",
                     dtype_name(*options_.dtype)));
   }
-  weights_.embedding_ =
-      matrix(TensorRole::kTokenEmbedding,
-             config_.tied_embeddings ? Use::kProduct : Use::kLookUp, 0);
+  load_embedding();
   weights_.output_norm_ = vector(TensorRole::kOutputNorm, 0);
-  weights_.output_ = config_.tied_embeddings
-                         ? weights_.embedding_
-                         : matrix(TensorRole::kOutput, Use::kProduct, 0);
   load_rope_divisors();
   for (int layer = 0; layer < config_.n_layers(); ++layer) {
     weights_.layers_.push_back(load_layer(layer));
   }
   check_nothing_is_left_out();
   convert_all();
+}
+
+void WeightLoader::load_embedding() {
+  using enum TensorRole;
+  const bool tied = config_.tied_embeddings;
+  if (shard_.is_whole()) {
+    weights_.embedding_ =
+        matrix(kTokenEmbedding, tied ? Use::kProduct : Use::kLookUp, 0).weights;
+  } else {
+    load_shards_embedding();
+  }
+  const bool has_output = shard_.is_whole() && tied;
+  weights_.output_ =
+      has_output
+          ? weights_.embedding_
+          : matrix(tied ? kTokenEmbedding : kOutput, Use::kProduct, 0).weights;
+}
+
+// What the rows of this shard hold is checked, as a copy of them would be.
+void WeightLoader::load_shards_embedding() {
+  const TensorShape shape = *tensor_shape(config_, TensorRole::kTokenEmbedding);
+  const TensorView& tensor =
+      find(TensorRole::kTokenEmbedding, 0, shape.extents());
+  weights_.embedded_ = &tensor;
+  weights_.embedding_dtype_ = dtype_for(tensor);
+  if (config_.tied_embeddings) {
+    weights_.is_tied_ = true;
+    weights_.kept_in_bf16_ = 0;  // the output counts it
+    return;
+  }
+  const IndexRange rows = shard_.mine(shard_.vocab());
+  weights_.bytes_ += rows.size() * row_bytes(tensor.dtype, shape.columns);
+  if (weights_.embedding_dtype_ == tensor.dtype) return;
+  conversions_.push_back(
+      {&tensor, rows, weights_.embedding_dtype_, nullptr, nullptr});
 }
 
 LayerWeights WeightLoader::load_layer(int layer) {
@@ -156,31 +209,41 @@ DType WeightLoader::dtype_for(const TensorView& tensor) {
   return DType::kBF16;
 }
 
-WeightMatrix WeightLoader::matrix(TensorRole role, Use use, int layer) {
+LinearWeights WeightLoader::matrix(TensorRole role, Use use, int layer) {
   const TensorShape shape = *tensor_shape(config_, role, layer);
-  const std::int64_t rows = *shape.rows;
   const std::int64_t columns = shape.columns;
   const TensorView& tensor = find(role, layer, shape.extents());
   const DType dtype = dtype_for(tensor);
-  if (use == Use::kProduct && PackedMatrix::supports(dtype, rows, columns) &&
+  IndexRange rows = shard_.is_whole() ? IndexRange{0, *shape.rows}
+                                      : shard_.rows(config_, role, layer);
+  // A shard is packed where the whole is: the sums have another order.
+  if (use == Use::kProduct &&
+      PackedMatrix::supports(dtype, *shape.rows, columns) &&
       (dtype != DType::kBF16 || options_.packs_bf16)) {
-    PackedMatrix& packed = allocate_packed(dtype, tensor);
-    conversions_.push_back({&tensor, dtype, nullptr, &packed});
-    return packed.weights();
+    rows = whole_groups(rows);
+    PackedMatrix& packed = allocate_packed(dtype, tensor, rows.size());
+    conversions_.push_back({&tensor, rows, dtype, nullptr, &packed});
+    return {packed.weights(), nullptr, rows.begin};
   }
   if (dtype == tensor.dtype) {
-    weights_.bytes_ += tensor.bytes;
-    return {dtype, tensor.data, rows, columns};
+    const std::int64_t bytes = row_bytes(dtype, columns);
+    weights_.bytes_ += rows.size() * bytes;
+    return {{dtype, tensor.data + rows.begin * bytes, rows.size(), columns},
+            nullptr,
+            rows.begin};
   }
-  std::byte* target = allocate(rows * row_bytes(dtype, columns), tensor.name);
-  conversions_.push_back({&tensor, dtype, target, nullptr});
-  return {dtype, target, rows, columns};
+  std::byte* target =
+      allocate(rows.size() * row_bytes(dtype, columns), tensor.name);
+  conversions_.push_back({&tensor, rows, dtype, target, nullptr});
+  return {{dtype, target, rows.size(), columns}, nullptr, rows.begin};
 }
 
 LinearWeights WeightLoader::linear(TensorRole role, TensorRole bias,
                                    int layer) {
-  const WeightMatrix weights = matrix(role, Use::kProduct, layer);
-  return {weights, vector(bias, layer)};
+  LinearWeights linear = matrix(role, Use::kProduct, layer);
+  const float* const whole = vector(bias, layer);
+  if (whole != nullptr) linear.bias = whole + linear.first_row;
+  return linear;
 }
 
 const float* WeightLoader::vector(TensorRole role, int layer) {
@@ -251,8 +314,8 @@ std::byte* WeightLoader::allocate(std::int64_t bytes,
 }
 
 PackedMatrix& WeightLoader::allocate_packed(DType dtype,
-                                            const TensorView& tensor) {
-  const std::int64_t rows = tensor.shape[0];
+                                            const TensorView& tensor,
+                                            std::int64_t rows) {
   const std::int64_t columns = tensor.shape[1];
   try {
     weights_.packed_.emplace_back(dtype, rows, columns);
@@ -266,7 +329,7 @@ PackedMatrix& WeightLoader::allocate_packed(DType dtype,
 void WeightLoader::convert_all() {
   std::int64_t total = 0;
   for (const Conversion& conversion : conversions_) {
-    total += conversion.source->elements();
+    total += conversion.rows.size() * conversion.source->shape[1];
   }
   std::int64_t done = 0;
   for (const Conversion& conversion : conversions_) {
@@ -278,22 +341,14 @@ void WeightLoader::convert(const Conversion& conversion, std::int64_t& done,
                            std::int64_t total) {
   constexpr std::int64_t kElementsAtOnce = 1 << 22;  // between progress calls
   const TensorView& source = *conversion.source;
-  const std::int64_t rows = source.shape[0];
   const std::int64_t columns = source.shape[1];
   const std::int64_t grain = conversion.packed != nullptr ? kPackedRows : 1;
   const std::int64_t step = (kElementsAtOnce / columns + grain) / grain * grain;
   std::atomic<bool> lost = false;
-  for (std::int64_t first = 0; first < rows; first += step) {
-    const std::int64_t count = std::min(step, rows - first);
+  for (std::int64_t first = 0; first < conversion.rows.size(); first += step) {
+    const std::int64_t count = std::min(step, conversion.rows.size() - first);
     team_.parallel_for(count, grain, [&](std::int64_t begin, std::int64_t end) {
-      const bool kept =
-          conversion.packed != nullptr
-              ? pack_rows(conversion, first + begin, first + end)
-              : convert_rows(
-                    conversion, first + begin, first + end,
-                    conversion.target +
-                        (first + begin) * row_bytes(conversion.dtype, columns));
-      if (!kept) lost = true;
+      if (!convert_part(conversion, first + begin, first + end)) lost = true;
     });
     done += count * columns;
     if (options_.progress) {
@@ -308,19 +363,34 @@ void WeightLoader::convert(const Conversion& conversion, std::int64_t& done,
   checkpoint().release(source);
 }
 
+bool WeightLoader::convert_part(const Conversion& conversion,
+                                std::int64_t begin, std::int64_t end) {
+  if (conversion.packed != nullptr) return pack_rows(conversion, begin, end);
+  const std::int64_t bytes =
+      row_bytes(conversion.dtype, conversion.source->shape[1]);
+  const std::int64_t first = conversion.rows.begin;
+  if (conversion.target != nullptr) {
+    return convert_rows(conversion, first + begin, first + end,
+                        conversion.target + begin * bytes);
+  }
+  std::vector<std::byte> unused(static_cast<size_t>((end - begin) * bytes));
+  return convert_rows(conversion, first + begin, first + end, unused.data());
+}
+
 bool WeightLoader::pack_rows(const Conversion& conversion, std::int64_t begin,
                              std::int64_t end) {
   const TensorView& source = *conversion.source;
+  const std::int64_t first = conversion.rows.begin;
   const std::int64_t bytes = row_bytes(conversion.dtype, source.shape[1]);
   std::vector<std::byte> converted;
   bool kept = true;
   for (std::int64_t row = begin; row < end; row += kPackedRows) {
-    const std::byte* rows = source.data + row * bytes;
+    const std::byte* rows = source.data + (first + row) * bytes;
     if (source.dtype != conversion.dtype) {
       converted.resize(static_cast<size_t>(kPackedRows * bytes));
       rows = converted.data();
-      kept &=
-          convert_rows(conversion, row, row + kPackedRows, converted.data());
+      kept &= convert_rows(conversion, first + row, first + row + kPackedRows,
+                           converted.data());
     }
     conversion.packed->pack(row / kPackedRows, rows);
   }
@@ -347,10 +417,32 @@ bool WeightLoader::convert_rows(const Conversion& conversion,
 }
 
 Weights::Weights(std::shared_ptr<const Checkpoint> checkpoint,
-                 const ModelConfig& config, const WeightOptions& options,
-                 ThreadTeam& team)
+                 const ModelConfig& config, const Shard& shard,
+                 const WeightOptions& options, ThreadTeam& team)
     : checkpoint_(std::move(checkpoint)) {
-  WeightLoader(*this, config, options, team).load();
+  WeightLoader(*this, config, shard, options, team).load();
+}
+
+void Weights::embed(const Kernels& kernels, Token token, float* out) const {
+  if (embedded_ == nullptr) {
+    dequantise_weights(kernels, embedding_, token, out);
+    return;
+  }
+  const std::int64_t columns = embedded_->shape[1];
+  const std::byte* row =
+      embedded_->data + token * row_bytes(embedded_->dtype, columns);
+  std::vector<std::byte> converted;
+  if (embedding_dtype_ != embedded_->dtype) {
+    converted.resize(static_cast<size_t>(row_bytes(embedding_dtype_, columns)));
+    dequantise_row(embedded_->dtype, row, out, columns);
+    quantise_row(embedding_dtype_, out, converted.data(), columns);
+    row = converted.data();
+  }
+  // The sign of a zero can tell these two apart.
+  const bool is_packed_in_the_whole = output_.packed && is_tied_;
+  const auto dequantise =
+      is_packed_in_the_whole ? dequantise_row : kernels.dequantise;
+  dequantise(embedding_dtype_, row, out, columns);
 }
 
 }  // namespace pilotfish

@@ -8,21 +8,26 @@
 #include <span>
 #include <vector>
 
+#include "backends/cpu/shard.h"
 #include "base/aligned_buffer.h"
 #include "base/thread_team.h"
 #include "formats/checkpoint.h"
 #include "kernels/kernels.h"
 #include "kernels/packed_matrix.h"
 #include "pilotfish/model_config.h"
+#include "pilotfish/token.h"
 
 namespace pilotfish {
 
-// A linear layer. `bias` is [weights.rows], or null for none.
+// A linear layer, or the rows of one that a shard has: `weights` and `bias`
+// ([weights.rows], or null for none) begin at row `first_row` of it.
 struct LinearWeights {
   WeightMatrix weights;
   const float* bias = nullptr;
+  std::int64_t first_row = 0;
 };
 
+// Extents are those of the whole model.
 struct LayerWeights {
   const float* attention_norm = nullptr;  // [hidden_size]
   LinearWeights query;                    // [n_heads * head_dim, hidden_size]
@@ -44,10 +49,10 @@ struct WeightOptions {
   std::function<void(double)> progress = {};
 };
 
-// The weights of a model. Matrices are used in place, in the mapped file,
-// unless another dtype is asked for or the dtype has a packed form that is
-// faster to multiply with; what is copied leaves its pages of the file. Norms
-// and biases are always copied, as floats. Immutable.
+// The weights of a model, or of a shard. Matrices are used in place, in the
+// mapped file, unless another dtype is asked for or the dtype has a packed form
+// that is faster to multiply with; what is copied leaves its pages of the file.
+// Norms and biases are always copied, as floats. Immutable.
 class Weights {
  public:
   // `config` may have fewer layers than the checkpoint. Throws Error with the
@@ -55,11 +60,16 @@ class Weights {
   // configuration says, or cannot be converted; UsageError for a dtype that
   // nothing is converted to.
   Weights(std::shared_ptr<const Checkpoint> checkpoint,
-          const ModelConfig& config, const WeightOptions& options,
-          ThreadTeam& team);
+          const ModelConfig& config, const Shard& shard,
+          const WeightOptions& options, ThreadTeam& team);
 
+  // The embedding of a token, [hidden_size]. A shard reads it where it lies in
+  // the file, whatever rank has the token's row of a tied output, and gives the
+  // same bits.
+  void embed(const Kernels& kernels, Token token, float* out) const;
+  // Without data in a shard.
   const WeightMatrix& embedding() const { return embedding_; }
-  const WeightMatrix& output() const { return output_; }  // may be embedding()
+  const WeightMatrix& output() const { return output_; }
   const float* output_norm() const { return output_norm_; }  // [hidden_size]
   std::span<const LayerWeights> layers() const { return layers_; }
   // [rotary_dim / 2], or empty; see Rope.
@@ -76,8 +86,11 @@ class Weights {
   std::shared_ptr<const Checkpoint> checkpoint_;
   std::vector<AlignedBuffer<std::byte>> copies_;
   std::deque<PackedMatrix> packed_;
-  WeightMatrix embedding_;
-  WeightMatrix output_;
+  WeightMatrix embedding_;                // whole, and nowhere else
+  const TensorView* embedded_ = nullptr;  // of a shard
+  DType embedding_dtype_ = DType::kF32;   // that it is read as
+  bool is_tied_ = false;                  // its output is the embedding
+  WeightMatrix output_;                   // may be embedding_
   const float* output_norm_ = nullptr;
   std::vector<LayerWeights> layers_;
   std::span<const float> rope_divisors_;

@@ -52,7 +52,7 @@ TEST_F(WeightsTest, StayWhereTheyLie) {
   const auto checkpoint = Checkpoint::open(path());
   const ModelConfig config = read_config(*checkpoint);
   ThreadTeam team(1);
-  const Weights weights(checkpoint, config, {}, team);
+  const Weights weights(checkpoint, config, Shard(config, 0, 1), {}, team);
   const TensorView& query =
       *checkpoint->find("model.layers.1.self_attn.q_proj.weight");
   EXPECT_EQ(weights.layers()[1].query.weights.data, query.data);
@@ -75,7 +75,8 @@ TEST_F(WeightsTest, AreConvertedWholeAndReportProgress) {
         .dtype = dtype,
         .progress = [&](double fraction) { fractions.push_back(fraction); }};
     ThreadTeam team(2);
-    const Weights weights(checkpoint, config, options, team);
+    const Weights weights(checkpoint, config, Shard(config, 0, 1), options,
+                          team);
     EXPECT_TRUE(std::is_sorted(fractions.begin(), fractions.end()));
     EXPECT_EQ(fractions.back(), 1);
     EXPECT_EQ(weights.bytes(), weights.resident_bytes());
@@ -92,7 +93,8 @@ TEST_F(WeightsTest, AreConvertedWholeAndReportProgress) {
   }
   // Nothing to do for the dtype they have.
   ThreadTeam team(1);
-  const Weights same(checkpoint, config, {.dtype = DType::kBF16}, team);
+  const Weights same(checkpoint, config, Shard(config, 0, 1),
+                     {.dtype = DType::kBF16}, team);
   EXPECT_EQ(same.resident_bytes(), 5 * 64 * 4);
 }
 
@@ -121,7 +123,7 @@ TEST_F(WeightsTest, ArePackedForProducts) {
     const ModelConfig config = read_config(*checkpoint);
     ThreadTeam team(3);
     for (const DType dtype : {DType::kQ8_0, DType::kQ4_0, DType::kBF16}) {
-      const Weights weights(checkpoint, config,
+      const Weights weights(checkpoint, config, Shard(config, 0, 1),
                             {.dtype = dtype, .packs_bf16 = true}, team);
       EXPECT_TRUE(weights.output().packed);
       EXPECT_EQ(weights.embedding().packed, tied);
@@ -207,7 +209,8 @@ TEST_F(WeightsTest, KeepInBf16WhatABlockDoesNotDivide) {
     const auto checkpoint = Checkpoint::open(path());
     const ModelConfig config = read_config(*checkpoint);
     ThreadTeam team(1);
-    const Weights weights(checkpoint, config, {.dtype = dtype}, team);
+    const Weights weights(checkpoint, config, Shard(config, 0, 1),
+                          {.dtype = dtype}, team);
     EXPECT_EQ(weights.matrices_kept_in_bf16(), 2);  // down, in both layers
     EXPECT_EQ(weights.layers()[1].down.weights.dtype, DType::kBF16);
     EXPECT_EQ(weights.layers()[1].gate.weights.dtype, dtype);
