@@ -56,10 +56,11 @@ class Cluster {
 int cluster_ranks();
 // Nullopt where there is no cluster.
 std::optional<ClusterStatistics> cluster_statistics();
-// Seconds of one gather among all ranks, `bytes` of each, on average of
-// `repetitions`. Throws UsageError where there is no cluster, Error where a
-// rank is lost.
-double measure_gather(std::int64_t bytes, int repetitions);
+// Seconds of one gather between the first `ranks`, on average of `repetitions`:
+// each has an equal part of `bytes`, and gets the others'. Throws UsageError
+// where there is no cluster and for numbers out of range, Error where a rank is
+// lost.
+double measure_gather(std::int64_t bytes, int ranks, int repetitions);
 
 }  // namespace pilotfish
 

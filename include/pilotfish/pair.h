@@ -24,10 +24,12 @@ enum class PairPart { kTarget, kDraft };
 struct OpenPairOptions {
   std::filesystem::path target;
   std::filesystem::path draft = {};  // empty: none
-  // Of both; dtype and layers of the target alone. `progress` is not used.
+  // Of both; dtype, layers and ranks of the target alone. `progress` is not
+  // used.
   LoadOptions load = {};
   std::optional<DType> draft_dtype = std::nullopt;  // nullopt: as stored
   std::int64_t draft_layers = 0;  // only the first ones; 0: all
+  int draft_ranks = 0;            // LoadOptions::ranks
   // Called with the fraction done while weights are copied; may be empty.
   std::function<void(PairPart, double)> progress = {};
 };

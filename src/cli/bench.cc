@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/bench_network.h"
 #include "cli/bench_report.h"
 #include "cli/commands.h"
 #include "cli/dtype_flags.h"
@@ -29,6 +30,7 @@ struct BenchFlags {
   std::string kv_dtype = "f16";
   std::vector<int> threads = {0};
   BenchOptions bench;
+  bool network = false;
   bool json = false;
   bool csv = false;
   bool markdown = false;
@@ -161,8 +163,20 @@ void add_bench(CommandLine& line) {
                     "Markdown tables (default)");
   output.add_switch("--csv", options->csv, "One figure per line");
   output.add_switch("--json", options->json, "One JSON object");
+  Flag network = command.group("Measurements")
+                           .add_switch("--network", options->network,
+                                       "Measure gathers between the processes "
+                                       "that mpirun has started, instead of a "
+                                       "model; plan --network reads the JSON");
+  for (const char* flag : {"--model", "--draft", "--csv"}) {
+    network.excludes(command.flag(flag));
+  }
   command.on_run([options] {
     check_bench(*options);
+    if (options->network) {
+      write_out(network_report(options->json));
+      return;
+    }
     options->model = target_path(options->model);
     options->draft = draft_path(options->draft);
     run_bench(*options);

@@ -185,6 +185,17 @@ void add_compute_options(Command& command, ComputeOptions& options) {
             "The most tokens a sequence holds, prompt included");
   group.add("-t,--threads", options.threads, "N",
             "Threads to compute with (default: one per processor)");
+  group.add_parsed<std::string>(
+      "--tp",
+      [&options](const std::string& text) {
+        options.ranks = parse_ranks("--tp", text);
+      },
+      "N|all",
+      "Of the processes that mpirun has started, how many share the model "
+      "(default all)");
+  group.add_switch("--mixed-isa", options.mixed_isa,
+                   "Allow processes with different instruction sets, which "
+                   "give texts other bits");
 }
 
 void add_sampling_options(Command& command, SamplingOptions& options) {
@@ -232,6 +243,15 @@ void add_model_pair_options(Command& command, DecodingOptions& options) {
       });
   add_dtype_flag(speculation, "--draft-dtype", options.draft_dtype,
                  "As --dtype, for the draft")
+      .needs("a draft model, -d MODEL",
+             [&options] { return names_a_draft(options); });
+  speculation
+      .add_parsed<std::string>(
+          "--tp-draft",
+          [&options](const std::string& text) {
+            options.draft_ranks = parse_ranks("--tp-draft", text);
+          },
+          "N|all", "As --tp, for the draft; 1 spares it the gathers")
       .needs("a draft model, -d MODEL",
              [&options] { return names_a_draft(options); });
   speculation
@@ -345,6 +365,14 @@ std::uint64_t parse_seed(std::string_view flag, const std::string& text) {
       "{}: found \"{}\", expected a whole number from 0 to {}, or -1 for a "
       "random one",
       flag, text, std::numeric_limits<std::uint64_t>::max()));
+}
+
+int parse_ranks(std::string_view flag, const std::string& text) {
+  if (text == "all") return 0;
+  const auto ranks = parse_number<int>(text);
+  if (ranks && *ranks >= 1) return *ranks;
+  throw UsageError(fmt::format(
+      "{}: found \"{}\", expected all, or a number from 1", flag, text));
 }
 
 std::int64_t parse_window(std::string_view flag, const std::string& text) {

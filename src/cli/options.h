@@ -26,6 +26,8 @@ struct ComputeOptions {
   std::int64_t n_layers = 0;     // 0: all
   std::int64_t n_positions = 0;  // 0: the command's own choice
   int threads = 0;               // 0: one a processor
+  int ranks = 0;                 // that share it; 0: all
+  bool mixed_isa = false;
 };
 void add_compute_options(Command& command, ComputeOptions& options);
 
@@ -55,6 +57,7 @@ struct DecodingOptions {
   std::string draft;  // "none": no draft model; empty: the default's
   std::string draft_dtype;
   std::int64_t draft_layers = 0;  // 0: all, or half of the target's
+  int draft_ranks = 0;            // 0: all
   std::string drafter;            // names in order; empty: by the other flags
   std::string prediction;         // file
   std::string corpus;             // file
@@ -74,6 +77,10 @@ struct DecodingOptions {
 void add_decoding_options(Command& command, DecodingOptions& options);
 // The flags among those that say which models to load, and how.
 void add_model_pair_options(Command& command, DecodingOptions& options);
+
+// LoadOptions::ranks: "all", or a number from 1. Throws UsageError, naming the
+// flag.
+int parse_ranks(std::string_view flag, const std::string& text);
 
 // "auto", or a number from 1. Throws UsageError, naming the flag.
 std::int64_t parse_window(std::string_view flag, const std::string& text);

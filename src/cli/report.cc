@@ -7,6 +7,7 @@
 #include <utility>
 #include <variant>
 
+#include "cli/ranks_report.h"
 #include "pilotfish/spread.h"
 
 namespace pilotfish::cli {
@@ -238,6 +239,9 @@ std::string statistics_text(const Session& session, const Engine& engine,
     }
     line("acceptor", acceptor_text(session));
   }
+  const std::string ranks =
+      ranks_text(*session.target, stats.ttft_seconds + stats.decode_seconds);
+  if (!ranks.empty()) line("ranks", ranks);
   line("kv cache",
        fmt::format("{} for {} positions", format_bytes(engine.kv_cache_bytes()),
                    engine.n_positions()));
@@ -276,6 +280,7 @@ nlohmann::ordered_json generation_json(const Session& session,
                         {"rate", stats.summary.acceptance_rate()},
                         {"per_position", stats.summary.acceptance_by_place()}};
   json["kv_cache_bytes"] = engine.kv_cache_bytes();
+  json["ranks"] = ranks_json(*session.target);
   return json;
 }
 

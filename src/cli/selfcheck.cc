@@ -138,6 +138,7 @@ std::vector<SelfcheckPair> pairs_of(const SelfcheckFlags& options,
   if (session.draft) {
     load.dtype = dtype_of("--draft-dtype", options.models.draft_dtype);
     load.layers = options.models.draft_layers;
+    load.ranks = options.models.draft_ranks;
     other.draft = load_model(session.draft->path().string(),
                              "loading the draft model again", load);
   }
@@ -250,7 +251,8 @@ void add_selfcheck(CommandLine& line) {
       "Check the texts of the pilotfish server at http://HOST:PORT, which "
       "serves the model that -m names");
   server.excludes(acceptors);
-  for (const char* draft : {"--draft", "--draft-dtype", "--draft-layers"}) {
+  for (const char* draft :
+       {"--draft", "--draft-dtype", "--draft-layers", "--tp-draft"}) {
     server.excludes(command.flag(draft));
   }
   through

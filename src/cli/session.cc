@@ -87,6 +87,7 @@ Pair open_pair_of(const DecodingOptions& options, const EngineOptions& engine,
   pair.load = load_options(options.compute);
   pair.load.threads = threads;
   pair.draft_dtype = dtype_of("--draft-dtype", options.draft_dtype);
+  pair.draft_ranks = options.draft_ranks;
   if (any_takes(engine.drafters, DraftInput::kDraftModel)) {
     pair.draft = options.draft;
   }
@@ -171,6 +172,8 @@ LoadOptions load_options(const ComputeOptions& options) {
   load.strict_dtype = options.strict_dtype;
   load.layers = options.n_layers;
   load.n_positions = options.n_positions;
+  load.ranks = options.ranks;
+  load.mixed_instruction_sets = options.mixed_isa;
   return load;
 }
 

@@ -87,10 +87,24 @@ class PipeSignalBlock {
   sigset_t before_;
 };
 
+// mpirun gives the first process a terminal of its own to write to, whatever it
+// writes to itself.
+bool is_passed_on_to_terminal(int file) {
+  if (std::getenv("OMPI_COMM_WORLD_RANK") == nullptr) return true;
+  const std::string name = fmt::format("/proc/{}/fd/{}", ::getppid(), file);
+  char target[64] = {};
+  if (::readlink(name.c_str(), target, sizeof target - 1) < 0) return true;
+  const std::string_view device = target;
+  return device.starts_with("/dev/pts/") || device.starts_with("/dev/tty");
+}
+
 }  // namespace
 
 bool stdin_is_terminal() { return ::isatty(STDIN_FILENO) == 1; }
-bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
+bool stdout_is_terminal() {
+  return ::isatty(STDOUT_FILENO) == 1 &&
+         is_passed_on_to_terminal(STDOUT_FILENO);
+}
 bool stderr_is_terminal() { return ::isatty(STDERR_FILENO) == 1; }
 
 bool stdout_has_colours() {

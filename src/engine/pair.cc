@@ -20,6 +20,7 @@ std::shared_ptr<Model> load_part(const OpenPairOptions& options,
   if (is_draft) {
     load.dtype = options.draft_dtype;
     load.layers = options.draft_layers;
+    load.ranks = options.draft_ranks;
   }
   load.progress = nullptr;
   if (options.progress) {

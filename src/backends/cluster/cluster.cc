@@ -74,12 +74,18 @@ std::optional<ClusterStatistics> cluster_statistics() {
   return leader->statistics();
 }
 
-double measure_gather(std::int64_t bytes, int repetitions) {
+double measure_gather(std::int64_t bytes, int ranks, int repetitions) {
   const auto leader = current_leader();
   if (!leader) {
     throw UsageError("gathers are measured between ranks; start with mpirun");
   }
-  return leader->measure_gather(bytes, repetitions);
+  if (bytes < 1 || ranks < 2 || ranks > leader->ranks() || repetitions < 1) {
+    throw UsageError(fmt::format(
+        "a gather of {} bytes between {} ranks, {} times: expected 2 to {} "
+        "ranks, and 1 or more of the others",
+        bytes, ranks, repetitions, leader->ranks()));
+  }
+  return leader->measure({bytes, ranks, repetitions});
 }
 
 }  // namespace pilotfish

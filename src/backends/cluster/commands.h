@@ -24,7 +24,7 @@ enum class Command : std::uint8_t {
   kCopySlot,     // id, KvSlot from, KvSlot to
   kClearBlock,   // id, KvBlock
   kPass,         // PassOrder; all compute
-  kMeasure,      // bytes a rank, repetitions: gathers that are timed
+  kMeasure,      // TimedGathers
   kEnd,
 };
 

@@ -81,11 +81,9 @@ bool Follower::obey(MessageReader& message) {
     case Command::kPass:
       compute(message);
       break;
-    case Command::kMeasure: {
-      const auto bytes = message.get<std::int64_t>();
-      time_gathers(transport_, bytes, message.get<int>());
+    case Command::kMeasure:
+      time_gathers(transport_, message.get<TimedGathers>());
       break;
-    }
     case Command::kEnd:
       return false;
   }

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <utility>
 
-#include "backends/cluster/measure.h"
 #include "pilotfish/error.h"
 
 namespace pilotfish {
@@ -29,13 +28,12 @@ ObjectId Leader::new_id() {
   return ++last_id_;
 }
 
-double Leader::measure_gather(std::int64_t bytes, int repetitions) {
+double Leader::measure(const TimedGathers& gathers) {
   const auto put = [&](MessageWriter& message) {
     message.put(Command::kMeasure);
-    message.put(bytes);
-    message.put(repetitions);
+    message.put(gathers);
   };
-  return act(put, [&] { return time_gathers(transport_, bytes, repetitions); });
+  return act(put, [&] { return time_gathers(transport_, gathers); });
 }
 
 ClusterStatistics Leader::statistics() const {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backends/cluster/commands.h"
+#include "backends/cluster/measure.h"
 #include "backends/cluster/transport.h"
 #include "pilotfish/cluster.h"
 
@@ -67,8 +68,7 @@ class Leader {
   // For use within `act`: where this rank meets the others.
   Exchange& exchange() { return exchange_; }
 
-  // Mean seconds of a gather of so many bytes a rank.
-  double measure_gather(std::int64_t bytes, int repetitions);
+  double measure(const TimedGathers& gathers);  // seconds of one
 
   ClusterStatistics statistics() const;
   // Tells the others to end. Returns whether all are well.

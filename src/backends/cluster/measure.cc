@@ -5,20 +5,21 @@
 
 namespace pilotfish {
 
-double time_gathers(Transport& transport, std::int64_t bytes, int repetitions) {
+double time_gathers(Transport& transport, const TimedGathers& gathers) {
   using Clock = std::chrono::steady_clock;
+  if (transport.rank() >= gathers.ranks) return 0;
   std::vector<std::int64_t> begins;
-  for (int rank = 0; rank <= transport.ranks(); ++rank) {
-    begins.push_back(rank * bytes);
+  for (int rank = 0; rank <= gathers.ranks; ++rank) {
+    begins.push_back(gathers.bytes * rank / gathers.ranks);
   }
-  Bytes data(static_cast<size_t>(begins.back()));
+  Bytes data(static_cast<size_t>(gathers.bytes));
   transport.all_gather(data.data(), begins);  // all are here now
   const Clock::time_point start = Clock::now();
-  for (int i = 0; i < repetitions; ++i) {
+  for (int i = 0; i < gathers.repetitions; ++i) {
     transport.all_gather(data.data(), begins);
   }
   return std::chrono::duration<double>(Clock::now() - start).count() /
-         repetitions;
+         gathers.repetitions;
 }
 
 }  // namespace pilotfish

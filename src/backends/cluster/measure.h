@@ -7,9 +7,15 @@
 
 namespace pilotfish {
 
-// Seconds of one of `repetitions` gathers among all ranks, each with `bytes` of
-// its own, on average. All ranks call it.
-double time_gathers(Transport& transport, std::int64_t bytes, int repetitions);
+// Gathers that are timed: among the first `ranks`, `bytes` of all together.
+struct TimedGathers {
+  std::int64_t bytes = 0;
+  int ranks = 0;
+  int repetitions = 0;
+};
+
+// Seconds of one of them, on average. All ranks call it.
+double time_gathers(Transport& transport, const TimedGathers& gathers);
 
 }  // namespace pilotfish
 
