@@ -2,9 +2,10 @@
 # each installs what is missing, builds, and does its work.
 SHELL := /bin/bash
 ARGS ?=
+CLUSTER_PACKAGES := libopenmpi-dev openmpi-bin libnuma-dev
 
 .DEFAULT_GOAL := build
-.PHONY: setup build run test sanitize fuzz coverage bench clang install package format clean
+.PHONY: setup setup-cluster build run test sanitize fuzz coverage bench clang install package format clean
 
 setup:
 	@tools/setup.sh
@@ -13,6 +14,11 @@ setup:
 build:
 	@tools/setup.sh --program
 	@tools/build.sh
+
+# Several processes that share a model (mpirun), and sockets of a machine. What
+# is installed is found by the next build.
+setup-cluster:
+	@tools/setup.sh --program $(CLUSTER_PACKAGES)
 
 run:
 	@tools/setup.sh --program

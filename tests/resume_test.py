@@ -22,6 +22,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "examples"))
 import resume  # noqa: E402
+from serving import LAUNCHER, first_rank  # noqa: E402
 
 PROGRAM = sys.argv.pop(1)
 MODEL = ROOT / "models/pilotfish-stories-draft"
@@ -34,7 +35,7 @@ class Server:
     def __init__(self, port=0):
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [PROGRAM, "serve", "-m", str(MODEL), "-t", "1", "--port", str(port),
+            [*LAUNCHER, PROGRAM, "serve", "-m", str(MODEL), "-t", "1", "--port", str(port),
              "--log-format", "none"],
             stdout=subprocess.PIPE, stderr=self.log, text=True)
         line = self.process.stdout.readline()
@@ -55,7 +56,8 @@ class Server:
 
     def end(self, number):
         if self.process.poll() is None:
-            os.kill(self.process.pid, number)
+            process = self.process.pid
+            os.kill(first_rank(process) if LAUNCHER else process, number)
         self.process.wait()
         self.process.stdout.close()
         self.log.close()

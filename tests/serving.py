@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import os
+import pathlib
 import re
 import signal
 import socket
@@ -10,6 +12,18 @@ import threading
 import time
 
 TIMEOUT = 300  # seconds, for any one thing
+# What starts the server: nothing, or "mpirun -n 2".
+LAUNCHER = os.environ.get("PILOTFISH_TEST_LAUNCHER", "").split()
+
+
+def first_rank(launcher):
+    """The process id of the first rank that mpirun has started."""
+    children = pathlib.Path(f"/proc/{launcher}/task/{launcher}/children")
+    for child in children.read_text().split():
+        values = pathlib.Path(f"/proc/{child}/environ").read_bytes().split(b"\0")
+        if b"OMPI_COMM_WORLD_RANK=0" in values:
+            return int(child)
+    raise SystemExit("mpirun has started no first rank")
 
 
 class Server:
@@ -17,8 +31,8 @@ class Server:
 
     def __init__(self, program, *flags):
         self.process = subprocess.Popen(
-            [program, "serve", "--port", "0", "-t", "1", "--log-format", "none",
-             *flags], stdout=subprocess.PIPE, text=True)
+            [*LAUNCHER, program, "serve", "--port", "0", "-t", "1", "--log-format",
+             "none", *flags], stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         found = re.search(r":(\d+)$", line.strip())
         if found is None:
@@ -38,10 +52,17 @@ class Server:
     def __exit__(self, kind, error, trace):
         if kind is not None:
             self.process.kill()
-        self.process.send_signal(signal.SIGTERM)
+        self.terminate()
         status = self.process.wait(TIMEOUT)
         if kind is None and status != 0:
             raise SystemExit(f"serve ended with {status}")
+
+    def terminate(self):
+        """mpirun itself would leave the server a second to end."""
+        if LAUNCHER:
+            os.kill(first_rank(self.process.pid), signal.SIGTERM)
+        else:
+            self.process.send_signal(signal.SIGTERM)
 
     def url(self):
         return f"http://127.0.0.1:{self.port}"

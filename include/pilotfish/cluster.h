@@ -2,6 +2,7 @@
 #define PILOTFISH_CLUSTER_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -54,6 +55,9 @@ class Cluster {
 // How many ranks the cluster has that this process is the first of; 1: there is
 // none.
 int cluster_ranks();
+// Called once, when a rank is lost, by the thread that noticed: every pass of a
+// shared model throws Error from then on. Without a cluster it is never called.
+void on_rank_lost(std::function<void()> handler);
 // Nullopt where there is no cluster.
 std::optional<ClusterStatistics> cluster_statistics();
 // Seconds of one gather between the first `ranks`, on average of `repetitions`:

@@ -18,6 +18,7 @@
 #include "cli/options.h"
 #include "cli/session.h"
 #include "cli/terminal.h"
+#include "pilotfish/cluster.h"
 #include "pilotfish/error.h"
 #include "pilotfish/service.h"
 #include "server/api.h"
@@ -153,6 +154,9 @@ void run_serve(const ServeOptions& options, const Command& command) {
   server.http.tls_key = options.tls_key;
   server.api_key_file = options.api_key_file;
 
+  // Nothing that comes later can be answered. What runs fails, is told so, and
+  // may go on after a restart.
+  on_rank_lost([] { std::raise(SIGTERM); });
   server::ServerContext context;
   const server::Handler api = server::make_api(context);
   const int signal = server::serve(

@@ -68,6 +68,10 @@ int cluster_ranks() {
   return leader ? leader->ranks() : 1;
 }
 
+void on_rank_lost(std::function<void()> handler) {
+  if (const auto leader = current_leader()) leader->on_loss(std::move(handler));
+}
+
 std::optional<ClusterStatistics> cluster_statistics() {
   const auto leader = current_leader();
   if (!leader) return std::nullopt;

@@ -12,6 +12,7 @@ void ModelOrder::write(MessageWriter& message) const {
   message.put_text(options.instruction_set);
   message.put(options.layers);
   message.put(options.n_positions);
+  message.put(options.mixed_instruction_sets);
 }
 
 ModelOrder ModelOrder::read(MessageReader& message) {
@@ -25,6 +26,7 @@ ModelOrder ModelOrder::read(MessageReader& message) {
   order.options.instruction_set = message.get_text();
   order.options.layers = message.get<std::int64_t>();
   order.options.n_positions = message.get<std::int64_t>();
+  order.options.mixed_instruction_sets = message.get<bool>();
   return order;
 }
 

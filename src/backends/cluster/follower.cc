@@ -97,12 +97,14 @@ void Follower::reply(const auto& answer) {
 }
 
 void Follower::open(const ModelOrder& order) {
-  reply(answer_of<Identity>([&] {
-    opened_ = nullptr;
+  opened_ = nullptr;
+  auto identity = answer_of<Identity>([&] {
     if (transport_.rank() >= order.ranks) return Identity{};
     opened_ = Checkpoint::open(order.path);
     return identify(*opened_, order.options.instruction_set);
-  }));
+  });
+  identity.build = build_identity();
+  reply(identity);
 }
 
 void Follower::load(const ModelOrder& order) {

@@ -54,6 +54,17 @@ bool Leader::end() {
   return true;
 }
 
+void Leader::on_loss(std::function<void()> handler) {
+  const std::lock_guard lock(mutex_);
+  on_loss_ = std::move(handler);
+}
+
+void Leader::note_loss(const std::string& what) {
+  is_over_ = true;
+  failure_ = what;
+  if (on_loss_) on_loss_();
+}
+
 void Leader::check_is_alive() const {
   if (!failure_.empty()) throw Error(failure_);
   if (is_over_) throw Error("cluster: it has ended");

@@ -2,6 +2,7 @@
 #define PILOTFISH_BACKENDS_CLUSTER_LEADER_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -60,8 +61,7 @@ class Leader {
       return part();
     } catch (const std::exception& error) {
       // The others stay where they are: nothing more can be said to them.
-      is_over_ = true;
-      failure_ = error.what();
+      note_loss(error.what());
       throw;
     }
   }
@@ -70,6 +70,8 @@ class Leader {
 
   double measure(const TimedGathers& gathers);  // seconds of one
 
+  // See on_rank_lost.
+  void on_loss(std::function<void()> handler);
   ClusterStatistics statistics() const;
   // Tells the others to end. Returns whether all are well.
   bool end();
@@ -99,6 +101,7 @@ class Leader {
     message_.clear();
   }
   void check_is_alive() const;
+  void note_loss(const std::string& what);
 
   mutable std::mutex mutex_;
   Transport& transport_;
@@ -106,7 +109,8 @@ class Leader {
   MessageWriter message_;
   ObjectId last_id_ = 0;
   bool is_over_ = false;
-  std::string failure_;
+  std::string failure_;  // what was lost
+  std::function<void()> on_loss_;
 };
 
 // The leader of the cluster that this process leads; null: none. A program has

@@ -87,6 +87,7 @@ CpuForward::CpuForward(std::shared_ptr<const Checkpoint> checkpoint,
       scratch_(config_),
       attention_(kernels_, *team_),
       ranks_(exchange, shard_.rank()),
+      exchanges_packed_(!shard_.is_whole() && !options.mixed_instruction_sets),
       logits_stride_(shard_.rank() == 0 ? config_.vocab_size
                                         : shard_.mine(shard_.vocab()).size()) {}
 
@@ -496,7 +497,7 @@ void CpuForward::add_linear(const LinearWeights& linear, float* in,
   };
   const SharedInput shared = {mine.begin, mine.end, complete};
   const bool is_shared =
-      !shard_.is_whole() && can_share_input(linear.weights, in_columns);
+      exchanges_packed_ && can_share_input(linear.weights, in_columns);
   if (!is_shared) ranks_.all_gather(in, rows_, in_columns);
   linear_many(
       kernels_, *team_, {&task, 1}, in, linear.weights.columns, rows_,

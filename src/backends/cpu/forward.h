@@ -169,6 +169,7 @@ class CpuForward final : public ForwardPass {
   Scratch scratch_;
   Attention attention_;
   RowExchange ranks_;
+  const bool exchanges_packed_;  // sets of instructions pack in their own ways
   AlignedBuffer<float> logits_;  // [logits rows, logits_stride_]
   std::int64_t logits_stride_;   // vocab_size; on other ranks than the first,
                                  // their own part of it

@@ -51,16 +51,21 @@ const Watched* find_dead() {
   return nullptr;
 }
 
+// Whoever sets it first names the dead rank.
+std::atomic_flag is_named;
+
 void on_terminate(int signal) {
   const int error = errno;
   const Watched* const dead = find_dead();
   if (dead != nullptr) {
+    if (is_named.test_and_set()) return;  // and ends the program
     [[maybe_unused]] const auto written =
         ::write(STDERR_FILENO, dead->line, std::strlen(dead->line));
   }
   remove_temporary_paths();
   if (dead != nullptr) ::_exit(1);
-  ::raise(signal);  // which has its default action again
+  ::signal(signal, SIG_DFL);
+  ::raise(signal);  // blocked until this returns
   errno = error;
 }
 
@@ -85,14 +90,15 @@ void watch_process(int rank, int pid, const char* host) {
 void name_lost_ranks_on_terminate() {
   struct sigaction action = {};
   action.sa_handler = on_terminate;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
   ::sigemptyset(&action.sa_mask);
   ::sigaction(SIGTERM, &action, nullptr);
 }
 
 int find_dead_rank() {
   const Watched* const dead = find_dead();
-  return dead == nullptr ? -1 : dead->rank;
+  if (dead == nullptr) return -1;
+  while (is_named.test_and_set()) ::pause();  // the handler is about to exit
+  return dead->rank;
 }
 
 }  // namespace pilotfish

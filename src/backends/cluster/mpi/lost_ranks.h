@@ -12,8 +12,8 @@ void watch_process(int rank, int pid, const char* host);
 // it ends this one. A program that handles the signal itself installs its
 // handler later, and asks below.
 void name_lost_ranks_on_terminate();
-// The rank of a watched process that has died; -1: none. Safe in a signal
-// handler.
+// The rank of a watched process that has died; -1: none. The caller is then the
+// one who names it, or, where SIGTERM came first, does not return.
 int find_dead_rank();
 
 }  // namespace pilotfish
