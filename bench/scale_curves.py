@@ -38,7 +38,7 @@ def milliseconds(rows, key):
 
 
 def of_type(program, dtype):
-    whole = curve(program, dtype, "100gbe")
+    whole = curve(program, dtype, "100gbe", "--tp-draft", "1")
     split = curve(program, dtype, "100gbe", "--tp-draft", "all")
     rough = curve(program, dtype, "100gbe", "--jitter", "0.2")
     return {

@@ -178,8 +178,9 @@ std::vector<std::string> on_epyc(const std::vector<std::string>& more) {
 TEST(PlanRanksTest, ARankHasItsShareAndGathers) {
   const Json whole = plan_json(on_epyc({}));
   EXPECT_TRUE(whole["ranks"].is_null());
-  const Json json = plan_json(
-      on_epyc({"--ranks", "4", "--network", "100gbe", "--hourly-price", "2"}));
+  const Json json =
+      plan_json(on_epyc({"--ranks", "4", "--network", "100gbe", "--tp-draft",
+                         "1", "--hourly-price", "2"}));
   EXPECT_EQ(json["ranks"]["count"], 4);
   EXPECT_EQ(json["ranks"]["network"], "100gbe");
   EXPECT_EQ(json["ranks"]["tp_draft"], "1");
@@ -206,9 +207,9 @@ TEST(PlanRanksTest, ARankHasItsShareAndGathers) {
 }
 
 TEST(PlanRanksTest, TheTextReadsWell) {
-  const std::string one =
-      plan(on_epyc({"--ranks", "4", "--network", "100gbe", "--sockets", "2",
-                    "--jitter", "0.1", "--hourly-price", "2"}));
+  const std::string one = plan(
+      on_epyc({"--ranks", "4", "--network", "100gbe", "--sockets", "2",
+               "--tp-draft", "1", "--jitter", "0.1", "--hourly-price", "2"}));
   for (const char* expected :
        {"llama-2-70b: 69.0 billion parameters, q4_k_m", "largest rank",
         "963.4 GB/s (2 sockets)", "4 over 100gbe",
@@ -234,13 +235,15 @@ TEST(PlanRanksTest, TheTextReadsWell) {
 }
 
 TEST(PlanRanksTest, ACurveHasThePlansOfItsRanks) {
-  const Json curve = plan_json(on_epyc(
-      {"--ranks", "2..8", "--network", "25gbe", "--hourly-price", "2"}));
+  const Json curve =
+      plan_json(on_epyc({"--ranks", "2..8", "--network", "25gbe",
+                         "--hourly-price", "2", "--tp-draft", "1"}));
   ASSERT_EQ(curve["curve"].size(), 7u);
   const Json& row = curve["curve"][3];
   EXPECT_EQ(row["ranks"], 5);
-  const Json plan = plan_json(
-      on_epyc({"--ranks", "5", "--network", "25gbe", "--hourly-price", "2"}));
+  const Json plan =
+      plan_json(on_epyc({"--ranks", "5", "--network", "25gbe", "--hourly-price",
+                         "2", "--tp-draft", "1"}));
   EXPECT_EQ(row["rank_bytes"], plan["memory"]["needed_bytes"]);
   EXPECT_EQ(row["plain_tpot_seconds"], plan["plain"]["tpot_seconds"]);
   const Json& best = plan["speculation"]["best"];

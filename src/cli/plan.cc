@@ -54,7 +54,7 @@ struct PlanFlags {
   std::int64_t sockets = 1;
   std::string ranks;  // "8" or "1..64"
   std::string network;
-  std::string tp_draft = "1";
+  std::string tp_draft = "all";
   double jitter = 0;
   std::uint64_t seed = 0;
   bool list_shapes = false;
@@ -353,8 +353,8 @@ void add_rank_options(Command& command, PlanFlags& options) {
       .offers(Network::names());
   group
       .add("--tp-draft", options.tp_draft, "1|all",
-           "The ranks that hold the draft: the first, which has it whole "
-           "(default), or all")
+           "The ranks that hold the draft: the first, which has it whole, or "
+           "all (default)")
       .needs({ranks})
       .needs({command.flag("--draft")})
       .offers({"1", "all"});
