@@ -71,6 +71,7 @@ const std::map<std::string, std::string> kPublic = {
     {"model.h", "model"},
     {"model_path.h", "model"},
     {"inspect.h", "backends"},
+    {"topology.h", "backends"},
     {"sampling.h", "sampling"},
     {"distribution.h", "sampling"},
     {"iteration.h", "sampling"},

@@ -1,6 +1,7 @@
 #include "base/thread_team.h"
 
 #include <fmt/format.h>
+#include <pthread.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -50,6 +51,13 @@ cpu_set_t allowed_processors() {
   return set;
 }
 
+cpu_set_t set_of(const std::vector<int>& processors) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int i : processors) CPU_SET(static_cast<size_t>(i), &set);
+  return set;
+}
+
 // Moves this thread to a processor other than `taken`, if it may run on one.
 void leave(int taken) {
   const cpu_set_t allowed = allowed_processors();
@@ -90,8 +98,11 @@ class ThreadTeam::Patience {
   Clock::duration pause_ = kFirst;
 };
 
-ThreadTeam::ThreadTeam(int size)
+ThreadTeam::ThreadTeam(int size, const std::vector<ThreadNode>& nodes,
+                       MemoryPlacer* memory)
     : size_(size),
+      nodes_({}, 0),
+      memory_(memory),
       places_(std::make_unique<std::atomic<int>[]>(static_cast<size_t>(size))) {
   workers_.reserve(static_cast<size_t>(size - 1));
   for (int rank = 1; rank < size; ++rank) {
@@ -103,6 +114,35 @@ ThreadTeam::ThreadTeam(int size)
       break;
     }
   }
+  nodes_ = ThreadNodes(nodes, size_);
+  if (this->nodes() > 1) stay_on_nodes();
+}
+
+// A system that forbids it loses speed alone.
+void ThreadTeam::stay_on_nodes() {
+  for (int rank = 1; rank < size_; ++rank) {
+    const cpu_set_t set = set_of(nodes_[node_of(rank)].processors);
+    std::jthread& worker = workers_[static_cast<size_t>(rank - 1)];
+    ::pthread_setaffinity_np(worker.native_handle(), sizeof(set), &set);
+  }
+}
+
+void ThreadTeam::place(std::span<const std::byte> range, int node) const {
+  if (nodes() == 1 || memory_ == nullptr || range.empty()) return;
+  memory_->place(range, nodes_[node].memory);
+}
+
+ThreadTeam::CallerAtHome::CallerAtHome(const ThreadTeam& team) {
+  if (team.nodes() == 1) return;
+  before_ = allowed_processors();
+  cpu_set_t home = set_of(team.nodes_[0].processors);
+  CPU_AND(&home, &home, &before_);
+  moved_ =
+      CPU_COUNT(&home) > 0 && ::sched_setaffinity(0, sizeof(home), &home) == 0;
+}
+
+ThreadTeam::CallerAtHome::~CallerAtHome() {
+  if (moved_) ::sched_setaffinity(0, sizeof(before_), &before_);
 }
 
 ThreadTeam::~ThreadTeam() {
@@ -181,15 +221,22 @@ void ThreadTeam::work(int rank) {
   }
 }
 
-std::shared_ptr<ThreadTeam> make_threads(int count) {
+int team_size(int count) {
   constexpr int kMost = 1024;
   if (count < 0 || count > kMost) {
     throw UsageError(fmt::format(
         "threads: {} is out of range; give 1 to {}, or 0 for one per processor",
         count, kMost));
   }
-  return std::make_shared<ThreadTeam>(count == 0 ? available_processors()
-                                                 : count);
+  return count == 0 ? available_processors() : count;
+}
+
+std::shared_ptr<ThreadTeam> make_threads(int count) {
+  const int size = team_size(count);
+  MemoryPlacer* const memory = system_placer();
+  if (memory == nullptr) return std::make_shared<ThreadTeam>(size);
+  return std::make_shared<ThreadTeam>(
+      size, thread_nodes(read_topology(process_limits())), memory);
 }
 
 int thread_count(const ThreadTeam& threads) { return threads.size(); }

@@ -5,16 +5,20 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/commands.h"
 #include "cli/dtype_flags.h"
 #include "cli/flags.h"
+#include "cli/machine_report.h"
 #include "cli/model_flag.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
 #include "pilotfish/error.h"
+#include "pilotfish/lab/machine.h"
+#include "pilotfish/topology.h"
 
 namespace pilotfish::cli {
 namespace {
@@ -29,6 +33,8 @@ struct InspectFlags {
   bool tensors = false;
   bool check = false;
   bool json = false;
+  bool machine = false;
+  int threads = 0;
 };
 
 // "layers.*.q_proj": the name with its layer's number left out.
@@ -208,7 +214,23 @@ void report_faults(const std::string& path) {
   line("check", "no weight is NaN or infinite");
 }
 
+void inspect_machine(const InspectFlags& options) {
+  MachineFacts facts = {processor_name(), describe_machine(options.threads),
+                        std::nullopt};
+  if (!options.model.empty()) {
+    facts.placement = describe_placement(
+        target_path(options.model),
+        {options.n_positions, options.sequences, kv_dtype_of(options.kv_dtype)},
+        options.threads);
+  }
+  write_out(options.json ? dump(machine_json(facts)) : machine_text(facts));
+}
+
 void run_inspect(InspectFlags options) {
+  if (options.machine) {
+    inspect_machine(options);
+    return;
+  }
   const std::string path = target_path(options.model);
   if (options.check) {
     report_faults(path);
@@ -237,8 +259,9 @@ void run_inspect(InspectFlags options) {
 }  // namespace
 
 void add_inspect(CommandLine& line) {
-  Command command = line.add_command(
-      "inspect", "What a model consists of, and the memory it needs");
+  Command command = line.add_command("inspect",
+                                     "What a model consists of, and the memory "
+                                     "it needs; what this machine is");
   const auto options = std::make_shared<InspectFlags>();
   const FlagGroup group = command.group();
   const Flag named = add_model_flag(group, options->model);
@@ -255,11 +278,24 @@ void add_inspect(CommandLine& line) {
                         .add_switch("--json", options->json,
                                     "One JSON object, with every tensor")
                         .excludes(tensors);
+  const Flag check =
+      group
+          .add_switch(
+              "--check", options->check,
+              "Read all weights, and name each tensor with NaN or infinity")
+          .excludes(json)
+          .excludes(tensors);
+  const Flag machine =
+      group
+          .add_switch("--machine", options->machine,
+                      "Sockets, cores, memory and instruction sets of this "
+                      "machine; with a model, what of it would lie where")
+          .excludes(tensors)
+          .excludes(check);
   group
-      .add_switch("--check", options->check,
-                  "Read all weights, and name each tensor with NaN or infinity")
-      .excludes(json)
-      .excludes(tensors);
+      .add("-t,--threads", options->threads, "N",
+           "For a run with N threads (default: one per processor)")
+      .needs({machine});
   command.on_run([options] { run_inspect(*options); });
 }
 

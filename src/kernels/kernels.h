@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "kernels/logits.h"
 #include "tensor/dtype.h"
@@ -128,6 +129,8 @@ const Kernels& best_kernels();
 const Kernels& kernels_named(std::string_view name);
 // Those this processor runs, slowest ("scalar") first.
 std::span<const Kernels* const> available_kernels();
+// The names of those that it lacks.
+std::vector<std::string_view> missing_kernels();
 
 }  // namespace pilotfish
 

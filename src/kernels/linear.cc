@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <numeric>
 
+#include "base/index_range.h"
 #include "kernels/packed_matrix.h"
 
 namespace pilotfish {
@@ -115,47 +116,69 @@ void multiply(const Kernels& kernels, const LinearTask& task,
   add_bias(task, m, begin, end);
 }
 
-// All tasks' grains in a row: a thread's share may span several tasks.
-template <typename Multiply>
-void share_in_a_row(ThreadTeam& team, std::span<const LinearTask> tasks,
-                    const Multiply& multiply_columns) {
+// The grains of all tasks, one task's after another's.
+std::int64_t grains_in_a_row(std::span<const LinearTask> tasks) {
   std::int64_t total = 0;
   for (const LinearTask& task : tasks) total += grains(task, grain_rows(task));
-  team.parallel_for(total, 1, [&](std::int64_t first, std::int64_t last) {
-    for (const LinearTask& task : tasks) {
-      const std::int64_t grain = grain_rows(task);
-      const std::int64_t count = grains(task, grain);
-      const std::int64_t begin =
-          std::clamp<std::int64_t>(first, 0, count) * grain;
-      const std::int64_t end = std::min(
-          std::clamp<std::int64_t>(last, 0, count) * grain, task.weights.rows);
-      if (begin < end) multiply_columns(task, begin, end);
-      first -= count;
-      last -= count;
-    }
-  });
+  return total;
 }
 
-// A thread's share is the same columns of every task.
-template <typename Multiply>
-void share_side_by_side(ThreadTeam& team, std::span<const LinearTask> tasks,
-                        const Multiply& multiply_columns,
-                        const LinearSteps& steps) {
+// Of a grain that suits every task.
+std::int64_t common_grain_rows(std::span<const LinearTask> tasks) {
   std::int64_t grain = 1;
   for (const LinearTask& task : tasks) {
     assert(task.weights.rows == tasks.front().weights.rows);
     grain = std::lcm(grain, grain_rows(task));
   }
-  team.parallel_for(tasks.front().weights.rows, grain,
-                    [&](std::int64_t begin, std::int64_t end) {
-                      for (const LinearTask& task : tasks) {
-                        multiply_columns(task, begin, end);
-                      }
-                      steps.after(begin, end);
-                    });
+  return grain;
+}
+
+IndexRange rows_side_by_side(std::span<const LinearTask> tasks, int rank,
+                             int threads) {
+  return share_of(tasks.front().weights.rows, common_grain_rows(tasks), rank,
+                  threads);
+}
+
+// Calls work(rank) for each thread that has a share.
+void share_out(ThreadTeam& team, std::span<const LinearTask> tasks,
+               LinearShares shares, FunctionRef<void(int rank)> work) {
+  const std::int64_t count =
+      shares == LinearShares::kInARow
+          ? grains_in_a_row(tasks)
+          : grains(tasks.front(), common_grain_rows(tasks));
+  if (count > 1) {
+    team.run(work);
+  } else if (count == 1) {
+    work(0);
+  }
 }
 
 }  // namespace
+
+void for_each_share(std::span<const LinearTask> tasks, LinearShares shares,
+                    int rank, int threads,
+                    FunctionRef<void(const LinearTask& task, std::int64_t begin,
+                                     std::int64_t end)>
+                        function) {
+  if (shares == LinearShares::kSideBySide) {
+    const IndexRange rows = rows_side_by_side(tasks, rank, threads);
+    if (rows.empty()) return;
+    for (const LinearTask& task : tasks) function(task, rows.begin, rows.end);
+    return;
+  }
+  auto [first, last] = share_of(grains_in_a_row(tasks), 1, rank, threads);
+  for (const LinearTask& task : tasks) {
+    const std::int64_t grain = grain_rows(task);
+    const std::int64_t count = grains(task, grain);
+    const std::int64_t begin =
+        std::clamp<std::int64_t>(first, 0, count) * grain;
+    const std::int64_t end = std::min(
+        std::clamp<std::int64_t>(last, 0, count) * grain, task.weights.rows);
+    if (begin < end) function(task, begin, end);
+    first -= count;
+    last -= count;
+  }
+}
 
 std::int64_t activation_bytes(const Kernels& kernels,
                               const WeightMatrix& weights) {
@@ -191,11 +214,14 @@ void linear_many(const Kernels& kernels, ThreadTeam& team,
     assert(task.weights.columns == columns);
     multiply(kernels, task, input, m, begin, end);
   };
-  if (steps.after) {
-    share_side_by_side(team, tasks, multiply_columns, steps);
-  } else {
-    share_in_a_row(team, tasks, multiply_columns);
-  }
+  const LinearShares shares =
+      steps.after ? LinearShares::kSideBySide : LinearShares::kInARow;
+  share_out(team, tasks, shares, [&](int rank) {
+    for_each_share(tasks, shares, rank, team.size(), multiply_columns);
+    if (!steps.after) return;
+    const IndexRange rows = rows_side_by_side(tasks, rank, team.size());
+    if (!rows.empty()) steps.after(rows.begin, rows.end);
+  });
 }
 
 void linear(const Kernels& kernels, ThreadTeam& team,

@@ -45,6 +45,21 @@ struct LinearSteps {
   const SharedInput* shared = nullptr;
 };
 
+// How linear_many shares the weight rows of its tasks out to threads.
+enum class LinearShares {
+  kInARow,      // one task's rows after another's; a share may span several
+  kSideBySide,  // the same rows of every task: with LinearSteps::after
+};
+
+// Calls function(task, begin, end) with the rows of each task that thread
+// `rank` of so many multiplies: in every call, whatever the input. What places
+// weights asks this, too. Of the tasks only `weights` counts.
+void for_each_share(std::span<const LinearTask> tasks, LinearShares shares,
+                    int rank, int threads,
+                    FunctionRef<void(const LinearTask& task, std::int64_t begin,
+                                     std::int64_t end)>
+                        function);
+
 // Bytes of scratch that linear_many takes for each row of input of these
 // weights (and up to 63 more in all).
 std::int64_t activation_bytes(const Kernels& kernels,

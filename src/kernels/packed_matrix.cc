@@ -204,6 +204,16 @@ void PackedMatrix::pack(std::int64_t group, const std::byte* rows) {
   }
 }
 
+std::span<const std::byte> rows_of(const WeightMatrix& weights,
+                                   std::int64_t begin, std::int64_t end) {
+  const std::int64_t rows = weights.packed ? kPackedRows : 1;
+  const std::int64_t bytes =
+      weights.packed ? group_bytes(layout_of(weights.dtype), weights.columns)
+                     : row_bytes(weights.dtype, weights.columns);
+  return {weights.data + begin / rows * bytes,
+          static_cast<size_t>((end - begin) / rows * bytes)};
+}
+
 PackedBlock packed_block(const WeightMatrix& weights, std::int64_t row,
                          std::int64_t block) {
   const PackedLayout& layout = layout_of(weights.dtype);

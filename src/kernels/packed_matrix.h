@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "base/huge_buffer.h"
 #include "kernels/kernels.h"
@@ -37,6 +38,11 @@ class PackedMatrix {
   std::int64_t bytes_;
   WeightMatrix weights_;
 };
+
+// Where the rows [begin, end) of any matrix lie, packed or not. Requires of
+// packed ones: both are multiples of kPackedRows.
+std::span<const std::byte> rows_of(const WeightMatrix& weights,
+                                   std::int64_t begin, std::int64_t end);
 
 // 32 weights of a row of a packed quantised matrix: weight c is
 // scales[c / 16] * quants[c] - minimum.

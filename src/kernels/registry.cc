@@ -53,6 +53,14 @@ std::span<const Kernels* const> available_kernels() {
   return available;
 }
 
+std::vector<std::string_view> missing_kernels() {
+  std::vector<std::string_view> missing;
+  for (const Entry& entry : compiled()) {
+    if (!entry.supported) missing.push_back(entry.kernels->name);
+  }
+  return missing;
+}
+
 const Kernels& kernels_named(std::string_view name) {
   for (const Entry& entry : compiled()) {
     if (entry.kernels->name != name) continue;

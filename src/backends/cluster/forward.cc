@@ -133,7 +133,7 @@ std::unique_ptr<KvStorage> ClusterForward::make_storage(
   });
   // The others' parts go with this one, if any rank could not make its own.
   auto storage = std::make_unique<ClusterKvStorage>(
-      local_->shard().kv_layout(layout), leader_, order.id,
+      local_->shard().kv_layout(layout), local_->team(), leader_, order.id,
       local_->shard().ranks());
   for (const Bytes& answer : answers) {
     if (MessageReader(answer).get<bool>()) continue;

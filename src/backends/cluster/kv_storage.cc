@@ -5,9 +5,10 @@
 namespace pilotfish {
 
 ClusterKvStorage::ClusterKvStorage(const KvLayout& layout,
+                                   const ThreadTeam& team,
                                    std::shared_ptr<Leader> leader, ObjectId id,
                                    int ranks)
-    : CpuKvStorage(layout),
+    : CpuKvStorage(layout, team),
       leader_(std::move(leader)),
       id_(id),
       ranks_(ranks) {}

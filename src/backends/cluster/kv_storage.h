@@ -14,8 +14,8 @@ class ClusterKvStorage final : public CpuKvStorage {
  public:
   // `layout`: of rank 0's part. `id`: what the other ranks know theirs by,
   // which exist. `ranks`: that share it. Throws std::bad_alloc.
-  ClusterKvStorage(const KvLayout& layout, std::shared_ptr<Leader> leader,
-                   ObjectId id, int ranks);
+  ClusterKvStorage(const KvLayout& layout, const ThreadTeam& team,
+                   std::shared_ptr<Leader> leader, ObjectId id, int ranks);
   ~ClusterKvStorage() override;
 
   ObjectId id() const { return id_; }

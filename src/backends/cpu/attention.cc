@@ -5,6 +5,9 @@
 #include <cmath>
 #include <cstring>
 
+#include "backends/cpu/placement.h"
+#include "base/index_range.h"
+
 namespace pilotfish {
 namespace {
 
@@ -29,6 +32,7 @@ std::int64_t rows_of_call(const Segment& segment, std::int64_t begin) {
 Attention::Attention(const Kernels& kernels, ThreadTeam& team)
     : kernels_(kernels),
       team_(team),
+      next_(static_cast<size_t>(team.nodes())),
       tables_(static_cast<size_t>(team.size())) {}
 
 void Attention::reserve(std::int64_t slots, std::int64_t tree_rows,
@@ -57,20 +61,27 @@ void Attention::run(const AttentionTask& task) {
   }
   deal_heads(task);
   const std::int64_t parts = std::ssize(parts_);
-  const std::int64_t per_part = std::ssize(heads_);
-  const std::int64_t items = parts * per_part;
 
-  // Parts differ in cost: threads take the next one as they finish. Later rows
-  // see more positions, so the costliest come first.
-  std::atomic<std::int64_t> next = 0;
-  const auto work = [&](int rank) {
-    for (std::int64_t i = next++; i < items; i = next++) {
-      attend(task, parts_[static_cast<size_t>(parts - 1 - i / per_part)],
-             heads_[static_cast<size_t>(i % per_part)],
+  // Threads take items whose cache lies in their node's memory first, then
+  // others'. Parts differ in cost: threads take the next one as they finish.
+  // Later rows see more positions, so the costliest come first.
+  const auto take_from = [&](int node, int rank) {
+    const IndexRange heads = heads_of_node_[static_cast<size_t>(node)];
+    std::atomic<std::int64_t>& next = next_[static_cast<size_t>(node)].item;
+    for (std::int64_t i = next++; i < parts * heads.size(); i = next++) {
+      attend(task, parts_[static_cast<size_t>(parts - 1 - i / heads.size())],
+             heads_[static_cast<size_t>(heads.begin + i % heads.size())],
              tables_[static_cast<size_t>(rank)]);
     }
   };
-  if (items <= 1) {
+  for (NextItem& next : next_) next.item = 0;
+  const auto work = [&](int rank) {
+    const int home = team_.node_of(rank);
+    for (int i = 0; i < team_.nodes(); ++i) {
+      take_from((home + i) % team_.nodes(), rank);
+    }
+  };
+  if (parts * std::ssize(heads_) <= 1) {
     work(0);
   } else {
     team_.run(work);
@@ -93,13 +104,25 @@ void Attention::deal_heads(const AttentionTask& task) {
     heads_.push_back({head, end});
     head = end;
   }
+  const std::int64_t group = task.config.n_heads / task.config.n_kv_heads;
+  const auto before = [&](std::int64_t kv_head) {
+    return std::ranges::count_if(heads_, [&](const IndexRange& heads) {
+      return heads.begin / group - task.kv_heads.begin < kv_head;
+    });
+  };
+  heads_of_node_.clear();
+  for (int node = 0; node < team_.nodes(); ++node) {
+    const IndexRange kv_heads =
+        heads_of_node(task.kv_heads.size(), team_, node);
+    heads_of_node_.push_back({before(kv_heads.begin), before(kv_heads.end)});
+  }
 }
 
 void Attention::attend(const AttentionTask& task, const Segment& rows,
                        IndexRange heads, BlockTable& table) {
   const std::int64_t kv_head =
       heads.begin / (task.config.n_heads / task.config.n_kv_heads) -
-      task.first_kv_head;
+      task.kv_heads.begin;
   const std::int64_t first_position = rows.tree.position(rows.first_slot);
   const std::int64_t first_seen =
       task.config.sliding_window > 0

@@ -1,6 +1,7 @@
 #ifndef PILOTFISH_BACKENDS_CPU_ATTENTION_H_
 #define PILOTFISH_BACKENDS_CPU_ATTENTION_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -20,9 +21,9 @@ namespace pilotfish {
 struct AttentionTask {
   std::span<const Segment> segments;
   const AttentionConfig& config;
-  IndexRange heads;            // that are computed
-  CpuKvStorage::Layer cache;   // of the key/value heads that those look at,
-  std::int64_t first_kv_head;  // from this one on
+  IndexRange heads;           // that are computed
+  IndexRange kv_heads;        // that those look at
+  CpuKvStorage::Layer cache;  // of these key/value heads alone
   const float* q;  // [rows, n_heads * head_dim], these heads' columns
   float* out;      // as q
 };
@@ -57,12 +58,20 @@ class Attention {
   static void gather_path(const CpuKvStorage::Layer& cache, const Segment& rows,
                           std::int64_t kv_head, BlockTable& table);
 
+  // The first item of a node's heads that no thread has taken. Alone on its
+  // cache line: threads of other nodes rarely look.
+  struct alignas(64) NextItem {
+    std::atomic<std::int64_t> item;
+  };
+
   const Kernels& kernels_;
   ThreadTeam& team_;
   // A call takes one of these rows and one of these heads.
-  std::vector<Segment> parts_;      // of the task's segments
-  std::vector<IndexRange> heads_;   // of the task's, of one key/value head each
-  std::vector<BlockTable> tables_;  // one a thread
+  std::vector<Segment> parts_;     // of the task's segments
+  std::vector<IndexRange> heads_;  // of the task's, of one key/value head each
+  std::vector<IndexRange> heads_of_node_;  // which of heads_, by node
+  std::vector<NextItem> next_;             // one a node
+  std::vector<BlockTable> tables_;         // one a thread
 };
 
 }  // namespace pilotfish

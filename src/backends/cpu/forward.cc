@@ -57,18 +57,26 @@ bool can_share_input(const WeightMatrix& weights, const RankColumns& columns) {
 
 CpuForward::CpuForward(std::shared_ptr<const Checkpoint> checkpoint,
                        const ModelConfig& config, const LoadOptions& options)
-    : CpuForward(std::move(checkpoint), config, options, Shard(config, 0, 1),
-                 nullptr) {}
+    : CpuForward(std::move(checkpoint), config, options,
+                 chosen_kernels(options.instruction_set)) {}
+
+CpuForward::CpuForward(std::shared_ptr<const Checkpoint> checkpoint,
+                       const ModelConfig& config, const LoadOptions& options,
+                       const Kernels& kernels)
+    : CpuForward(std::move(checkpoint), config, options, kernels,
+                 Shard(config, 0, 1), nullptr) {}
 
 CpuForward::CpuForward(std::shared_ptr<const Checkpoint> checkpoint,
                        const ModelConfig& config, const LoadOptions& options,
                        const Shard& shard, Exchange& exchange)
-    : CpuForward(std::move(checkpoint), config, options, shard, &exchange) {}
+    : CpuForward(std::move(checkpoint), config, options,
+                 chosen_kernels(options.instruction_set), shard, &exchange) {}
 
 CpuForward::CpuForward(std::shared_ptr<const Checkpoint> checkpoint,
                        const ModelConfig& config, const LoadOptions& options,
-                       const Shard& shard, Exchange* exchange)
-    : kernels_(chosen_kernels(options.instruction_set)),
+                       const Kernels& kernels, const Shard& shard,
+                       Exchange* exchange)
+    : kernels_(kernels),
       team_(options.threads),
       config_(config),
       shard_(shard),
@@ -113,7 +121,7 @@ std::vector<RankShare> CpuForward::ranks() const {
 
 std::unique_ptr<KvStorage> CpuForward::make_storage(
     const KvLayout& layout) const {
-  return std::make_unique<CpuKvStorage>(shard_.kv_layout(layout));
+  return std::make_unique<CpuKvStorage>(shard_.kv_layout(layout), *team_);
 }
 
 ForwardOutput CpuForward::run(const Batch& batch, KvCache& cache,
@@ -140,6 +148,7 @@ Pass CpuForward::prepare(const Batch& batch, KvCache& cache,
 
 ForwardOutput CpuForward::compute(const Pass& pass,
                                   const CpuKvStorage& storage) {
+  const ThreadTeam::CallerAtHome at_home(*team_);
   const std::int64_t total = std::ssize(pass.tokens);
   wanted_hidden_ = {pass.hidden_layers, pass.hidden_rows, /*done=*/0};
   float* logits = logits_.data();
@@ -472,8 +481,8 @@ void CpuForward::attend(const Layer& layer) {
   attention_.run({.segments = segments_,
                   .config = layer.config.attention,
                   .heads = layer.shard.heads,
+                  .kv_heads = layer.shard.kv_heads,
                   .cache = layer.cache,
-                  .first_kv_head = layer.shard.kv_heads.begin,
                   .q = scratch_.q.data(),
                   .out = scratch_.attended.data()});
 }

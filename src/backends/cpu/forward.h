@@ -39,6 +39,10 @@ class CpuForward final : public ForwardPass {
   CpuForward(std::shared_ptr<const Checkpoint> checkpoint,
              const ModelConfig& config, const LoadOptions& options,
              const Shard& shard, Exchange& exchange);
+  // With kernels of the caller's, which must outlive it.
+  CpuForward(std::shared_ptr<const Checkpoint> checkpoint,
+             const ModelConfig& config, const LoadOptions& options,
+             const Kernels& kernels);
 
   // Its line in the table of backends.
   static std::unique_ptr<ForwardPass> load(
@@ -57,6 +61,7 @@ class CpuForward final : public ForwardPass {
   std::string_view instruction_set() const override { return kernels_.name; }
   std::vector<RankShare> ranks() const override;
   const Shard& shard() const { return shard_; }
+  const ThreadTeam& team() const { return *team_; }
   std::unique_ptr<KvStorage> make_storage(
       const KvLayout& layout) const override;
   ForwardOutput run(const Batch& batch, KvCache& cache,
@@ -75,7 +80,7 @@ class CpuForward final : public ForwardPass {
  private:
   CpuForward(std::shared_ptr<const Checkpoint> checkpoint,
              const ModelConfig& config, const LoadOptions& options,
-             const Shard& shard, Exchange* exchange);
+             const Kernels& kernels, const Shard& shard, Exchange* exchange);
 
   // A large batch is computed in tiles of rows, so that the scratch stays
   // small. Every row goes through all layers before the next tile starts.

@@ -6,19 +6,21 @@
 #include <vector>
 
 #include "base/huge_buffer.h"
+#include "base/thread_team.h"
 #include "model/kv_layout.h"
 #include "model/kv_storage.h"
 
 namespace pilotfish {
 
-// One allocation, whose pages (huge ones where there are any: the blocks of a
-// sequence lie far apart) the system provides as they are first written. A
-// block holds, layer after layer,
-// [2 (keys, values), heads, kBlockSize, head_dim].
+// A pool of blocks for each node of the team, in memory of that node, with the
+// heads that its threads attend to; with one node a single pool. The pages
+// (huge ones where there are any: the blocks of a sequence lie far apart) are
+// provided by the system as they are first written. A block of a pool holds,
+// layer after layer, [2 (keys, values), heads, kBlockSize, head_dim].
 class CpuKvStorage : public KvStorage {
  public:
   // Throws std::bad_alloc.
-  explicit CpuKvStorage(const KvLayout& layout);
+  CpuKvStorage(const KvLayout& layout, const ThreadTeam& team);
 
   void copy_block(KvBlock from, KvBlock to) override;
   void copy_slot(KvSlot from, KvSlot to) override;
@@ -29,10 +31,12 @@ class CpuKvStorage : public KvStorage {
    public:
     // [kBlockSize, head_dim] of one key/value head.
     std::byte* keys(KvBlock block, std::int64_t head) const {
-      return keys_ + block * block_bytes_ + head * head_bytes_;
+      const Head& it = heads_[head];
+      return it.keys + block * it.block_bytes;
     }
     std::byte* values(KvBlock block, std::int64_t head) const {
-      return values_ + block * block_bytes_ + head * head_bytes_;
+      const Head& it = heads_[head];
+      return it.values + block * it.block_bytes;
     }
     // From one position to the next within those.
     std::int64_t row_bytes() const { return row_bytes_; }
@@ -40,10 +44,12 @@ class CpuKvStorage : public KvStorage {
 
    private:
     friend class CpuKvStorage;
-    std::byte* keys_;  // of block 0
-    std::byte* values_;
-    std::int64_t block_bytes_;  // of all layers
-    std::int64_t head_bytes_;
+    struct Head {
+      std::byte* keys;  // of block 0
+      std::byte* values;
+      std::int64_t block_bytes;  // of its pool
+    };
+    const Head* heads_;  // [heads]
     std::int64_t row_bytes_;
     DType dtype_;
   };
@@ -51,22 +57,24 @@ class CpuKvStorage : public KvStorage {
   std::int64_t widest_row_bytes() const;  // of any layer
 
  private:
-  // Where a layer lies in a block, in bytes.
+  struct Pool {
+    HugeBuffer memory;
+    std::int64_t block_bytes;
+
+    std::byte* block(KvBlock index) const {
+      return memory.data() + index * block_bytes;
+    }
+  };
+  // Of a layer.
   struct Place {
-    std::int64_t keys;
-    std::int64_t values;
-    std::int64_t end;
-    std::int64_t head;  // from one head to the next
-    std::int64_t row;   // from one position to the next
+    std::vector<Layer::Head> heads;
+    std::int64_t row_bytes;
   };
 
-  std::byte* block_at(KvBlock block) const {
-    return pool_.data() + block * block_bytes_;
-  }
+  void add_pool(const KvLayout& layout, const ThreadTeam& team, int node);
 
   const DType dtype_;
-  const std::int64_t block_bytes_;
-  HugeBuffer pool_;
+  std::vector<Pool> pools_;    // [nodes]
   std::vector<Place> layers_;  // [n_layers]
 };
 

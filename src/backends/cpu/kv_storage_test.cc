@@ -32,7 +32,7 @@ using Place =
 
 class CpuStorage : public testing::TestWithParam<DType> {
  protected:
-  CpuStorage() : layout_(layout_of(GetParam())), storage_(layout_) {
+  CpuStorage() : layout_(layout_of(GetParam())), storage_(layout_, team_) {
     for_each_row([&](const Place& place, std::byte* row, size_t bytes) {
       stamp_ = static_cast<std::uint8_t>(stamp_ % 251 + 1);
       expected_[place] = stamp_;
@@ -71,6 +71,7 @@ class CpuStorage : public testing::TestWithParam<DType> {
   }
 
   const KvLayout layout_;
+  ThreadTeam team_{1};
   CpuKvStorage storage_;
   std::map<Place, std::uint8_t> expected_;  // each byte of the row
   std::uint8_t stamp_ = 0;  // neighbours differ, in every direction
@@ -123,10 +124,10 @@ TEST(CpuStorageMemory, SaysHowMuchMemoryIsNotToBeHad) {
   layer.attention.head_dim = 1024;
   config.set_layers(1000, layer);
   try {
-    KvCacheAccess::make(config, {1 << 24, 1, DType::kF16},
-                        [](const KvLayout& layout) {
-                          return std::make_unique<CpuKvStorage>(layout);
-                        });
+    KvCacheAccess::make(
+        config, {1 << 24, 1, DType::kF16}, [](const KvLayout& layout) {
+          return std::make_unique<CpuKvStorage>(layout, ThreadTeam(1));
+        });
     FAIL() << "4 PiB were to be had";
   } catch (const Error& error) {
     EXPECT_THAT(error.what(),

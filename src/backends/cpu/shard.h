@@ -5,20 +5,12 @@
 #include <span>
 #include <vector>
 
+#include "base/index_range.h"
 #include "model/kv_layout.h"
 #include "model/tensor_names.h"
 #include "pilotfish/model_config.h"
 
 namespace pilotfish {
-
-// Half-open.
-struct IndexRange {
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
-
-  std::int64_t size() const { return end - begin; }
-  bool operator==(const IndexRange&) const = default;
-};
 
 // Where each rank's columns of a row begin, and where the last rank's end:
 // [ranks + 1], ascending from 0.

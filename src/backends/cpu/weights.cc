@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 
+#include "backends/cpu/placement.h"
 #include "base/out_of_memory.h"
 #include "formats/extents.h"
 #include "model/config.h"
@@ -81,6 +82,8 @@ class WeightLoader {
   void check_nothing_is_left_out();
   // For a copy of the tensor of that name.
   std::byte* allocate(std::int64_t bytes, const std::string& tensor);
+  // The same, of pages that hold nothing else.
+  std::byte* allocate_pages(std::int64_t bytes, const std::string& tensor);
   PackedMatrix& allocate_packed(DType dtype, const TensorView& tensor,
                                 std::int64_t rows);
   [[noreturn]] void fail_for_memory(std::int64_t bytes,
@@ -121,7 +124,8 @@ void WeightLoader::load() {
     weights_.layers_.push_back(load_layer(layer));
   }
   check_nothing_is_left_out();
-  convert_all();
+  place_weights(weights_, team_);
+  if (options_.copies) convert_all();
 }
 
 void WeightLoader::load_embedding() {
@@ -225,15 +229,16 @@ LinearWeights WeightLoader::matrix(TensorRole role, Use use, int layer) {
     conversions_.push_back({&tensor, rows, dtype, nullptr, &packed});
     return {packed.weights(), nullptr, rows.begin};
   }
-  if (dtype == tensor.dtype) {
-    const std::int64_t bytes = row_bytes(dtype, columns);
+  const bool placed = use == Use::kProduct && team_.nodes() > 1;
+  const std::int64_t bytes = row_bytes(dtype, columns);
+  if (dtype == tensor.dtype && !placed) {
     weights_.bytes_ += rows.size() * bytes;
     return {{dtype, tensor.data + rows.begin * bytes, rows.size(), columns},
             nullptr,
             rows.begin};
   }
-  std::byte* target =
-      allocate(rows.size() * row_bytes(dtype, columns), tensor.name);
+  std::byte* target = placed ? allocate_pages(rows.size() * bytes, tensor.name)
+                             : allocate(rows.size() * bytes, tensor.name);
   conversions_.push_back({&tensor, rows, dtype, target, nullptr});
   return {{dtype, target, rows.size(), columns}, nullptr, rows.begin};
 }
@@ -311,6 +316,17 @@ std::byte* WeightLoader::allocate(std::int64_t bytes,
   }
   count_copy(bytes);
   return weights_.copies_.back().data();
+}
+
+std::byte* WeightLoader::allocate_pages(std::int64_t bytes,
+                                        const std::string& tensor) {
+  try {
+    weights_.placed_copies_.emplace_back(static_cast<size_t>(bytes));
+  } catch (const std::bad_alloc&) {
+    fail_for_memory(bytes, tensor);
+  }
+  count_copy(bytes);
+  return weights_.placed_copies_.back().data();
 }
 
 PackedMatrix& WeightLoader::allocate_packed(DType dtype,
@@ -405,6 +421,11 @@ bool WeightLoader::convert_rows(const Conversion& conversion,
   const std::int64_t columns = source.shape[1];
   const std::int64_t from_bytes = row_bytes(source.dtype, columns);
   const std::int64_t to_bytes = row_bytes(dtype, columns);
+  if (source.dtype == dtype) {
+    std::memcpy(out, source.data + begin * from_bytes,
+                static_cast<size_t>((end - begin) * from_bytes));
+    return true;
+  }
   bool kept = true;
   std::vector<float> floats(static_cast<size_t>(columns));
   for (std::int64_t row = begin; row < end; ++row) {

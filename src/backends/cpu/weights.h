@@ -10,6 +10,7 @@
 
 #include "backends/cpu/shard.h"
 #include "base/aligned_buffer.h"
+#include "base/huge_buffer.h"
 #include "base/thread_team.h"
 #include "formats/checkpoint.h"
 #include "kernels/kernels.h"
@@ -47,12 +48,19 @@ struct WeightOptions {
   bool strict_dtype = false;                  // see LoadOptions
   bool packs_bf16 = false;                    // see PackedKernels::has_bf16
   std::function<void(double)> progress = {};
+  // Off: all is found, checked and placed, but what would be copied is not, and
+  // must not be read.
+  bool copies = true;
 };
 
 // The weights of a model, or of a shard. Matrices are used in place, in the
 // mapped file, unless another dtype is asked for or the dtype has a packed form
 // that is faster to multiply with; what is copied leaves its pages of the file.
 // Norms and biases are always copied, as floats. Immutable.
+//
+// With a team of several nodes all matrices that are multiplied with are
+// copied, each row into memory of the node whose threads read it: pages of a
+// file lie where they were first read, in this program or an earlier one.
 class Weights {
  public:
   // `config` may have fewer layers than the checkpoint. Throws Error with the
@@ -85,6 +93,7 @@ class Weights {
 
   std::shared_ptr<const Checkpoint> checkpoint_;
   std::vector<AlignedBuffer<std::byte>> copies_;
+  std::vector<HugeBuffer> placed_copies_;
   std::deque<PackedMatrix> packed_;
   WeightMatrix embedding_;                // whole, and nowhere else
   const TensorView* embedded_ = nullptr;  // of a shard
@@ -95,7 +104,7 @@ class Weights {
   std::vector<LayerWeights> layers_;
   std::span<const float> rope_divisors_;
   std::int64_t bytes_ = 0;           // of all that is used
-  std::int64_t resident_bytes_ = 0;  // of copies_ and packed_
+  std::int64_t resident_bytes_ = 0;  // of all copies
   std::int64_t kept_in_bf16_ = 0;
 };
 
