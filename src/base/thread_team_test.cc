@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "fake_machine.h"
 #include "pilotfish/error.h"
 
 namespace pilotfish {
@@ -126,6 +127,78 @@ TEST(ThreadTeam, AWorkerLeavesTheCallersProcessor) {
   }
   EXPECT_EQ(restricted, 0);
   EXPECT_LT(together, 50);  // others may keep it from going, not always
+}
+
+// The first two that this thread may run on; none where there is one.
+std::vector<int> two_processors() {
+  std::vector<int> processors = process_limits().processors;
+  processors.resize(std::min<size_t>(processors.size(), 2));
+  if (processors.size() < 2) processors.clear();
+  return processors;
+}
+
+cpu_set_t only(int processor) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<size_t>(processor), &set);
+  return set;
+}
+
+TEST(ThreadTeam, WorkersStayOnTheirNode) {
+  const std::vector<int> processors = two_processors();
+  if (processors.empty()) GTEST_SKIP() << "there is one processor";
+  const cpu_set_t before = allowed_processors();
+  ThreadTeam team(4, {{7, {processors[0]}}, {8, {processors[1]}}});
+  EXPECT_EQ(team.nodes(), 2);
+  std::vector<cpu_set_t> sets(4);
+  for (int i = 0; i < 20; ++i) {
+    team.run([&](int rank) {
+      sets[static_cast<size_t>(rank)] = allowed_processors();
+    });
+    for (int rank = 1; rank < 4; ++rank) {
+      const cpu_set_t home = only(processors[rank < 2 ? 0 : 1]);
+      EXPECT_TRUE(CPU_EQUAL(&sets[static_cast<size_t>(rank)], &home)) << rank;
+    }
+    EXPECT_TRUE(CPU_EQUAL(&sets[0], &before));  // the caller's is its own
+  }
+}
+
+TEST(ThreadTeam, TheCallerIsAtHomeForAWhile) {
+  const std::vector<int> processors = two_processors();
+  if (processors.empty()) GTEST_SKIP() << "there is one processor";
+  const cpu_set_t before = allowed_processors();
+  const cpu_set_t home = only(processors[1]);
+  cpu_set_t now;
+  ThreadTeam team(2, {{7, {processors[1]}}, {8, {processors[0]}}});
+  {
+    const ThreadTeam::CallerAtHome at_home(team);
+    now = allowed_processors();
+    EXPECT_TRUE(CPU_EQUAL(&now, &home));
+  }
+  now = allowed_processors();
+  EXPECT_TRUE(CPU_EQUAL(&now, &before));
+  {  // one that may not run there stays where it is
+    const OnOneProcessor elsewhere(processors[0]);
+    const ThreadTeam::CallerAtHome at_home(team);
+    now = allowed_processors();
+    const cpu_set_t other = only(processors[0]);
+    EXPECT_TRUE(CPU_EQUAL(&now, &other));
+  }
+  ThreadTeam free(2);
+  const ThreadTeam::CallerAtHome at_home(free);
+  now = allowed_processors();
+  EXPECT_TRUE(CPU_EQUAL(&now, &before));
+}
+
+TEST(ThreadTeam, PlacesMemoryByNodeWhereThereAreSeveral) {
+  std::vector<std::byte> memory(100);
+  test::RecordingPlacer placer;
+  ThreadTeam(2, test::pretended_nodes({8}), &placer).place(memory, 0);
+  ThreadTeam(1, test::pretended_nodes({4, 4}), &placer).place(memory, 0);
+  ThreadTeam(2, test::pretended_nodes({4, 4})).place(memory, 1);
+  EXPECT_TRUE(placer.empty());
+  ThreadTeam(2, test::pretended_nodes({4, 4}), &placer).place(memory, 1);
+  EXPECT_EQ(placer.node_of(&memory[99]), 11);
 }
 
 // Runs in a process of its own, as a user who may have `most` threads in all,

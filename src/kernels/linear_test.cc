@@ -2,13 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <mutex>
+#include <thread>
 #include <vector>
 
 #include "kernels/packed_matrix.h"
 #include "kernels/testing.h"
 #include "tensor/testing.h"
+#include "watched_kernels.h"
 
 namespace pilotfish {
 namespace {
@@ -259,6 +263,81 @@ TEST(LinearTest, OneLayerAndNothing) {
                   1e-5 * magnitude);
     }
     EXPECT_EQ(out[static_cast<size_t>(i * 32 + 31)], -1.0f);
+  }
+}
+
+// Each thread's rows, as the products that its kernels were asked for.
+struct Asked {
+  const std::byte* weights;
+  std::int64_t begin;
+  std::int64_t end;
+  std::thread::id thread;
+  bool operator==(const Asked&) const = default;
+};
+std::mutex asked_mutex;
+std::vector<Asked> asked;
+void ask(const MatmulArgs& args, std::int64_t begin, std::int64_t end) {
+  const std::scoped_lock lock(asked_mutex);
+  asked.push_back({args.weights.data, begin, end, std::this_thread::get_id()});
+}
+
+TEST(LinearTest, SharesAreWhatThreadsMultiply) {
+  const test::WatchedKernels watched(kernels_named("scalar"), ask);
+  const Kernels& kernels = watched.kernels;
+  std::mt19937 random(6);
+  const auto rows = [&](DType dtype, std::int64_t count) {
+    return test::random_weights(dtype, count * kColumns, random);
+  };
+  const auto a = rows(DType::kBF16, 480);
+  const auto b = rows(DType::kF32, 480);
+  const auto x = random_floats(3 * kColumns, random);
+  std::vector<float> out(3 * 480), more(3 * 480);
+  PackedMatrix packed(DType::kBF16, 480, kColumns);
+  const auto nothing = [](std::int64_t, std::int64_t) {};
+  for (const std::int64_t count : {480, 16, 5}) {
+    for (const int threads : {1, 2, 3, 7}) {
+      for (const bool side_by_side : {false, true}) {
+        LinearTask tasks[] = {
+            {{DType::kBF16, a.data(), count, kColumns}, out.data(), 480},
+            {{DType::kF32, b.data(), count, kColumns}, more.data(), 480}};
+        if (count % kPackedRows == 0) {
+          tasks[0].weights = packed.weights();
+          tasks[0].weights.rows = count;
+        }
+        ThreadTeam team(threads);
+        std::vector<std::thread::id> ids(static_cast<size_t>(threads));
+        team.run([&](int rank) {
+          ids[static_cast<size_t>(rank)] = std::this_thread::get_id();
+        });
+        AlignedBuffer<std::byte> scratch;
+        asked.clear();
+        const LinearSteps steps = {
+            .before = {},
+            .after =
+                side_by_side
+                    ? FunctionRef<void(std::int64_t, std::int64_t)>(nothing)
+                    : FunctionRef<void(std::int64_t, std::int64_t)>()};
+        linear_many(kernels, team, tasks, x.data(), kColumns, 3, scratch,
+                    steps);
+        size_t shares = 0;
+        for (int rank = 0; rank < threads; ++rank) {
+          for_each_share(
+              tasks,
+              side_by_side ? LinearShares::kSideBySide : LinearShares::kInARow,
+              rank, threads,
+              [&](const LinearTask& task, std::int64_t begin,
+                  std::int64_t end) {
+                ++shares;
+                EXPECT_EQ(std::ranges::count(
+                              asked, Asked{task.weights.data, begin, end,
+                                           ids[static_cast<size_t>(rank)]}),
+                          1)
+                    << count << " rows, thread " << rank << " of " << threads;
+              });
+        }
+        EXPECT_EQ(shares, asked.size());
+      }
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 #include "backends/cpu/kv_storage.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +10,9 @@
 #include <tuple>
 #include <vector>
 
+#include "backends/cpu/placement.h"
+#include "base/index_range.h"
+#include "fake_machine.h"
 #include "model/kv_cache_access.h"
 #include "pilotfish/error.h"
 #include "tensor/dtype.h"
@@ -30,9 +34,17 @@ KvLayout layout_of(DType dtype) {
 using Place =
     std::tuple<KvBlock, std::int64_t, bool, std::int64_t, std::int64_t>;
 
-class CpuStorage : public testing::TestWithParam<DType> {
+struct StorageCase {
+  DType dtype;
+  std::vector<int> nodes;  // of a team of six: their processors
+};
+
+class CpuStorage : public testing::TestWithParam<StorageCase> {
  protected:
-  CpuStorage() : layout_(layout_of(GetParam())), storage_(layout_, team_) {
+  CpuStorage()
+      : layout_(layout_of(GetParam().dtype)),
+        team_(6, test::pretended_nodes(GetParam().nodes), &placed_),
+        storage_(layout_, team_) {
     for_each_row([&](const Place& place, std::byte* row, size_t bytes) {
       stamp_ = static_cast<std::uint8_t>(stamp_ % 251 + 1);
       expected_[place] = stamp_;
@@ -71,7 +83,8 @@ class CpuStorage : public testing::TestWithParam<DType> {
   }
 
   const KvLayout layout_;
-  ThreadTeam team_{1};
+  test::RecordingPlacer placed_;
+  ThreadTeam team_;
   CpuKvStorage storage_;
   std::map<Place, std::uint8_t> expected_;  // each byte of the row
   std::uint8_t stamp_ = 0;  // neighbours differ, in every direction
@@ -110,12 +123,57 @@ TEST_P(CpuStorage, ClearsABlockAndNothingElse) {
   expect_what_was_written();
 }
 
+// A head lies in memory of the node that attends to it.
+TEST_P(CpuStorage, IsPlacedByHeads) {
+  for_each_row([&](const Place& place, const std::byte* row, size_t bytes) {
+    const auto& [block, layer, values, head, position] = place;
+    int expected = -1;
+    for (int node = 0; team_.nodes() > 1 && node < team_.nodes(); ++node) {
+      const IndexRange heads = heads_of_node(
+          layout_.layers[static_cast<size_t>(layer)].heads, team_, node);
+      if (heads.begin <= head && head < heads.end) expected = 10 + node;
+    }
+    EXPECT_EQ(placed_.node_of(row), expected) << testing::PrintToString(place);
+    EXPECT_EQ(placed_.node_of(row + bytes - 1), expected);
+  });
+}
+
 INSTANTIATE_TEST_SUITE_P(EveryType, CpuStorage,
-                         testing::Values(DType::kF32, DType::kF16, DType::kBF16,
-                                         DType::kQ8_0),
-                         [](const auto& dtype) {
-                           return std::string(dtype_name(dtype.param));
+                         testing::Values(StorageCase{DType::kF32, {}},
+                                         StorageCase{DType::kF16, {}},
+                                         StorageCase{DType::kBF16, {}},
+                                         StorageCase{DType::kQ8_0, {}},
+                                         StorageCase{DType::kF16, {1, 1}},
+                                         StorageCase{DType::kQ8_0, {2, 1, 3}}),
+                         [](const auto& it) {
+                           return fmt::format("{}_{}",
+                                              dtype_name(it.param.dtype),
+                                              it.param.nodes.size());
                          });
+
+// [block][layer][keys, values][head][position], contiguous, where there is one
+// node: an item of attention reads two arrays of a block.
+TEST(CpuStorageLayout, IsOnePoolOnOneNode) {
+  const KvLayout layout = layout_of(DType::kF16);
+  const CpuKvStorage storage(layout, ThreadTeam(1));
+  const std::byte* const start = storage.layer(0).keys(0, 0);
+  for (KvBlock block = 0; block < kBlocks; ++block) {
+    std::int64_t at = block * layout.block_bytes();
+    for (std::int64_t l = 0; l < std::ssize(layout.layers); ++l) {
+      const CpuKvStorage::Layer layer = storage.layer(l);
+      const KvLayerShape& shape = layout.layers[static_cast<size_t>(l)];
+      for (const bool values : {false, true}) {
+        for (std::int64_t head = 0; head < shape.heads; ++head) {
+          EXPECT_EQ(
+              (values ? layer.values(block, head) : layer.keys(block, head)) -
+                  start,
+              at);
+          at += KvCache::kBlockSize * layer.row_bytes();
+        }
+      }
+    }
+  }
+}
 
 TEST(CpuStorageMemory, SaysHowMuchMemoryIsNotToBeHad) {
   ModelConfig config;

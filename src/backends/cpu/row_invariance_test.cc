@@ -11,6 +11,8 @@
 #include <ostream>
 #include <random>
 
+#include "base/thread_team.h"
+#include "fake_machine.h"
 #include "kernels/kernels.h"
 #include "pilotfish/model.h"
 #include "random_model.h"
@@ -33,10 +35,14 @@ void PrintTo(const InvarianceCase& it, std::ostream* out) { *out << it.name; }
 
 class RowInvariance : public testing::TestWithParam<InvarianceCase> {
  protected:
-  std::shared_ptr<Model> load(std::string_view set, int threads) const {
+  // `nodes`: processors of each node that the threads are dealt to; with none
+  // there is one node.
+  std::shared_ptr<Model> load(std::string_view set, int threads,
+                              const std::vector<int>& nodes = {}) const {
     LoadOptions options;
     options.instruction_set = set;
-    options.threads = make_threads(threads);
+    options.threads = std::make_shared<ThreadTeam>(
+        threads, test::pretended_nodes(nodes), &placer_);
     return Model::load(path(), options);
   }
   std::filesystem::path path() const {
@@ -115,7 +121,13 @@ class RowInvariance : public testing::TestWithParam<InvarianceCase> {
 
   std::mt19937 random_{11};
   test::TemporaryFolder folder_;
+  mutable test::RecordingPlacer placer_;
 };
+
+// Threads, and the nodes that they are on.
+const std::vector<std::pair<int, std::vector<int>>> kTeams = {
+    {1, {}},     {2, {}},     {3, {}},       {4, {}},
+    {2, {1, 1}}, {3, {1, 2}}, {3, {1, 1, 1}}};
 
 bool same_bits(std::span<const float> a, const std::vector<float>& b) {
   return a.size() == b.size() &&
@@ -140,8 +152,8 @@ TEST_P(RowInvariance, HoldsInRandomBatches) {
             hidden_one_by_one(*model, GetParam().kv, texts.back()));
       }
     }
-    for (int threads = 1; threads <= 4; ++threads) {
-      const auto model = load(set->name, threads);
+    for (const auto& team : kTeams) {
+      const auto model = load(set->name, team.first, team.second);
       KvCache cache = model->make_cache({kLength, kSequences, GetParam().kv});
       std::map<SequenceId, size_t> text_of;
       for (size_t i = 0; i < texts.size(); ++i) text_of[cache.create()] = i;
@@ -170,7 +182,8 @@ TEST_P(RowInvariance, HoldsInRandomBatches) {
                ++i) {
             ASSERT_TRUE(same_bits(logits.row(next++),
                                   expected[text_of[entry.sequence]][i]))
-                << set->name << ", " << threads << " threads, pass " << pass
+                << set->name << ", " << team.first << " threads on "
+                << team.second.size() << " nodes, pass " << pass
                 << ", position " << i << " of sequence " << entry.sequence;
           }
           const Rows* const of_text =
@@ -181,8 +194,9 @@ TEST_P(RowInvariance, HoldsInRandomBatches) {
               ASSERT_TRUE(same_bits(
                   hidden.row(static_cast<std::int64_t>(l), next_hidden),
                   of_text[layers[l]][i]))
-                  << set->name << ", " << threads << " threads, pass " << pass
-                  << ", layer " << layers[l] << ", position " << i;
+                  << set->name << ", " << team.first << " threads on "
+                  << team.second.size() << " nodes, pass " << pass << ", layer "
+                  << layers[l] << ", position " << i;
             }
           }
         }
@@ -206,9 +220,10 @@ TEST_P(RowInvariance, HoldsInRandomBatches) {
 TEST_P(RowInvariance, HoldsForEveryPathThroughATree) {
   constexpr std::int64_t kPositions = 110;
   for (const Kernels* set : available_kernels()) {
-    const auto model = load(set->name, 2);
+    const auto model = load(set->name, 3, {1, 1});
+    const auto alone_model = load(set->name, 2);
     KvCache cache = model->make_cache({kPositions, 2, GetParam().kv});
-    KvCache plain = model->make_cache({kPositions, 1, GetParam().kv});
+    KvCache plain = alone_model->make_cache({kPositions, 1, GetParam().kv});
     const SequenceId alone = plain.create();
     struct Last {
       std::vector<float> logits;
@@ -226,7 +241,7 @@ TEST_P(RowInvariance, HoldsForEveryPathThroughATree) {
       batch.add(alone, std::span(text).subspan(static_cast<size_t>(length)), 1,
                 1);
       cached = text;
-      const ForwardOutput output = model->forward(batch, plain);
+      const ForwardOutput output = alone_model->forward(batch, plain);
       const auto row = output.logits.row(0);
       Last last{{row.begin(), row.end()},
                 std::vector<Rows>(every_layer(*model).size())};
