@@ -64,6 +64,33 @@ TEST_F(CliFilesTest, ModelsReplaceNothingWithoutForce) {
   }
 }
 
+TEST_F(CliFilesTest, InspectsTheMachine) {
+  using nlohmann::json;
+  const auto machine = json::parse(
+      run_program({"inspect", "--machine", "--json", "-t", "2"}).out);
+  EXPECT_EQ(machine["threads"], 2);
+  EXPECT_GE(machine["nodes"].size(), 1U);
+  EXPECT_FALSE(machine.contains("placement"));
+  const auto with_model = json::parse(
+      run_program({"inspect", "--machine", "--json", "-t", "2", model(),
+                   "--kv-dtype", "f32", "--n-positions", "32"})
+          .out);
+  std::int64_t kv_cache = 0;
+  for (const json& node : with_model["placement"]["nodes"]) {
+    kv_cache += node["kv_cache"].get<std::int64_t>();
+  }
+  EXPECT_EQ(kv_cache, 32 * 2 * 2 * 2 * 16 * 4);  // layers, k and v, heads
+  EXPECT_THAT(run_program({"inspect", "--machine"}).out,
+              AllOf(HasSubstr("sockets"), HasSubstr("placement")));
+  for (const std::vector<std::string>& wrong :
+       {std::vector<std::string>{"inspect", "-t", "2"},
+        {"inspect", "--machine", "-t", "5000"},
+        {"inspect", "--machine", "--check"},
+        {"inspect", "--machine", "--tensors"}}) {
+    EXPECT_EQ(run_program(wrong).exit_code, 2);
+  }
+}
+
 // Whatever ends the program before a file is complete, nothing stays of it.
 TEST_F(CliFilesTest, SignalsLeaveNothingUnfinished) {
   fs::create_directory(at("out"));

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -92,6 +93,8 @@ class RecordingPlacer final : public MemoryPlacer {
  public:
   void place(std::span<const std::byte> range, int node) override {
     const std::scoped_lock lock(mutex_);
+    saw_written_ |= std::ranges::any_of(
+        range, [](std::byte byte) { return byte != std::byte{0}; });
     ends_[range.data() + range.size()] = {range.data(), node};
   }
   // -1 for a byte that was never placed.
@@ -101,6 +104,8 @@ class RecordingPlacer final : public MemoryPlacer {
     return found ? range->second.node : -1;
   }
   bool empty() const { return ends_.empty(); }
+  // Whether something had been written before it was placed: too late.
+  bool saw_written() const { return saw_written_; }
 
  private:
   struct Placed {
@@ -109,6 +114,7 @@ class RecordingPlacer final : public MemoryPlacer {
   };
   std::mutex mutex_;
   std::map<const std::byte*, Placed> ends_;
+  bool saw_written_ = false;
 };
 
 }  // namespace pilotfish::test

@@ -56,8 +56,8 @@ std::string placement_table(const PlacementReport& placement) {
                     format_bytes(node.weights), format_bytes(node.kv_cache));
   }
   if (placement.weights_anywhere > 0) {
-    text += fmt::format("{:<8}{:>14}{:>14}\n", "any",
-                        format_bytes(placement.weights_anywhere), "");
+    text += fmt::format("{:<8}{:>14}\n", "any",
+                        format_bytes(placement.weights_anywhere));
   }
   return text;
 }

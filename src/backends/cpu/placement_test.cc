@@ -91,6 +91,7 @@ class Placement : public testing::TestWithParam<PlacementCase> {
       for (const SequenceId id : sequences) batch.add(id, tokens, 1);
       forward.run(batch, cache, config.n_layers());
     }
+    EXPECT_FALSE(placer_.saw_written());
     // While memory is still where it was placed.
     for (const Reads::Read& read : reads.weights) {
       for (const std::byte* at : {&read.bytes.front(), &read.bytes.back()}) {
