@@ -11,7 +11,9 @@ class ThreadTeam;
 // 0 means one per processor that this process may use. Throws UsageError below
 // 0 or above 1024. Where the system allows no more threads (`ulimit -u`, a
 // container's limit of processes) the team is smaller, and results are the same
-// but take longer.
+// but take longer. On a machine of several NUMA nodes, and where memory can be
+// placed (topology.h), each thread stays on a node; the calling one only while
+// it computes.
 std::shared_ptr<ThreadTeam> make_threads(int count = 0);
 
 // How many threads a team has, the calling one included.

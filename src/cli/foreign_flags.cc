@@ -110,8 +110,10 @@ constexpr ForeignFlag kForeignFlags[] = {
     {"-td,--threads-draft,--spec-draft-threads,-tbd,--threads-batch-draft,"
      "--spec-draft-threads-batch",
      "", kThreadsOfBoth},
-    {"-C,--cpu-mask,-Cr,--cpu-range,--cpu-strict,--prio,--poll,--numa", "",
-     kThreads},
+    {"-C,--cpu-mask,-Cr,--cpu-range,--cpu-strict,--prio,--poll", "", kThreads},
+    {"--numa", "",
+     "threads and memory are placed by node as they are; numactl keeps "
+     "pilotfish on some nodes"},
     {"-Cb,--cpu-mask-batch,-Crb,--cpu-range-batch,--cpu-strict-batch,"
      "--prio-batch,--poll-batch",
      "", kThreads},
