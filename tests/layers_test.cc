@@ -34,7 +34,8 @@ const std::map<std::string, Names> kBelow = [] {
   room("formats", {"tensor"});
   room("model", {"formats"});
   room("backends/cpu", {"model", "kernels"});
-  room("backends", {"backends/cpu"});
+  room("backends/cluster", {"backends/cpu"});
+  room("backends", {"backends/cluster"});
   room("sampling", {"kernels"});
   room("text", {"formats"});
   room("constraint", {"text"});
@@ -70,6 +71,7 @@ const std::map<std::string, std::string> kPublic = {
     {"kv_cache.h", "model"},
     {"model.h", "model"},
     {"model_path.h", "model"},
+    {"cluster.h", "backends/cluster"},
     {"inspect.h", "backends"},
     {"topology.h", "backends"},
     {"sampling.h", "sampling"},

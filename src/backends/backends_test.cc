@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "backends/cluster/testing/ranks_in_threads.h"
 #include "model/kv_cache_access.h"
 #include "pilotfish/error.h"
 #include "random_model.h"
@@ -14,13 +15,21 @@ namespace {
 TEST(Backends, AreChosenByName) {
   const test::TemporaryFolder folder;
   test::write_random_model(folder.path(), {});
+  const test::RanksInThreads cluster(2);
   for (const Backend& backend : backends()) {
     EXPECT_EQ(&find_backend(backend.name), &backend);
     const auto model =
         Model::load(folder.path(), {.backend = std::string(backend.name)});
     EXPECT_EQ(model->backend(), backend.name);
   }
+}
+
+TEST(Backends, TheDefaultIsTheClusterWhereThereIsOne) {
+  const test::TemporaryFolder folder;
+  test::write_random_model(folder.path(), {});
   EXPECT_EQ(Model::load(folder.path())->backend(), "cpu");
+  const test::RanksInThreads cluster(2);
+  EXPECT_EQ(Model::load(folder.path())->backend(), "cluster");
 }
 
 TEST(Backends, AnUnknownNameListsThoseThereAre) {
@@ -30,7 +39,7 @@ TEST(Backends, AnUnknownNameListsThoseThereAre) {
     Model::load(folder.path(), {.backend = "gpu"});
     FAIL() << "nothing thrown";
   } catch (const UsageError& error) {
-    EXPECT_STREQ(error.what(), "backend gpu: expected one of cpu");
+    EXPECT_STREQ(error.what(), "backend gpu: expected one of cpu, cluster");
   }
 }
 

@@ -109,7 +109,7 @@ PlacementReport report_placement(const std::filesystem::path& model,
   PlacedBytes placed;
   ThreadTeam team(threads, nodes, &placed);
   const Weights weights(
-      std::move(checkpoint), config,
+      std::move(checkpoint), config, Shard(config, 0, 1),
       {.packs_bf16 = best_kernels().packed.has_bf16, .copies = false}, team);
   PlacementReport report;
   if (team.nodes() == 1) {

@@ -186,8 +186,8 @@ TEST(PlacedWeights, AreTheFilesOwn) {
   test::RecordingPlacer placer;
   ThreadTeam several(3, test::pretended_nodes({1, 1, 1}), &placer);
   ThreadTeam one(3);
-  const Weights placed(checkpoint, config, {}, several);
-  const Weights plain(checkpoint, config, {}, one);
+  const Weights placed(checkpoint, config, Shard(config, 0, 1), {}, several);
+  const Weights plain(checkpoint, config, Shard(config, 0, 1), {}, one);
   EXPECT_EQ(placed.bytes(), plain.bytes());
   EXPECT_GT(placed.resident_bytes(), plain.resident_bytes());
   const WeightMatrix& a = placed.output();  // 101 rows make no packed groups
