@@ -135,6 +135,8 @@ TEST_F(FaultsTest, RowsWithoutATextAreEmptyStrings) {
 }
 
 // As a user who may have no further thread; only root can become one.
+#ifndef PILOTFISH_SANITIZED
+// LeakSanitizer starts a thread of its own.
 TEST_F(FaultsTest, ThreadsThatCannotStartAreFewerWithANote) {
   const auto limited = [] {
     const rlimit limit = {1, 1};
@@ -162,6 +164,7 @@ TEST_F(FaultsTest, ThreadsThatCannotStartAreFewerWithANote) {
   EXPECT_THAT(result.err, HasSubstr("note: the system allows 1 of 4 threads"));
   EXPECT_EQ(result.out, run_program(arguments).out);
 }
+#endif
 
 TEST_F(FaultsTest, SamplingSetsThatLeaveNothingAreRefused) {
   const auto refused = [](const std::vector<std::string>& flags,

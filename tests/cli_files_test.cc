@@ -151,7 +151,7 @@ TEST_F(CliFilesTest, AModelTruncatedWhileInUseIsOneLine) {
                                     "more: the file was truncated"));
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef PILOTFISH_SANITIZED
 // Sanitizers need more address space than any limit leaves.
 TEST_F(CliFilesTest, MemoryThatIsNotThereIsNamed) {
   const auto run_limited = [](const std::vector<std::string>& arguments) {

@@ -89,7 +89,7 @@ class Chat {
         session_(open(options, command)),
         engine_(session_.target, session_.draft, session_.tokenizer,
                 engine_options(session_, positions())),
-        conversation_(*session_.tokenizer, template_of(session_, options),
+        conversation_(session_.text("chat"), template_of(session_, options),
                       {.n_positions = engine_.n_positions(),
                        .reserve = reserve(),
                        .parse_special = options.parse_special}),

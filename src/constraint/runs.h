@@ -151,8 +151,8 @@ class Runs {
     if (!is_new) return step;
     step.reads_all = read_characters(place, 0, 0, step.to);
     std::ranges::sort(step.to);
-    const auto repeated = std::ranges::unique(step.to);
-    step.to.erase(repeated.begin(), repeated.end());
+    // Not ranges::unique, which clang 14 cannot read in libstdc++ 12.
+    step.to.erase(std::unique(step.to.begin(), step.to.end()), step.to.end());
     return step;
   }
 

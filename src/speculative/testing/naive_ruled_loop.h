@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -215,7 +216,7 @@ class NaiveRuledLoop {
       }
     }
     const auto& chance = luck.chance(position);
-    const LateMask late(*this, chance);
+    const LateMask<std::remove_cvref_t<decltype(chance)>> late(*this, chance);
     return acceptor_ == RuledAcceptor::kBlock
                ? verify_block(draft_, target_, late)
                : verify_by_rejection(draft_, target_, late);
