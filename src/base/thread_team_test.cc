@@ -200,6 +200,8 @@ TEST(ThreadTeam, PlacesMemoryByNodeWhereThereAreSeveral) {
   ThreadTeam(2, test::pretended_nodes({4, 4}), &placer).place(memory, 1);
   EXPECT_EQ(placer.node_of(&memory[99]), 11);
 }
+#ifndef PILOTFISH_SANITIZED
+// Sanitizers start threads of their own.
 
 // Runs in a process of its own, as a user who may have `most` threads in all,
 // this one included; what `check` returns is whether all was well. Only root
@@ -237,6 +239,7 @@ TEST(ThreadTeam, IsSmallerWhereThreadsCannotBeStarted) {
     })) << most;
   }
 }
+#endif
 
 TEST(Threads, CountIsChecked) {
   EXPECT_THROW(make_threads(-1), UsageError);
