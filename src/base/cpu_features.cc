@@ -8,11 +8,16 @@ namespace pilotfish {
 namespace {
 
 #if defined(__x86_64__)
-// clang 14's __builtin_cpu_supports does not know it. AVX2's check covers the
-// operating system's part.
+// clang 14's __builtin_cpu_supports knows neither of these. AVX2's check covers
+// the operating system's part.
 bool has_f16c() {
   unsigned eax, ebx, ecx, edx;
   return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+bool has_avx_vnni() {
+  unsigned eax, ebx, ecx, edx;
+  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 &&
+         (eax & 1u << 4) != 0;
 }
 #endif
 
@@ -22,6 +27,7 @@ CpuFeatures detect() {
   __builtin_cpu_init();
   features.avx2 = __builtin_cpu_supports("avx2") &&
                   __builtin_cpu_supports("fma") && has_f16c();
+  features.avx_vnni = features.avx2 && has_avx_vnni();
   features.avx512 = features.avx2 && __builtin_cpu_supports("avx512f") &&
                     __builtin_cpu_supports("avx512bw") &&
                     __builtin_cpu_supports("avx512vl") &&

@@ -77,7 +77,7 @@ constexpr std::string_view kEnvironment = R"(.SH ENVIRONMENT
 .TP
 .B PILOTFISH_ISA
 The instruction set to compute with instead of the fastest one: scalar, avx2,
-avx512, avx512_vnni or avx512_bf16.
+avx_vnni, avx512, avx512_vnni or avx512_bf16.
 .TP
 .B HF_HUB_CACHE, HF_HOME
 Where models that were downloaded from Hugging Face are looked for.

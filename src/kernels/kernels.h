@@ -77,7 +77,7 @@ struct PackedKernels {
 // the sequence), never on m, on the range asked for, or on its neighbours. The
 // same bits come out in any batch and under any split over threads.
 struct Kernels {
-  // "scalar", "avx2", "avx512" (F, BW, VL, DQ), "avx512_vnni", or
+  // "scalar", "avx2", "avx_vnni", "avx512" (F, BW, VL, DQ), "avx512_vnni", or
   // "avx512_bf16" (and VNNI), which rounds the activations that bf16 weights
   // multiply to bf16.
   std::string_view name;

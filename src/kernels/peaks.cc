@@ -15,7 +15,9 @@ std::vector<PeakKernel> peak_kernels(std::string_view instruction_set) {
     if (cpu_features().avx512_bf16) peaks.push_back(avx512_bf16::kBf16Peak);
     peaks.push_back(cpu_features().avx512_vnni ? avx512_vnni::kInt8Peak
                                                : avx512::kInt8Peak);
-  } else if (set.starts_with("avx2")) {
+  } else if (set == "avx_vnni") {
+    peaks = {avx2::kFmaPeak, avx_vnni::kInt8Peak};
+  } else if (set == "avx2") {
     peaks = {avx2::kFmaPeak, avx2::kInt8Peak};
   }
 #endif

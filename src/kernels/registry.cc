@@ -25,6 +25,7 @@ const std::vector<Entry>& compiled() {
     {&scalar::kKernels, true},
 #if defined(__x86_64__)
     {&avx2::kKernels, cpu_features().avx2},
+    {&avx2::kVnniKernels, cpu_features().avx_vnni},
     {&avx512::kKernels, cpu_features().avx512},
     {&avx512::kVnniKernels, cpu_features().avx512_vnni},
     {&avx512::kBf16Kernels,

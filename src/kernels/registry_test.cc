@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <string>
+#include <utility>
 
 #include "base/cpu_features.h"
 #include "kernels/kernels.h"
@@ -64,17 +65,26 @@ TEST_F(RegistryTest, UnknownNamesSayWhatThereIs) {
   EXPECT_THROW(kernels_named(""), UsageError);
 }
 
-TEST_F(RegistryTest, MissingInstructionsAreSaid) {
-  if (cpu_features().avx512) GTEST_SKIP() << "this processor has AVX-512";
 #if defined(__x86_64__)
-  try {
-    kernels_named("avx512");
-    FAIL() << "no exception";
-  } catch (const UsageError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("this processor lacks it"));
+TEST_F(RegistryTest, ASetIsThereWhereItsInstructionsAre) {
+  const CpuFeatures& cpu = cpu_features();
+  const std::pair<const char*, bool> sets[] = {
+      {"avx2", cpu.avx2},
+      {"avx_vnni", cpu.avx_vnni},
+      {"avx512", cpu.avx512},
+      {"avx512_vnni", cpu.avx512_vnni},
+      {"avx512_bf16", cpu.avx512_bf16 && cpu.avx512_vnni}};
+  for (const auto& [name, supported] : sets) {
+    try {
+      EXPECT_EQ(kernels_named(name).name, name);
+      EXPECT_TRUE(supported) << name;
+    } catch (const UsageError& error) {
+      EXPECT_FALSE(supported) << name;
+      EXPECT_THAT(error.what(), HasSubstr("this processor lacks it"));
+    }
   }
-#endif
 }
+#endif
 
 }  // namespace
 }  // namespace pilotfish

@@ -28,12 +28,13 @@ namespace pilotfish::test {
 // Fills memory that must not be written.
 inline constexpr float kGuard = -12345.5f;
 
-// Every set this processor runs, and the AVX-512 ones emulated.
+// Every set this processor runs, and the emulated ones.
 inline std::vector<const Kernels*> sets_under_test() {
   const auto available = available_kernels();
   std::vector<const Kernels*> sets(available.begin(), available.end());
 #if defined(__x86_64__)
   if (cpu_features().avx2) {
+    sets.push_back(&avx_vnni_emulated::kKernels);
     sets.push_back(&avx512_emulated::kKernels);
     sets.push_back(&avx512_emulated::kBf16Kernels);
   }

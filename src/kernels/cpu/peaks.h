@@ -12,6 +12,9 @@ namespace avx2 {
 extern const PeakKernel kFmaPeak;
 extern const PeakKernel kInt8Peak;
 }  // namespace avx2
+namespace avx_vnni {
+extern const PeakKernel kInt8Peak;
+}
 namespace avx512 {
 extern const PeakKernel kFmaPeak;
 extern const PeakKernel kInt8Peak;

@@ -13,7 +13,8 @@ extern const Kernels kKernels;
 #if defined(__x86_64__)
 namespace avx2 {
 extern const Kernels kKernels;
-}
+extern const Kernels kVnniKernels;
+}  // namespace avx2
 namespace avx512 {
 extern const Kernels kKernels;
 extern const Kernels kVnniKernels;

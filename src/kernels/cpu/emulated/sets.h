@@ -3,10 +3,13 @@
 
 #include "kernels/kernels.h"
 
-// The AVX-512 sets on emulated instructions; part of the tests only, since they
-// are slow. They need AVX2.
+// Sets on emulated instructions; part of the tests only, since they are slow.
+// They need AVX2.
 namespace pilotfish {
 
+namespace avx_vnni_emulated {
+extern const Kernels kKernels;
+}
 namespace avx512_emulated {
 extern const Kernels kKernels;
 extern const Kernels kBf16Kernels;
