@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "kernels/cpu/simd/packed.h"
 #include "kernels/cpu/simd/packed_input.h"
@@ -86,7 +87,7 @@ inline __m256i broadcast_word(const std::byte* p) {
 }
 
 // Products: how words of weights and of activations are multiplied and added.
-// kSteps lines are taken; the activations of `high` lie kHigh bytes after those
+// There are kSteps steps; the activations of `high` lie kHigh bytes after those
 // of `low`.
 
 // Pairs of products of bytes, summed in 16 bits. The sums may wrap on the way:
@@ -168,6 +169,10 @@ struct Line256 {
   explicit Line256(const std::byte* p) : half{load_256(p), load_256(p + 32)} {}
   Line256(__m256i first, __m256i last) : half{first, last} {}
 
+  void store(std::byte* p) const {
+    store_256(p, half[0]);
+    store_256(p + 32, half[1]);
+  }
   Line256 operator&(__m256i mask) const {
     return {_mm256_and_si256(half[0], mask), _mm256_and_si256(half[1], mask)};
   }
@@ -188,71 +193,87 @@ inline __m256i bytes_256(int value) {
   return _mm256_set1_epi8(static_cast<char>(value));
 }
 
-// Quants: made from a block's. `low` and `high` are the unsigned weights of
-// columns 4s.. and 16 + 4s.. of every row, given line s; after each line comes
-// `advance`.
+// Quants: low<s>(quants) and high<s>(quants) are the unsigned weights of
+// columns 4s.. and 16 + 4s.. of every row, given a block's.
 
 struct FourBits256 {
-  explicit FourBits256(const std::byte* /*quants*/) {}
-  Line256 low(const std::byte* line) const {
-    return Line256(line) & bytes_256(15);
+  template <int kStep>
+  static Line256 low(const std::byte* quants) {
+    return Line256(quants + 64 * kStep) & bytes_256(15);
   }
-  Line256 high(const std::byte* line) const {
-    return Line256(line) >> 4 & bytes_256(15);
+  template <int kStep>
+  static Line256 high(const std::byte* quants) {
+    return Line256(quants + 64 * kStep) >> 4 & bytes_256(15);
   }
-  void advance() {}
 };
 
-struct FiveBits256 : FourBits256 {
-  Line256 fifths;
-
-  explicit FiveBits256(const std::byte* quants)
-      : FourBits256(quants), fifths(quants + 256) {}
-  Line256 low(const std::byte* line) const {
-    return FourBits256::low(line) | (fifths << 4 & bytes_256(16));
+struct FiveBits256 {
+  template <int kStep>
+  static Line256 low(const std::byte* quants) {
+    return FourBits256::low<kStep>(quants) |
+           (Line256(quants + 256) << (4 - kStep) & bytes_256(16));
   }
-  Line256 high(const std::byte* line) const {
-    return FourBits256::high(line) | (fifths & bytes_256(16));
+  template <int kStep>
+  static Line256 high(const std::byte* quants) {
+    return FourBits256::high<kStep>(quants) |
+           (Line256(quants + 256) >> kStep & bytes_256(16));
   }
-  void advance() { fifths = fifths >> 1; }
 };
 
-struct SixBits256 : FourBits256 {
-  Line256 tops[2];
+struct SixBits256 {
+  template <int kStep>
+  static Line256 low(const std::byte* quants) {
+    return FourBits256::low<kStep>(quants) | top_pairs<kStep>(quants + 256);
+  }
+  template <int kStep>
+  static Line256 high(const std::byte* quants) {
+    return FourBits256::high<kStep>(quants) | top_pairs<kStep>(quants + 320);
+  }
 
-  explicit SixBits256(const std::byte* quants)
-      : FourBits256(quants),
-        tops{Line256(quants + 256), Line256(quants + 320)} {}
-  Line256 low(const std::byte* line) const {
-    return FourBits256::low(line) | (tops[0] << 4 & bytes_256(0x30));
-  }
-  Line256 high(const std::byte* line) const {
-    return FourBits256::high(line) | (tops[1] << 4 & bytes_256(0x30));
-  }
-  void advance() {
-    tops[0] = tops[0] >> 2;
-    tops[1] = tops[1] >> 2;
+ private:
+  template <int kStep>
+  static Line256 top_pairs(const std::byte* p) {
+    const Line256 line(p);
+    return (kStep < 2 ? line << (4 - 2 * kStep) : line >> (2 * kStep - 4)) &
+           bytes_256(0x30);
   }
 };
 
 // Here `low` are the even columns of a line and `high` the odd ones, in 16 bits
 // each.
 struct EvenAndOdd256 {
-  explicit EvenAndOdd256(const std::byte* /*quants*/) {}
-  Line256 low(const std::byte* line) const {
-    return Line256(line) & _mm256_set1_epi16(255);
+  template <int kStep>
+  static Line256 low(const std::byte* quants) {
+    return Line256(quants + 64 * kStep) & _mm256_set1_epi16(255);
   }
-  Line256 high(const std::byte* line) const { return Line256(line) >> 8; }
-  void advance() {}
+  template <int kStep>
+  static Line256 high(const std::byte* quants) {
+    return Line256(quants + 64 * kStep) >> 8;
+  }
+};
+
+// What others gave, kept in memory: the low and the high ones of each step.
+struct Unpacked256 {
+  template <int kStep>
+  static Line256 low(const std::byte* lines) {
+    return Line256(lines + 128 * kStep);
+  }
+  template <int kStep>
+  static Line256 high(const std::byte* lines) {
+    return Line256(lines + 128 * kStep + 64);
+  }
 };
 
 // A Format of packed.h from a type of packed_weights.h, its quants and
-// products.
-template <typename Weights, typename Quants, typename Products, int kTileM>
+// products. Where there are more rows than registers hold sums of, several
+// tiles of them share each block. From more than kMaxDirectM rows on, its
+// weights are taken apart once, by way of memory: that takes fewer
+// instructions, or fewer registers.
+template <typename Weights, typename Quants, typename Products, int kMaxDirectM>
 struct Format256 : Products {
   static constexpr PackedLayout kLayout = Weights::kLayout;
   static constexpr int kInputBytes = Products::kInputQuants + sizeof(InputTail);
-  static constexpr int kMaxTileM = kTileM;
+  static constexpr int kMaxTileM = 16;
   static constexpr int kMinFetchM = 1;
   static constexpr bool kSumsBySpan = false;
   template <int M>
@@ -267,38 +288,65 @@ struct Format256 : Products {
   static void tile(const std::byte* quants, const Scales& scales,
                    const std::byte* input, SumsInMemory sums) {
     if constexpr (M == 1) {  // so little work that a call would show
-      add_block<M>(quants, scales, input, sums);
+      add_block<M, Quants>(quants, scales, input, sums);
+    } else if constexpr (M <= kMaxDirectM) {
+      add_in_tiles<M, Quants>(quants, scales, input, sums);
     } else {
-      add_block_apart<M>(quants, scales, input, sums);
+      alignas(64) std::byte lines[128 * Products::kSteps];
+      unpack(quants, lines, Steps());
+      add_in_tiles<M, Unpacked256>(lines, scales, input, sums);
     }
   }
 
  private:
-  template <int M>
+  // Rows whose 32-bit or 16-bit sums fill 12 registers.
+  static constexpr int kTileM = 6;
+  using Steps = std::make_integer_sequence<int, Products::kSteps>;
+
+  template <int... kStep>
+  static void unpack(const std::byte* quants, std::byte* lines,
+                     std::integer_sequence<int, kStep...>) {
+    ((Quants::template low<kStep>(quants).store(lines + 128 * kStep),
+      Quants::template high<kStep>(quants).store(lines + 128 * kStep + 64)),
+     ...);
+  }
+
+  // Tiles of like size, one after the other.
+  template <int M, typename Source>
+  static void add_in_tiles(const std::byte* quants, const Scales& scales,
+                           const std::byte* input, SumsInMemory sums) {
+    constexpr int kSize = M / ((M + kTileM - 1) / kTileM);
+    add_block_apart<kSize, Source>(quants, scales, input, sums);
+    if constexpr (kSize < M) {
+      add_in_tiles<M - kSize, Source>(quants, scales,
+                                      input + kSize * kInputBytes,
+                                      SumsInMemory(sums.sums + 16 * kSize));
+    }
+  }
+
+  template <int M, typename Source>
   [[gnu::always_inline]] static void add_block(const std::byte* quants,
                                                const Scales& scales,
                                                const std::byte* input,
                                                SumsInMemory sums) {
-    add_part<M, 0>(quants, scales, input, sums);
+    add_part<M, 0, Source>(quants, scales, input, sums, Steps());
     if constexpr (Scales::kParts == 2) {
-      add_part<M, 1>(quants, scales, input, sums);
+      add_part<M, 1, Source>(quants, scales, input, sums, Steps());
     }
   }
   // With all registers to itself.
-  template <int M>
+  template <int M, typename Source>
   [[gnu::noinline]] static void add_block_apart(const std::byte* quants,
                                                 const Scales& scales,
                                                 const std::byte* input,
                                                 SumsInMemory sums) {
-    add_block<M>(quants, scales, input, sums);
+    add_block<M, Source>(quants, scales, input, sums);
   }
 
-  template <int M, int kPart>
-  [[gnu::always_inline]] static void add_part(const std::byte* quants,
-                                              const Scales& scales,
-                                              const std::byte* input,
-                                              SumsInMemory sums) {
-    constexpr bool kBoth = Scales::kParts == 1;
+  template <int M, int kPart, typename Source, int... kStep>
+  [[gnu::always_inline]] static void add_part(
+      const std::byte* quants, const Scales& scales, const std::byte* input,
+      SumsInMemory sums, std::integer_sequence<int, kStep...>) {
     const std::byte* tails = input + Products::kInputQuants;
     __m256i dots[M][2];
 #pragma GCC unroll 8
@@ -306,19 +354,7 @@ struct Format256 : Products {
       dots[i][0] = dots[i][1] =
           broadcast_word(InputTail::start_at(tails + i * kInputBytes, kPart));
     }
-    Quants weights(quants);
-#pragma GCC unroll 1
-    for (int step = 0; step < Products::kSteps; ++step) {
-      const std::byte* line = quants + 64 * step;
-      const std::byte* words = input + 4 * step;
-      if constexpr (kBoth || kPart == 0) {
-        add_products<M>(weights.low(line), words, dots);
-      }
-      if constexpr (kBoth || kPart == 1) {
-        add_products<M>(weights.high(line), words + Products::kHigh, dots);
-      }
-      weights.advance();
-    }
+    (add_step<M, kPart, Source, kStep>(quants, input, dots), ...);
 #pragma GCC unroll 8
     for (int i = 0; i < M; ++i) {
       const std::byte* tail = tails + i * kInputBytes;
@@ -333,9 +369,25 @@ struct Format256 : Products {
     }
   }
 
+  template <int M, int kPart, typename Source, int kStep>
+  [[gnu::always_inline]] static void add_step(const std::byte* quants,
+                                              const std::byte* input,
+                                              __m256i (&dots)[M][2]) {
+    constexpr bool kBoth = Scales::kParts == 1;
+    const std::byte* words = input + 4 * kStep;
+    if constexpr (kBoth || kPart == 0) {
+      add_products<M>(Source::template low<kStep>(quants), words, dots);
+    }
+    if constexpr (kBoth || kPart == 1) {
+      add_products<M>(Source::template high<kStep>(quants),
+                      words + Products::kHigh, dots);
+    }
+  }
+
   template <int M>
-  static void add_products(const Line256& weights, const std::byte* input,
-                           __m256i (&dots)[M][2]) {
+  [[gnu::always_inline]] static void add_products(const Line256& weights,
+                                                  const std::byte* input,
+                                                  __m256i (&dots)[M][2]) {
 #pragma GCC unroll 8
     for (int i = 0; i < M; ++i) {
       const __m256i x = broadcast_word(input + i * kInputBytes);
@@ -351,19 +403,20 @@ struct Format256 : Products {
 };
 
 struct PackedFormats256 {
-  template <typename Weights, typename Quants, int kTileM,
+  template <typename Weights, typename Quants, int kMaxDirectM,
             int kExcess = Weights::kOffset>
   using Pairs = Format256<
       Weights, Quants,
-      PairsOfBytes<kExcess, Weights::kOffset, Weights::Scales::kParts>, kTileM>;
+      PairsOfBytes<kExcess, Weights::kOffset, Weights::Scales::kParts>,
+      kMaxDirectM>;
 
   using Q8_0 = Format256<Q8_0Weights<Rows256>, EvenAndOdd256,
                          WidenedBytes<Q8_0Weights<Rows256>::kOffset>, 6>;
   using Q4_0 = Pairs<Q4_0Weights<Rows256>, FourBits256, 6>;
   using Q4_K = Pairs<Q4_KWeights<Rows256>, FourBits256, 6>;
   // Five bits less 16, so that the sums fit.
-  using Q5_K = Pairs<Q5_KWeights<Rows256>, FiveBits256, 5, 16>;
-  using Q6_K = Pairs<Q6_KWeights<Rows256>, SixBits256, 5>;
+  using Q5_K = Pairs<Q5_KWeights<Rows256>, FiveBits256, 4, 16>;
+  using Q6_K = Pairs<Q6_KWeights<Rows256>, SixBits256, 4>;
 };
 
 }  // namespace
