@@ -17,10 +17,10 @@ struct Vector {
   static constexpr int kLanes = 8;
 
   // Weight rows to multiply with m activation rows at once, and the most
-  // activation rows: what 16 registers hold. More weight rows at once would
-  // help nothing, and rows a power of two apart crowd each other out of the
-  // cache.
-  static constexpr int kMaxTileM = 3;
+  // activation rows: three times four sums, three weights and an activation
+  // fill 16 registers. More weight rows at once would help nothing, and rows a
+  // power of two apart crowd each other out of the cache.
+  static constexpr int kMaxTileM = 4;
   static constexpr int tile_rows(int m) { return m <= 2 ? 4 : 3; }
 
   static Floats zero() { return _mm256_setzero_ps(); }
@@ -162,9 +162,17 @@ struct Vector {
   static Floats load_even_bf16(const std::byte *p) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(load_256(p), 16));
   }
-  static Floats load_odd_bf16(const std::byte *p) {
-    return _mm256_castsi256_ps(
-        _mm256_and_si256(load_256(p), _mm256_set1_epi32(-65536)));
+  // `sums`: how many vectors the caller keeps in registers meanwhile.
+  static Floats load_odd_bf16(const std::byte *p, int sums) {
+    __m256i bits = load_256(p);
+    if (sums < 12) {
+      bits = _mm256_and_si256(bits, _mm256_set1_epi32(-65536));
+    } else {
+      // From memory: there is no register left for the mask, and the compiler
+      // would rather write sums to memory at every step.
+      asm("vpand %1, %0, %0" : "+x"(bits) : "m"(kUpperHalves));
+    }
+    return _mm256_castsi256_ps(bits);
   }
 
   static void store_f16(std::byte *p, Floats x) {
@@ -186,6 +194,10 @@ struct Vector {
   }
 
  private:
+  alignas(32) static constexpr std::uint16_t kUpperHalves[16] = {
+      0, 0xffff, 0, 0xffff, 0, 0xffff, 0, 0xffff,
+      0, 0xffff, 0, 0xffff, 0, 0xffff, 0, 0xffff};
+
   static __m256 in_order(__m256 pairs_of_halves) {
     return _mm256_castpd_ps(
         _mm256_permute4x64_pd(_mm256_castps_pd(pairs_of_halves), 0xd8));

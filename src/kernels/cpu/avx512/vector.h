@@ -77,7 +77,8 @@ namespace pilotfish::PILOTFISH_AVX512_SET(avx512) {
                                    add_halves(x[8 + i], x[12 + i]));
       }
       const auto add_pairs = [](Floats a, Floats b) {
-        return add(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee));
+        return add(_mm512_shuffle_ps(a, b, 0x44),
+                   _mm512_shuffle_ps(a, b, 0xee));
       };
       const Floats a = add_pairs(quarters[0], quarters[1]);
       const Floats b = add_pairs(quarters[2], quarters[3]);
@@ -187,7 +188,7 @@ namespace pilotfish::PILOTFISH_AVX512_SET(avx512) {
     static Floats load_even_bf16(const std::byte *p) {
       return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(p), 16));
     }
-    static Floats load_odd_bf16(const std::byte *p) {
+    static Floats load_odd_bf16(const std::byte *p, int /*sums*/) {
       return _mm512_castsi512_ps(
           _mm512_and_si512(_mm512_loadu_si512(p), _mm512_set1_epi32(-65536)));
     }

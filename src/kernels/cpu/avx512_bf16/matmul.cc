@@ -19,25 +19,29 @@ namespace pilotfish::PILOTFISH_AVX512_SET(avx512_bf16) {
     static constexpr int kWeightBytes = 64;
     static constexpr int kActivationBytes = 64;
 
-    static __m512bh weights(const std::byte* p, int /*part*/) {
-      __m512bh result;
-      __builtin_memcpy(&result, p, sizeof result);
-      return result;
+    static __m512bh weights(const std::byte* p, int /*part*/, int /*sums*/) {
+      return load(p);
     }
-    static __m512bh activations(const std::byte* p, int part) {
-      return weights(p, part);
+    static __m512bh activations(const std::byte* p, int /*part*/) {
+      return load(p);
     }
     static __m512 multiply_add(__m512bh w, __m512bh x, __m512 sum) {
       return _mm512_dpbf16_ps(sum, w, x);
+    }
+
+   private:
+    static __m512bh load(const std::byte* p) {
+      __m512bh result;
+      __builtin_memcpy(&result, p, sizeof result);
+      return result;
     }
   };
 
   }  // namespace
 
   std::int64_t activation_bytes(DType weights, std::int64_t columns) {
-    return weights == DType::kBF16
-               ? simd::activation_stride<Source>(columns)
-               : floats::activation_bytes(weights, columns);
+    return weights == DType::kBF16 ? simd::activation_stride<Source>(columns)
+                                   : floats::activation_bytes(weights, columns);
   }
 
   void pack_activations(DType weights, const float* x, std::int64_t columns,

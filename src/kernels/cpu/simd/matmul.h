@@ -21,8 +21,9 @@
 namespace pilotfish::simd {
 
 // Weight sources: how a step of a weight row is loaded and multiplied, in
-// kParts parts that need few registers each. The activations of a step take
-// kActivationBytes and are laid out to match.
+// kParts parts that need few registers each, while registers also hold `sums`
+// vectors of sums. The activations of a step take kActivationBytes and are laid
+// out to match.
 
 // bf16 widened by a shift (even columns) and a mask (odd columns). Activations:
 // kLanes floats of even columns, then kLanes of odd ones.
@@ -34,8 +35,8 @@ struct Bf16Source {
   static constexpr int kWeightBytes = 2 * kColumns;
   static constexpr int kActivationBytes = 4 * kColumns;
 
-  static Floats weights(const std::byte *p, int part) {
-    return part == 0 ? V::load_even_bf16(p) : V::load_odd_bf16(p);
+  static Floats weights(const std::byte *p, int part, int sums) {
+    return part == 0 ? V::load_even_bf16(p) : V::load_odd_bf16(p, sums);
   }
   static Floats activations(const std::byte *p, int part) {
     return V::load_f32(p + part * 4 * V::kLanes);
@@ -51,14 +52,16 @@ template <typename V>
 struct F32Source : Bf16Source<V> {
   static constexpr int kWeightBytes = 8 * V::kLanes;
 
-  static typename V::Floats weights(const std::byte *p, int part) {
+  static typename V::Floats weights(const std::byte *p, int part,
+                                    int /*sums*/) {
     return V::load_f32(p + part * 4 * V::kLanes);
   }
 };
 
 template <typename V>
 struct F16Source : Bf16Source<V> {
-  static typename V::Floats weights(const std::byte *p, int part) {
+  static typename V::Floats weights(const std::byte *p, int part,
+                                    int /*sums*/) {
     return V::load_f16(p + part * 2 * V::kLanes);
   }
 };
@@ -73,7 +76,8 @@ struct Q8Source : Bf16Source<V> {
   static constexpr int kWeightBytes = 34;
   static constexpr int kActivationBytes = 4 * kColumns;
 
-  static typename V::Floats weights(const std::byte *p, int part) {
+  static typename V::Floats weights(const std::byte *p, int part,
+                                    int /*sums*/) {
     return V::multiply(V::from_s8(V::load_bytes(p + 2 + part * V::kLanes)),
                        V::broadcast(half(p)));
   }
@@ -83,7 +87,8 @@ template <typename V>
 struct Q4Source : Q8Source<V> {
   static constexpr int kWeightBytes = 18;
 
-  static typename V::Floats weights(const std::byte *p, int part) {
+  static typename V::Floats weights(const std::byte *p, int part,
+                                    int /*sums*/) {
     const int element = part * V::kLanes;
     __m128i bytes = V::load_bytes(p + 2 + element % 16);
     if (element >= 16) bytes = _mm_srli_epi16(bytes, 4);
@@ -125,7 +130,9 @@ constexpr std::int64_t kBlockM = 32;
 template <typename V, typename Source, int R, int M, bool kFetch>
 [[gnu::noinline]] void multiply_tile(const Work<V> &work) {
   typename V::Floats tile[R][M];
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 8
     for (int i = 0; i < M; ++i) tile[r][i] = work.sums[r * kBlockM + i];
   }
   const std::byte *weights = work.weights.first;
@@ -137,10 +144,10 @@ template <typename V, typename Source, int R, int M, bool kFetch>
   for (std::int64_t s = work.steps; s > 0; --s) {
 #pragma GCC unroll 4
     for (int part = 0; part < Source::kParts; ++part) {
-      decltype(Source::weights(weights, part)) row[R];
+      decltype(Source::weights(weights, part, R * M)) row[R];
 #pragma GCC unroll 8
       for (int r = 0; r < R; ++r) {
-        row[r] = Source::weights(weights + r * weights_stride, part);
+        row[r] = Source::weights(weights + r * weights_stride, part, R * M);
       }
 #pragma GCC unroll 8
       for (int i = 0; i < M; ++i) {
@@ -159,7 +166,9 @@ template <typename V, typename Source, int R, int M, bool kFetch>
     weights += Source::kWeightBytes;
     x += Source::kActivationBytes;
   }
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 8
     for (int i = 0; i < M; ++i) work.sums[r * kBlockM + i] = tile[r][i];
   }
 }
