@@ -7,6 +7,7 @@
 // time is that of one row shows the same figure; `read_bandwidth` is what plain
 // reading by as many threads gives. Names end in /set/threads/rows.
 //
+// `in_cache` is the arithmetic alone, of weights in the second-level cache.
 // `verification` runs a pass over one row and one over m by turns, so that what
 // else the machine does falls on both, and gives the ratio of the medians.
 
@@ -35,6 +36,7 @@ namespace {
 
 constexpr std::int64_t kColumns = 2048;
 constexpr std::int64_t kWeightBytes = std::int64_t{256} << 20;
+constexpr std::int64_t kCachedBytes = std::int64_t{256} << 10;
 
 // Every page written, so that none is the kernel's shared page of zeros.
 constexpr std::int64_t kPatternRows = 64;
@@ -43,12 +45,12 @@ std::vector<std::byte> pattern_of(DType dtype) {
   return test::random_weights(dtype, kPatternRows * kColumns, random);
 }
 
-AlignedBuffer<std::byte> weights_of(DType dtype) {
+AlignedBuffer<std::byte> weights_of(DType dtype, size_t size) {
   const auto pattern = pattern_of(dtype);
-  AlignedBuffer<std::byte> bytes(kWeightBytes);
-  for (size_t at = 0; at < kWeightBytes; at += pattern.size()) {
+  AlignedBuffer<std::byte> bytes(size);
+  for (size_t at = 0; at < size; at += pattern.size()) {
     std::memcpy(bytes.data() + at, pattern.data(),
-                std::min(pattern.size(), kWeightBytes - at));
+                std::min(pattern.size(), size - at));
   }
   return bytes;
 }
@@ -60,16 +62,17 @@ void read_bandwidth(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * MemoryProbe::kBytes);
 }
 
-// A layer of kWeightBytes as the model loads it: packed where its dtype has a
+// A layer of so many bytes as the model loads it: packed where its dtype has a
 // packed form.
 class Layer {
  public:
-  Layer(const Kernels& kernels, DType dtype) {
+  Layer(const Kernels& kernels, DType dtype,
+        std::int64_t weight_bytes = kWeightBytes) {
     const std::int64_t rows =
-        kWeightBytes / row_bytes(dtype, kColumns) / kPackedRows * kPackedRows;
+        weight_bytes / row_bytes(dtype, kColumns) / kPackedRows * kPackedRows;
     if (!PackedMatrix::supports(dtype, rows, kColumns) ||
         (dtype == DType::kBF16 && !kernels.packed.has_bf16)) {
-      bytes_ = weights_of(dtype);
+      bytes_ = weights_of(dtype, static_cast<size_t>(weight_bytes));
       weights_ = {dtype, bytes_.data(), rows, kColumns};
       return;
     }
@@ -112,6 +115,49 @@ void linear_layer(benchmark::State& state, const Kernels& kernels, DType dtype,
   state.counters["flop/s"] = benchmark::Counter(
       static_cast<double>(2 * m * layer.weights().rows * kColumns),
       benchmark::Counter::kIsIterationInvariantRate);
+}
+
+// m rows of input in the form that the layer's product reads.
+AlignedBuffer<std::byte> packed_input(const Kernels& kernels,
+                                      const WeightMatrix& weights,
+                                      std::int64_t m) {
+  const std::vector<float> x(kColumns, 0.5f);
+  const std::int64_t bytes = activation_bytes(kernels, weights);
+  AlignedBuffer<std::byte> input(static_cast<size_t>(m * bytes));
+  for (std::int64_t i = 0; i < m; ++i) {
+    if (weights.packed) {
+      kernels.packed.pack_activations(weights.dtype, x.data(), kColumns, i, m,
+                                      input.data());
+    } else {
+      kernels.pack_activations(weights.dtype, x.data(), kColumns,
+                               input.data() + i * bytes);
+    }
+  }
+  return input;
+}
+
+// One thread and weights that stay in the second-level cache: what the
+// arithmetic takes, for a block of 16 rows by 32 columns.
+void in_cache(benchmark::State& state, const Kernels& kernels, DType dtype,
+              std::int64_t m) {
+  const Layer layer(kernels, dtype, kCachedBytes);
+  const WeightMatrix& weights = layer.weights();
+  const auto input = packed_input(kernels, weights, m);
+  std::vector<float> out(static_cast<size_t>(m * weights.rows));
+  const auto matmul = weights.packed ? kernels.packed.matmul : kernels.matmul;
+  for (auto _ : state) {
+    matmul({.weights = weights,
+            .activations = input.data(),
+            .m = m,
+            .out = out.data(),
+            .out_stride = weights.rows},
+           0, weights.rows);
+    benchmark::ClobberMemory();
+  }
+  state.counters["s/block"] = benchmark::Counter(
+      static_cast<double>(weights.rows / kPackedRows * kColumns / 32),
+      benchmark::Counter::kIsIterationInvariantRate |
+          benchmark::Counter::kInvert);
 }
 
 void verification(benchmark::State& state, const Kernels& kernels, DType dtype,
@@ -187,6 +233,13 @@ void elementwise(benchmark::State& state, std::int64_t n,
 void register_set(const Kernels& kernels) {
   const std::string set(kernels.name);
   for (const DType dtype : test::kAllDTypes) {
+    for (const std::int64_t m : {1, 2, 4, 8, 16}) {
+      benchmark::RegisterBenchmark(
+          fmt::format("in_cache/{}/{}/{}", dtype_name(dtype), set, m).c_str(),
+          [&kernels, dtype, m](benchmark::State& state) {
+            in_cache(state, kernels, dtype, m);
+          });
+    }
     for (const int threads : {1, 2}) {
       for (const std::int64_t m : {1, 2, 3, 4, 6, 8, 12, 16, 128}) {
         const bool main_type = dtype == DType::kBF16 || dtype == DType::kQ8_0;

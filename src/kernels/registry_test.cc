@@ -65,6 +65,24 @@ TEST_F(RegistryTest, UnknownNamesSayWhatThereIs) {
   EXPECT_THROW(kernels_named(""), UsageError);
 }
 
+// So that it gives AVX2's bits: its packed products do, as every set's.
+TEST_F(RegistryTest, AvxVnniIsAvx2ButForPackedProducts) {
+  if (!cpu_features().avx_vnni) GTEST_SKIP() << "this processor lacks it";
+  const Kernels& vnni = kernels_named("avx_vnni");
+  const Kernels& avx2 = kernels_named("avx2");
+  EXPECT_NE(vnni.packed.matmul, avx2.packed.matmul);
+  EXPECT_FALSE(vnni.packed.has_bf16 || avx2.packed.has_bf16);
+  EXPECT_EQ(vnni.pack_activations, avx2.pack_activations);
+  EXPECT_EQ(vnni.matmul, avx2.matmul);
+  EXPECT_EQ(vnni.dequantise, avx2.dequantise);
+  EXPECT_EQ(vnni.store, avx2.store);
+  EXPECT_EQ(vnni.rms_norm, avx2.rms_norm);
+  EXPECT_EQ(vnni.rope, avx2.rope);
+  EXPECT_EQ(vnni.silu_multiply, avx2.silu_multiply);
+  EXPECT_EQ(vnni.add, avx2.add);
+  EXPECT_EQ(vnni.attention, avx2.attention);
+}
+
 #if defined(__x86_64__)
 TEST_F(RegistryTest, ASetIsThereWhereItsInstructionsAre) {
   const CpuFeatures& cpu = cpu_features();

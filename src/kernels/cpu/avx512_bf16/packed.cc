@@ -45,6 +45,7 @@ namespace pilotfish::PILOTFISH_AVX512_SET(avx512_bf16) {
     static constexpr int kInputBytes = 64;
     static constexpr int kMaxTileM = 8;
     static constexpr int kMinFetchM = 5;
+    static constexpr int kNearBytes = 4096;
     static constexpr bool kSumsBySpan = true;
     template <int M>
     using Sums = SumsOfSpan<M>;

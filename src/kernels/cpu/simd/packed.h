@@ -17,6 +17,9 @@
 //   kMinFetchM                        rows from which fetching ahead helps the
 //                                     processor's own prefetching
 //   pack(x, out)                      32 floats to kInputBytes
+//   kNearBytes                        0, or how far ahead quants are brought
+//   from
+//                                     the second-level cache to the first
 //   Scales(record, i)                 of block i of a record
 //   Sums<M>(sums), store(sums)        holds the sums[M * 16] of a tile
 //   kSumsBySpan                       whether Sums<M> are to be stored after
@@ -40,6 +43,10 @@ constexpr std::int64_t kPackedChunkBytes = 8192;
 // How far ahead of its use a weight is fetched from memory, in bytes. Several
 // tiles share in the fetching, so that memory is never idle.
 constexpr std::int64_t kPackedAhead = 16384;
+
+// Rows from which arithmetic no longer leaves the time to wait for the
+// second-level cache.
+constexpr int kPackedNearM = 3;
 
 template <typename Format>
 std::int64_t input_bytes(std::int64_t columns) {
@@ -88,6 +95,11 @@ void multiply_tile(const PackedBlocks& blocks, const std::byte* input,
     if constexpr (M >= Format::kMinFetchM) {
       for (std::int64_t at = 0; at < blocks.ahead_bytes; at += 64) {
         fetch(ahead + at);
+      }
+      if constexpr (Format::kNearBytes > 0 && M >= kPackedNearM) {
+        for (std::int64_t at = 0; at < Format::kLayout.quant_bytes; at += 64) {
+          fetch_near(quants + at + Format::kNearBytes);
+        }
       }
     }
     ahead += blocks.ahead_bytes;

@@ -275,6 +275,9 @@ struct Format256 : Products {
   static constexpr int kInputBytes = Products::kInputQuants + sizeof(InputTail);
   static constexpr int kMaxTileM = 16;
   static constexpr int kMinFetchM = 1;
+  // Weights of fewer bits are used so slowly that the processor's own fetching
+  // keeps up.
+  static constexpr int kNearBytes = kLayout.quant_bytes < 384 ? 0 : 4096;
   static constexpr bool kSumsBySpan = false;
   template <int M>
   using Sums = SumsInMemory;

@@ -126,6 +126,7 @@ struct VnniFormat {
   static constexpr int kInputBytes = kInputQuants + sizeof(InputTail);
   static constexpr int kMaxTileM = 8;
   static constexpr int kMinFetchM = 1;
+  static constexpr int kNearBytes = 0;
   static constexpr bool kSumsBySpan = false;
   template <int M>
   using Sums = SumsInRegisters<M>;
