@@ -55,8 +55,9 @@ class Cluster {
 // How many ranks the cluster has that this process is the first of; 1: there is
 // none.
 int cluster_ranks();
-// Called once, when a rank is lost, by the thread that noticed: every pass of a
-// shared model throws Error from then on. Without a cluster it is never called.
+// Called once, when a rank is lost, by the thread that noticed; it must not use
+// models or this header. Every pass of a shared model throws Error from then on.
+// Without a cluster it is never called.
 void on_rank_lost(std::function<void()> handler);
 // Nullopt where there is no cluster.
 std::optional<ClusterStatistics> cluster_statistics();

@@ -57,7 +57,7 @@ std::string table(const std::vector<GatherTime>& times) {
   for (const GatherTime& time : times) {
     text += fmt::format("| {} | {} | {} |\n", time.ranks,
                         format_bytes(static_cast<std::int64_t>(time.bytes)),
-                        format_seconds(time.seconds));
+                        fmt::format("{:.3g} us", time.seconds * 1e6));
   }
   return text;
 }

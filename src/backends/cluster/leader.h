@@ -27,14 +27,13 @@ class Leader {
   std::string host(int rank) const { return transport_.host(rank); }
 
   ObjectId new_id();
-  // Appends a command that needs no answer, or nothing once the cluster has
-  // ended. `put(MessageWriter&)` writes it.
+  // Appends a command that needs no answer to the next message, or, once the
+  // cluster has ended, to none. `put(MessageWriter&)` writes it.
   template <typename Put>
   void enqueue(const Put& put) {
     const std::lock_guard lock(mutex_);
     if (is_over_) return;
     put(message_);
-    if (message_.bytes().size() > kMostWaiting) send();
   }
   // The same for a command that is answered. Throws Error where a rank is lost.
   template <typename Put>
@@ -77,8 +76,6 @@ class Leader {
   bool end();
 
  private:
-  static constexpr size_t kMostWaiting = 1 << 16;  // bytes
-
   // Counts and times what goes through it.
   class TimedExchange final : public Exchange {
    public:
