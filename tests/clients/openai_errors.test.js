@@ -65,15 +65,15 @@ test("openai: parameters that leave no token are the request's fault", async () 
     assert.match(error.message, /no token can come next/);
     return true;
   });
-  // Here the first token is on its way when it shows.
-  const stream = await client().completions.create({ ...body, stream: true });
+  // The first token may be on its way when it shows: then it ends the stream.
   let text = "";
   await assert.rejects(async () => {
+    const stream = await client().completions.create({ ...body, stream: true });
     for await (const chunk of stream) text += chunk.choices[0].text;
   }, (error) => error instanceof OpenAI.APIError &&
     error.type === "invalid_request_error" &&
     /no token can come next/.test(error.message));
-  assert.equal(text.trim(), "the");
+  assert.ok(["", "the"].includes(text.trim()), text);
 });
 
 test("openai: another model is a 404", async () => {
