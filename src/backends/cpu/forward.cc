@@ -91,7 +91,7 @@ CpuForward::CpuForward(std::shared_ptr<const Checkpoint> checkpoint,
           options.n_positions > 0 ? options.n_positions : config_.n_positions,
           weights_.rope_divisors()),
       packed_row_bytes_(widest_packed_row(weights_, kernels_)),
-      kv_shapes_(kv_layer_shapes(config_)),
+      kv_shapes_(shard_.kv_shapes(kv_layer_shapes(config_))),
       scratch_(config_),
       attention_(kernels_, *team_),
       ranks_(exchange, shard_.rank()),
@@ -204,8 +204,10 @@ CpuForward::Layer CpuForward::layer_at(std::int64_t index,
 
 void CpuForward::check(const Batch& batch, const KvCacheAccess& cache,
                        std::int64_t layers) {
-  if (dynamic_cast<const CpuKvStorage*>(&cache.storage()) == nullptr ||
-      cache.layout().layers != kv_shapes_) {
+  const auto* const storage =
+      dynamic_cast<const CpuKvStorage*>(&cache.storage());
+  if (storage == nullptr ||
+      !std::ranges::equal(storage->shapes(), kv_shapes_)) {
     throw UsageError("forward: the KV cache was made for another model");
   }
   if (!batch.hidden_layers().empty() && batch.hidden_layers().back() > layers) {

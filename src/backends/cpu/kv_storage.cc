@@ -11,7 +11,7 @@
 namespace pilotfish {
 
 CpuKvStorage::CpuKvStorage(const KvLayout& layout, const ThreadTeam& team)
-    : dtype_(layout.dtype) {
+    : dtype_(layout.dtype), shapes_(layout.layers) {
   for (const KvLayerShape& shape : layout.layers) {
     layers_.push_back({{}, row_bytes(layout.dtype, shape.head_dim)});
   }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/huge_buffer.h"
@@ -55,6 +56,7 @@ class CpuKvStorage : public KvStorage {
   };
   Layer layer(std::int64_t index) const;
   std::int64_t widest_row_bytes() const;  // of any layer
+  std::span<const KvLayerShape> shapes() const { return shapes_; }
 
  private:
   struct Pool {
@@ -74,8 +76,9 @@ class CpuKvStorage : public KvStorage {
   void add_pool(const KvLayout& layout, const ThreadTeam& team, int node);
 
   const DType dtype_;
-  std::vector<Pool> pools_;    // [nodes]
-  std::vector<Place> layers_;  // [n_layers]
+  const std::vector<KvLayerShape> shapes_;  // [n_layers]
+  std::vector<Pool> pools_;                 // [nodes]
+  std::vector<Place> layers_;               // [n_layers]
 };
 
 }  // namespace pilotfish

@@ -92,11 +92,17 @@ IndexRange Shard::rows(const ModelConfig& config, TensorRole role,
   }
 }
 
+std::vector<KvLayerShape> Shard::kv_shapes(
+    std::vector<KvLayerShape> whole) const {
+  for (size_t i = 0; i < whole.size(); ++i) {
+    whole[i].heads = layers_[i].kv_heads.size();
+  }
+  return whole;
+}
+
 KvLayout Shard::kv_layout(const KvLayout& whole) const {
   KvLayout part = whole;
-  for (size_t i = 0; i < part.layers.size(); ++i) {
-    part.layers[i].heads = layers_[i].kv_heads.size();
-  }
+  part.layers = kv_shapes(whole.layers);
   return part;
 }
 

@@ -54,7 +54,8 @@ class Shard {
   IndexRange rows(const ModelConfig& config, TensorRole role,
                   std::int64_t layer) const;
 
-  // The layout of a cache that has this rank's heads of a whole one.
+  // What a cache with this rank's heads of a whole one keeps.
+  std::vector<KvLayerShape> kv_shapes(std::vector<KvLayerShape> whole) const;
   KvLayout kv_layout(const KvLayout& whole) const;
 
  private:
