@@ -24,6 +24,9 @@ using Clock = std::chrono::steady_clock;
 // looks: some 2 ms.
 constexpr int kLooksAwake = 10'000;
 constexpr auto kNap = std::chrono::microseconds(200);
+// After so many naps, a second of them, nobody is in a hurry.
+constexpr int kNapsToSleep = 5'000;
+constexpr auto kSleep = std::chrono::milliseconds(2);
 // A rank that waits in a pass yields its processor after this many looks, and
 // after some time thinks of deaths and time-outs.
 constexpr int kLooksToYield = 2'000;
@@ -227,7 +230,11 @@ Bytes MpiTransport::next_command() {
   };
   for (int looks = 0; !look(); ++looks) {
     if (is_crowded_ || looks > kLooksAwake / 2) ::sched_yield();
-    if (looks > kLooksAwake) std::this_thread::sleep_for(kNap);
+    if (looks > kLooksAwake + kNapsToSleep) {
+      std::this_thread::sleep_for(kSleep);
+    } else if (looks > kLooksAwake) {
+      std::this_thread::sleep_for(kNap);
+    }
   }
   return take_message(0, kCommand);
 }
