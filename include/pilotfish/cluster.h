@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 // Several processes, on one machine or on many, that compute one model together
 // (tensor parallelism): each rank holds some rows of every weight matrix and
@@ -12,11 +13,20 @@
 // Open MPI starts the processes and connects them: `mpirun -n 4 program ...`.
 namespace pilotfish {
 
+// For how long a rank has not computed, in seconds.
+struct RankWaits {
+  double gathers = 0;   // because it waited for other ranks' results
+  double commands = 0;  // between passes: while the first rank drafted, sampled
+                        // or had nothing to do
+};
+
 // What the first rank has exchanged with the others.
 struct ClusterStatistics {
   std::int64_t gathers = 0;
   std::int64_t bytes = 0;  // of all ranks' parts
   double seconds = 0;      // in gathers, waiting for slower ranks included
+                           // and also what goes on while ranks compute
+  std::vector<RankWaits> waits;  // of each rank
 };
 
 // This process's place in the cluster that mpirun has started. A program makes
@@ -59,7 +69,8 @@ int cluster_ranks();
 // models or this header. Every pass of a shared model throws Error from then on.
 // Without a cluster it is never called.
 void on_rank_lost(std::function<void()> handler);
-// Nullopt where there is no cluster.
+// Nullopt where there is no cluster. Asks the other ranks, between passes;
+// throws Error where one is lost.
 std::optional<ClusterStatistics> cluster_statistics();
 // Seconds of one gather between the first `ranks`, on average of `repetitions`:
 // each has an equal part of `bytes`, and gets the others'. Throws UsageError

@@ -8,11 +8,11 @@
 
 namespace pilotfish::cli {
 
-// How many ranks share a model, what each holds at most, and what has been
-// gathered in `seconds` of work; empty where there is one.
+// How many ranks share a model, what each holds at most, what has been gathered
+// in `seconds` of work and for how long ranks waited; empty where there is one.
 std::string ranks_text(const Model& model, double seconds);
-// The ranks that share it, and the gathers of the whole program; null where
-// there is one.
+// The ranks that share it, and the gathers and waits of the whole program; null
+// where there is one.
 nlohmann::ordered_json ranks_json(const Model& model);
 
 }  // namespace pilotfish::cli

@@ -59,10 +59,9 @@ class PackedInput {
     }
   }
 
-  void complete(const WeightMatrix& weights, const SharedInput& shared) const {
+  PackedColumns columns(const WeightMatrix& weights) const {
     assert(weights.packed);
-    shared.complete(data_ + offsets_[index(weights)],
-                    bytes_per_block(weights.dtype));
+    return {data_ + offsets_[index(weights)], bytes_per_block(weights.dtype)};
   }
 
   const std::byte* rows(const WeightMatrix& weights) const {
@@ -153,6 +152,43 @@ void share_out(ThreadTeam& team, std::span<const LinearTask> tasks,
   }
 }
 
+// Columns of all m rows of x, each of which `before` may make.
+void pack(ThreadTeam& team, const PackedInput& input, const float* x,
+          std::int64_t x_stride, std::int64_t m, IndexRange columns,
+          FunctionRef<void(std::int64_t)> before) {
+  const auto pack_rows = [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      if (before) before(i);
+      input.pack_row(i, x + i * x_stride, columns.begin, columns.end);
+    }
+  };
+  if (m * columns.size() < kParallelPacking) {
+    pack_rows(0, m);
+  } else {
+    team.parallel_for(m, 1, pack_rows);
+  }
+}
+
+// Every task's share of every thread.
+void multiply_all(const Kernels& kernels, ThreadTeam& team,
+                  std::span<const LinearTask> tasks, const PackedInput& input,
+                  std::int64_t m,
+                  FunctionRef<void(std::int64_t, std::int64_t)> after) {
+  const auto multiply_columns = [&](const LinearTask& task, std::int64_t begin,
+                                    std::int64_t end) {
+    assert(task.weights.columns == tasks.front().weights.columns);
+    multiply(kernels, task, input, m, begin, end);
+  };
+  const LinearShares shares =
+      after ? LinearShares::kSideBySide : LinearShares::kInARow;
+  share_out(team, tasks, shares, [&](int rank) {
+    for_each_share(tasks, shares, rank, team.size(), multiply_columns);
+    if (!after) return;
+    const IndexRange rows = rows_side_by_side(tasks, rank, team.size());
+    if (!rows.empty()) after(rows.begin, rows.end);
+  });
+}
+
 }  // namespace
 
 void for_each_share(std::span<const LinearTask> tasks, LinearShares shares,
@@ -192,36 +228,29 @@ void linear_many(const Kernels& kernels, ThreadTeam& team,
                  std::int64_t x_stride, std::int64_t m,
                  AlignedBuffer<std::byte>& scratch, const LinearSteps& steps) {
   if (tasks.empty() || m == 0) return;
-  const std::int64_t columns = tasks.front().weights.columns;
   const PackedInput input(kernels, tasks, m, scratch);
-  const std::int64_t first = steps.shared ? steps.shared->begin : 0;
-  const std::int64_t last = steps.shared ? steps.shared->end : columns;
-  const auto pack = [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      if (steps.before) steps.before(i);
-      input.pack_row(i, x + i * x_stride, first, last);
-    }
-  };
-  if (m * (last - first) < kParallelPacking) {
-    pack(0, m);
-  } else {
-    team.parallel_for(m, 1, pack);
-  }
-  if (steps.shared) input.complete(tasks.front().weights, *steps.shared);
+  pack(team, input, x, x_stride, m, {0, tasks.front().weights.columns},
+       steps.before);
+  multiply_all(kernels, team, tasks, input, m, steps.after);
+}
 
-  const auto multiply_columns = [&](const LinearTask& task, std::int64_t begin,
-                                    std::int64_t end) {
-    assert(task.weights.columns == columns);
-    multiply(kernels, task, input, m, begin, end);
-  };
-  const LinearShares shares =
-      steps.after ? LinearShares::kSideBySide : LinearShares::kInARow;
-  share_out(team, tasks, shares, [&](int rank) {
-    for_each_share(tasks, shares, rank, team.size(), multiply_columns);
-    if (!steps.after) return;
-    const IndexRange rows = rows_side_by_side(tasks, rank, team.size());
-    if (!rows.empty()) steps.after(rows.begin, rows.end);
-  });
+PackedColumns pack_columns(const Kernels& kernels, ThreadTeam& team,
+                           const LinearTask& task, const float* x,
+                           std::int64_t x_stride, std::int64_t m,
+                           IndexRange columns,
+                           AlignedBuffer<std::byte>& scratch) {
+  const PackedInput input(kernels, {&task, 1}, m, scratch);
+  pack(team, input, x, x_stride, m, columns, {});
+  return input.columns(task.weights);
+}
+
+void multiply_packed(const Kernels& kernels, ThreadTeam& team,
+                     const LinearTask& task, std::int64_t m,
+                     AlignedBuffer<std::byte>& scratch,
+                     FunctionRef<void(std::int64_t, std::int64_t)> after) {
+  if (m == 0) return;
+  const PackedInput input(kernels, {&task, 1}, m, scratch);
+  multiply_all(kernels, team, {&task, 1}, input, m, after);
 }
 
 void linear(const Kernels& kernels, ThreadTeam& team,

@@ -7,6 +7,7 @@
 
 #include "base/aligned_buffer.h"
 #include "base/function_ref.h"
+#include "base/index_range.h"
 #include "base/thread_team.h"
 #include "kernels/kernels.h"
 
@@ -20,16 +21,6 @@ struct LinearTask {
   const float* bias = nullptr;  // [rows], or null for none
 };
 
-// An input of which each of several ranks has some columns. Each packs its own,
-// and the packed form, which takes fewer bytes, is what they exchange.
-struct SharedInput {
-  std::int64_t begin = 0;  // of the caller's columns
-  std::int64_t end = 0;
-  // Completes the packed input, in which each kPackedColumns columns of all
-  // rows take `bytes_per_block`. Called once, before the first product.
-  FunctionRef<void(std::byte* data, std::int64_t bytes_per_block)> complete;
-};
-
 // What is done on the way, while the data is in a cache and the team together.
 // The references must outlive the call.
 struct LinearSteps {
@@ -40,9 +31,6 @@ struct LinearSteps {
   // there; called by the thread that made them. With it, all tasks must have
   // the same number of rows.
   FunctionRef<void(std::int64_t begin, std::int64_t end)> after;
-  // Requires a single task, with packed weights, and columns that begin and end
-  // between blocks of kPackedColumns. Null: x is whole.
-  const SharedInput* shared = nullptr;
 };
 
 // How linear_many shares the weight rows of its tasks out to threads.
@@ -77,7 +65,31 @@ void linear_many(const Kernels& kernels, ThreadTeam& team,
                  AlignedBuffer<std::byte>& scratch,
                  const LinearSteps& steps = {});
 
-// The same for one layer without bias; the rows of x are weights.columns apart.
+// The input of one layer in the form that its kernel reads: each kPackedColumns
+// columns of all rows take `bytes_per_block`.
+struct PackedColumns {
+  std::byte* data;  // of the scratch that it was packed into
+  std::int64_t bytes_per_block;
+};
+
+// The two halves of linear_many for one task with packed weights, where each of
+// several ranks has some columns of the input. Each packs its own, which begin
+// and end between blocks of kPackedColumns; the packed form, which takes fewer
+// bytes, is what they exchange. Then all multiply. The task and m must be the
+// same in both halves, and the scratch must be left alone in between.
+PackedColumns pack_columns(const Kernels& kernels, ThreadTeam& team,
+                           const LinearTask& task, const float* x,
+                           std::int64_t x_stride, std::int64_t m,
+                           IndexRange columns,
+                           AlignedBuffer<std::byte>& scratch);
+// `after` as in LinearSteps.
+void multiply_packed(const Kernels& kernels, ThreadTeam& team,
+                     const LinearTask& task, std::int64_t m,
+                     AlignedBuffer<std::byte>& scratch,
+                     FunctionRef<void(std::int64_t, std::int64_t)> after);
+
+// linear_many for one layer without bias; the rows of x are weights.columns
+// apart.
 void linear(const Kernels& kernels, ThreadTeam& team,
             const WeightMatrix& weights, const float* x, std::int64_t m,
             float* out, std::int64_t out_stride,

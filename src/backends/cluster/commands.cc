@@ -97,6 +97,7 @@ void PassOrder::write(ObjectId model, ObjectId storage, const Pass& pass,
   message.put(pass.hidden_rows);
   message.put(pass.logits_rows);
   message.put(pass.layers);
+  message.put(pass.overlaps_gathers);
   message.put(std::ssize(pass.segments));
   for (const Segment& segment : pass.segments) {
     message.put(segment.first_row);
@@ -118,6 +119,7 @@ void PassOrder::read(MessageReader& message) {
   numbers_.hidden_rows = message.get<std::int64_t>();
   numbers_.logits_rows = message.get<std::int64_t>();
   numbers_.layers = message.get<std::int64_t>();
+  numbers_.overlaps_gathers = message.get<bool>();
   segments_.resize(static_cast<size_t>(message.get<std::ptrdiff_t>()));
   if (lists_.size() < segments_.size()) lists_.resize(segments_.size());
   for (size_t i = 0; i < segments_.size(); ++i) {

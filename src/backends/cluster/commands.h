@@ -25,6 +25,7 @@ enum class Command : std::uint8_t {
   kClearBlock,   // id, KvBlock
   kPass,         // PassOrder; all compute
   kMeasure,      // TimedGathers
+  kReportWaits,  // answered with RankWaits
   kEnd,
 };
 

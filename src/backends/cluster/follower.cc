@@ -1,5 +1,6 @@
 #include "backends/cluster/follower.h"
 
+#include <chrono>
 #include <new>
 #include <utility>
 
@@ -7,10 +8,13 @@
 #include "backends/cluster/measure.h"
 #include "base/thread_team.h"
 #include "model/config.h"
+#include "pilotfish/cluster.h"
 #include "pilotfish/error.h"
 
 namespace pilotfish {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 // What an answer says of an exception.
 template <typename Answer, typename Function>
@@ -33,7 +37,10 @@ Answer answer_of(const Function& function) {
 
 void Follower::run() {
   while (true) {
+    const Clock::time_point start = Clock::now();
     const Bytes bytes = transport_.next_command();
+    const std::chrono::duration<double> waited = Clock::now() - start;
+    waited_since_pass_ += waited.count();
     MessageReader message(bytes);
     while (!message.at_end()) {
       if (!obey(message)) return;
@@ -84,6 +91,9 @@ bool Follower::obey(MessageReader& message) {
     case Command::kMeasure:
       time_gathers(transport_, message.get<TimedGathers>());
       break;
+    case Command::kReportWaits:
+      report_waits();
+      break;
     case Command::kEnd:
       return false;
   }
@@ -119,8 +129,7 @@ LoadReport Follower::load_shard(const ModelOrder& order) {
   const auto checkpoint = std::exchange(opened_, nullptr);
   const ModelConfig config = read_config(*checkpoint, options.layers);
   const auto& forward = models_[order.id] = std::make_unique<CpuForward>(
-      checkpoint, config, options, Shard(config, rank, order.ranks),
-      transport_);
+      checkpoint, config, options, Shard(config, rank, order.ranks), exchange_);
   return {.error = {},
           .is_usage_error = false,
           .weight_bytes = forward->weight_bytes(),
@@ -159,6 +168,10 @@ CpuKvStorage* Follower::find_storage(ObjectId id) const {
 }
 
 void Follower::compute(MessageReader& message) {
+  // Before the first pass it waited for models that were loaded.
+  if (has_computed_) waited_ += waited_since_pass_;
+  waited_since_pass_ = 0;
+  has_computed_ = true;
   pass_.read(message);
   const auto model = models_.find(pass_.model());
   if (model == models_.end()) return;
@@ -166,6 +179,13 @@ void Follower::compute(MessageReader& message) {
   const Pass pass = pass_.pass();
   model->second->reserve(pass, storage);
   model->second->compute(pass, storage);
+}
+
+void Follower::report_waits() {
+  MessageWriter message;
+  message.put(
+      RankWaits{.gathers = exchange_.counted().waited, .commands = waited_});
+  transport_.answer(message.bytes());
 }
 
 }  // namespace pilotfish

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "backends/cluster/commands.h"
+#include "backends/cluster/timed_exchange.h"
 #include "backends/cluster/transport.h"
 #include "backends/cpu/forward.h"
 #include "formats/checkpoint.h"
@@ -17,7 +18,8 @@ namespace pilotfish {
 class Follower {
  public:
   // `transport` must outlive this object.
-  explicit Follower(Transport& transport) : transport_(transport) {}
+  explicit Follower(Transport& transport)
+      : transport_(transport), exchange_(transport) {}
 
   // Obeys until rank 0 ends the cluster. Throws Error where a rank is lost or a
   // pass fails here, after which the others cannot go on.
@@ -33,14 +35,21 @@ class Follower {
   // Nullptr where this rank has no part of it.
   CpuKvStorage* find_storage(ObjectId id) const;
   std::shared_ptr<ThreadTeam> team(int threads);
+  void report_waits();
   void reply(const auto& answer);
 
   Transport& transport_;
+  TimedExchange exchange_;
   std::shared_ptr<ThreadTeam> team_;
   std::shared_ptr<const Checkpoint> opened_;  // by the last kOpen
   std::map<ObjectId, std::unique_ptr<CpuForward>> models_;
   std::map<ObjectId, std::unique_ptr<KvStorage>> storages_;
   PassOrder pass_;
+
+  // Seconds of waiting for commands.
+  double waited_ = 0;  // between passes
+  double waited_since_pass_ = 0;
+  bool has_computed_ = false;
 };
 
 }  // namespace pilotfish

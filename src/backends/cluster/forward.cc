@@ -8,6 +8,7 @@
 
 #include "backends/cluster/identity.h"
 #include "backends/cluster/kv_storage.h"
+#include "backends/cluster/overlap.h"
 #include "base/thread_team.h"
 #include "model/kv_cache_access.h"
 #include "pilotfish/error.h"
@@ -47,8 +48,11 @@ void check_ranks_agree(Leader& leader, const Identity& mine,
 
 }  // namespace
 
-ClusterForward::ClusterForward(std::shared_ptr<Leader> leader, ObjectId id)
-    : leader_(std::move(leader)), id_(id) {}
+ClusterForward::ClusterForward(std::shared_ptr<Leader> leader, ObjectId id,
+                               bool overlaps_gathers)
+    : leader_(std::move(leader)),
+      id_(id),
+      overlaps_gathers_(overlaps_gathers) {}
 
 ClusterForward::~ClusterForward() {
   leader_->enqueue([&](MessageWriter& message) {
@@ -70,7 +74,8 @@ std::unique_ptr<ForwardPass> ClusterForward::load(
       .options = options};
   check_ranks_agree(*leader, identify(*checkpoint, options.instruction_set),
                     order);
-  std::unique_ptr<ClusterForward> forward(new ClusterForward(leader, order.id));
+  std::unique_ptr<ClusterForward> forward(new ClusterForward(
+      leader, order.id, pilotfish::overlaps_gathers(*leader, order.ranks)));
   forward->load_everywhere(std::move(checkpoint), config, order, options);
   return forward;
 }
@@ -149,7 +154,7 @@ ForwardOutput ClusterForward::run(const Batch& batch, KvCache& cache,
   if (storage == nullptr || storage->ranks() != local_->shard().ranks()) {
     throw UsageError("forward: the KV cache was made for another model");
   }
-  const Pass pass = local_->prepare(batch, cache, layers);
+  const Pass pass = local_->prepare(batch, cache, layers, overlaps_gathers_);
   return leader_->act(
       [&](MessageWriter& message) {
         message.put(Command::kPass);

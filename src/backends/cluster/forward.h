@@ -42,7 +42,8 @@ class ClusterForward final : public ForwardPass {
                     std::int64_t layers) override;
 
  private:
-  ClusterForward(std::shared_ptr<Leader> leader, ObjectId id);
+  ClusterForward(std::shared_ptr<Leader> leader, ObjectId id,
+                 bool overlaps_gathers);
 
   void load_everywhere(std::shared_ptr<const Checkpoint> checkpoint,
                        const ModelConfig& config, const ModelOrder& order,
@@ -50,6 +51,7 @@ class ClusterForward final : public ForwardPass {
 
   const std::shared_ptr<Leader> leader_;
   const ObjectId id_;
+  const bool overlaps_gathers_;  // of passes over many rows
   std::unique_ptr<Exchange> exchange_;
   std::unique_ptr<CpuForward> local_;
   std::vector<RankShare> shares_;

@@ -1,6 +1,5 @@
 #include "backends/cluster/leader.h"
 
-#include <chrono>
 #include <utility>
 
 #include "pilotfish/error.h"
@@ -36,9 +35,29 @@ double Leader::measure(const TimedGathers& gathers) {
   return act(put, [&] { return time_gathers(transport_, gathers); });
 }
 
-ClusterStatistics Leader::statistics() const {
-  const std::lock_guard lock(mutex_);
-  return exchange_.counted;
+ClusterStatistics Leader::statistics() {
+  ClusterStatistics all;
+  const auto count_mine = [&] {
+    const TimedExchange::Counted& mine = exchange_.counted();
+    all.gathers = mine.gathers;
+    all.bytes = mine.bytes;
+    all.seconds = mine.seconds;
+    all.waits = {{.gathers = mine.waited, .commands = 0}};
+  };
+  {
+    const std::lock_guard lock(mutex_);
+    if (is_over_) {
+      count_mine();
+      return all;
+    }
+  }
+  const auto put = [](MessageWriter& message) {
+    message.put(Command::kReportWaits);
+  };
+  for (const Bytes& answer : ask_and(put, count_mine)) {
+    all.waits.push_back(MessageReader(answer).get<RankWaits>());
+  }
+  return all;
 }
 
 bool Leader::end() {
@@ -68,28 +87,6 @@ void Leader::note_loss(const std::string& what) {
 void Leader::check_is_alive() const {
   if (!failure_.empty()) throw Error(failure_);
   if (is_over_) throw Error("cluster: it has ended");
-}
-
-template <typename Function>
-void Leader::TimedExchange::time(std::span<const std::int64_t> begins,
-                                 const Function& function) {
-  using Clock = std::chrono::steady_clock;
-  const Clock::time_point start = Clock::now();
-  function();
-  const std::chrono::duration<double> taken = Clock::now() - start;
-  ++counted.gathers;
-  counted.bytes += begins.back();
-  counted.seconds += taken.count();
-}
-
-void Leader::TimedExchange::all_gather(std::byte* data,
-                                       std::span<const std::int64_t> begins) {
-  time(begins, [&] { transport_.all_gather(data, begins); });
-}
-
-void Leader::TimedExchange::gather(std::byte* data,
-                                   std::span<const std::int64_t> begins) {
-  time(begins, [&] { transport_.gather(data, begins); });
 }
 
 }  // namespace pilotfish

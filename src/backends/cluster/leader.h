@@ -10,6 +10,7 @@
 
 #include "backends/cluster/commands.h"
 #include "backends/cluster/measure.h"
+#include "backends/cluster/timed_exchange.h"
 #include "backends/cluster/transport.h"
 #include "pilotfish/cluster.h"
 
@@ -71,27 +72,13 @@ class Leader {
 
   // See on_rank_lost.
   void on_loss(std::function<void()> handler);
-  ClusterStatistics statistics() const;
+  // Asks the others for theirs. Throws Error where a rank is lost now; after
+  // the cluster has ended, tells what this rank knows.
+  ClusterStatistics statistics();
   // Tells the others to end. Returns whether all are well.
   bool end();
 
  private:
-  // Counts and times what goes through it.
-  class TimedExchange final : public Exchange {
-   public:
-    explicit TimedExchange(Transport& transport) : transport_(transport) {}
-    void all_gather(std::byte* data,
-                    std::span<const std::int64_t> begins) override;
-    void gather(std::byte* data, std::span<const std::int64_t> begins) override;
-
-    ClusterStatistics counted;
-
-   private:
-    template <typename Function>
-    void time(std::span<const std::int64_t> begins, const Function& function);
-
-    Transport& transport_;
-  };
 
   void send() {
     transport_.command(message_.bytes());
@@ -100,7 +87,7 @@ class Leader {
   void check_is_alive() const;
   void note_loss(const std::string& what);
 
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   Transport& transport_;
   TimedExchange exchange_;
   MessageWriter message_;

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <numeric>
 #include <ostream>
@@ -37,13 +39,19 @@ class Life {
   Life(Model& model, DType kv)
       : model_(model),
         cache_(model.make_cache(
-            {.n_positions = 160, .max_sequences = 3, .dtype = kv})) {}
+            {.n_positions = 480, .max_sequences = 3, .dtype = kv})) {}
 
   std::vector<float> run() {
     encode_prompts_in_chunks();
     verify_trees();
     roll_back_and_fork();
     stop_after_some_layers();
+    return std::move(answers_);
+  }
+  // With passes that are large enough for two tiles that take turns.
+  std::vector<float> run_long() {
+    encode_long_prompts();
+    verify_a_large_tree();
     return std::move(answers_);
   }
 
@@ -96,6 +104,42 @@ class Life {
     decode(sequences_[0]);
   }
 
+  void encode_long_prompts() {
+    for (SequenceId& sequence : sequences_) sequence = cache_.create();
+    const std::int64_t last = model_.config().n_layers();
+    const std::vector<std::int64_t> layers = {0, 1, last};
+    Batch one;
+    one.want_hidden(layers);
+    one.add(sequences_[0], tokens(130), /*logits_rows=*/130,
+            /*hidden_rows=*/130);
+    pass(one);
+    Batch several;  // 733 rows: two halves of 256, and 221 more
+    several.want_hidden(layers);
+    several.add(sequences_[1], tokens(300), 300, 7);
+    several.add(sequences_[0], tokens(33), 1, 0);
+    several.add(sequences_[2], tokens(400), 150, 400);
+    pass(several);
+    Batch prompts;  // of which most rows return nothing
+    prompts.add(sequences_[1], tokens(100), 1);
+    prompts.add(sequences_[0], tokens(100), 0);
+    pass(prompts);
+  }
+
+  // Its parents lie in both tiles.
+  void verify_a_large_tree() {
+    constexpr std::int32_t kRows = 150;
+    std::vector<std::int32_t> parents(kRows);
+    for (std::int32_t i = 0; i < kRows; ++i) parents[i] = i < 3 ? i - 1 : i - 3;
+    Batch batch;
+    batch.add_tree(sequences_[0], tokens(kRows), parents, kRows);
+    pass(batch);
+    std::vector<std::int32_t> path;
+    for (std::int32_t i = kRows - 1; i >= 0; i = parents[i]) path.push_back(i);
+    std::ranges::reverse(path);
+    cache_.keep(sequences_[0], path);
+    for (const SequenceId sequence : sequences_) decode(sequence);
+  }
+
   void roll_back_and_fork() {
     const SequenceId fork =
         cache_.fork(sequences_[0], cache_.length(sequences_[0]) - 3);
@@ -135,6 +179,12 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
          std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
+// Models that are loaded while it lives overlap gathers.
+struct OverlapAlways {
+  OverlapAlways() { ::setenv("PILOTFISH_OVERLAP", "always", 1); }
+  ~OverlapAlways() { ::unsetenv("PILOTFISH_OVERLAP"); }
+};
+
 class Ranks : public testing::TestWithParam<RanksCase> {
  protected:
   void SetUp() override {
@@ -172,6 +222,22 @@ TEST_P(Ranks, DoNotChangeABit) {
       EXPECT_TRUE(same_bits(life_of(model), expected))
           << set->name << ", " << ranks << " ranks";
     }
+  }
+}
+
+// Gathers take turns with computing: what is gathered too late, or computed too
+// early, shows.
+TEST_P(Ranks, DoNotChangeABitWhileGathersGoOn) {
+  const auto life_of = [&](const std::shared_ptr<Model>& model) {
+    return Life(*model, GetParam().kv).run_long();
+  };
+  const std::string_view set = best_kernels().name;
+  const std::vector<float> expected = life_of(load(set));
+  const OverlapAlways overlap;
+  for (const int ranks : {2, 3}) {
+    const test::RanksInThreads cluster(ranks);
+    EXPECT_TRUE(same_bits(life_of(load(set, ranks - 1)), expected))
+        << ranks << " ranks";
   }
 }
 

@@ -1,6 +1,7 @@
 #ifndef PILOTFISH_BACKENDS_CPU_EXCHANGE_H_
 #define PILOTFISH_BACKENDS_CPU_EXCHANGE_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -22,6 +23,13 @@ class Exchange {
   // own part.
   virtual void gather(std::byte* data,
                       std::span<const std::int64_t> begins) = 0;
+
+  // Until the next call, whoever waits sleeps between looks whenever `*busy`:
+  // its processor is wanted by others. Null: never. Between gathers only.
+  virtual void sleep_while(const std::atomic<bool>* /*busy*/) {}
+  // A rank that could not compute because it waited for gathers says so. By the
+  // thread that computes, at any time.
+  virtual void count_wait(double /*seconds*/) {}
 };
 
 }  // namespace pilotfish

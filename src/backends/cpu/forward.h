@@ -8,12 +8,12 @@
 
 #include "backends/cpu/attention.h"
 #include "backends/cpu/exchange.h"
+#include "backends/cpu/gather_queue.h"
 #include "backends/cpu/kv_storage.h"
 #include "backends/cpu/pass.h"
-#include "backends/cpu/row_exchange.h"
-#include "backends/cpu/scratch.h"
 #include "backends/cpu/segment.h"
 #include "backends/cpu/shard.h"
+#include "backends/cpu/tile.h"
 #include "backends/cpu/weights.h"
 #include "base/aligned_buffer.h"
 #include "base/function_ref.h"
@@ -70,7 +70,8 @@ class CpuForward final : public ForwardPass {
   // The two halves of `run`. What can fail comes first: the checks, memory,
   // then the growth of the cache. The pass refers to the batch and to this
   // object, until its next one.
-  Pass prepare(const Batch& batch, KvCache& cache, std::int64_t layers);
+  Pass prepare(const Batch& batch, KvCache& cache, std::int64_t layers,
+               bool overlaps_gathers = false);
   // Requires: room, which `prepare` has made, or `reserve` has. Of several
   // ranks the first alone gets the logits.
   ForwardOutput compute(const Pass& pass, const CpuKvStorage& storage);
@@ -83,22 +84,11 @@ class CpuForward final : public ForwardPass {
              const Kernels& kernels, const Shard& shard, Exchange* exchange);
 
   // A large batch is computed in tiles of rows, so that the scratch stays
-  // small. Every row goes through all layers before the next tile starts.
+  // small. Every row goes through all layers before the next tile starts. Where
+  // a pass overlaps gathers, two halves of so many rows take turns instead, if
+  // each has some.
   static constexpr std::int64_t kTileRows = 512;
-
-  // Where one row of the tile goes.
-  struct RowPlace {
-    std::int64_t position;
-    KvSlot slot;
-  };
-  // The hidden rows of a pass, as far as the tiles at hand have filled them.
-  struct HiddenProgress {
-    std::span<const std::int64_t> layers;  // Batch::hidden_layers()
-    std::int64_t rows;                     // of each layer, in all
-    std::int64_t done;                     // by earlier tiles
-
-    bool wants(std::int64_t layer) const;
-  };
+  static constexpr std::int64_t kFewestHalfRows = 64;
 
   // How much of everything a pass takes.
   struct PassSize {
@@ -108,6 +98,7 @@ class CpuForward final : public ForwardPass {
     std::int64_t entries = 0;
     std::int64_t slots = 0;      // of the longest sequence
     std::int64_t tree_rows = 0;  // of the largest tree
+    bool overlaps_gathers = false;
   };
 
   void check(const Batch& batch, const KvCacheAccess& cache,
@@ -115,15 +106,24 @@ class CpuForward final : public ForwardPass {
   static PassSize size_of(const Batch& batch, const KvCache& cache);
   static PassSize size_of(const Pass& pass);
   void reserve(const PassSize& size, const CpuKvStorage& storage);
+  void reserve(Tile& tile, std::int64_t rows, const PassSize& size);
   void append(const Batch& batch, KvCache& cache, KvCacheAccess& access);
 
-  void begin_tile(std::span<const Segment> segments, std::int64_t first_row,
+  // Of so many rows, those of the first tile; another has the rest.
+  static std::int64_t first_tile_rows(std::int64_t rows, bool overlaps_gathers);
+  // Computes so many rows from `first_row` on, in one tile or two, and writes
+  // their logits. Returns where those end.
+  float* compute_rows(const Pass& pass, std::int64_t first_row,
+                      std::int64_t rows, const CpuKvStorage& storage,
+                      float* logits);
+  void begin_tile(Tile& tile, const Pass& pass, std::int64_t first_row,
                   std::int64_t rows);
-  void embed(std::span<const Token> tokens);
-  void find_angles();
-  void run_layers(std::int64_t layers, const CpuKvStorage& storage);
-  void take_hidden(std::int64_t layer);
-  void project_logits(float* logits);
+  void embed(Tile& tile, std::span<const Token> tokens);
+  void find_angles(Tile& tile);
+  void run_layers(std::span<Tile> tiles, std::int64_t layers,
+                  const CpuKvStorage& storage);
+  void take_hidden(Tile& tile, std::int64_t layer);
+  void project_logits(Tile& tile, float* logits);
 
   // One layer at work.
   struct Layer {
@@ -135,24 +135,29 @@ class CpuForward final : public ForwardPass {
   };
   Layer layer_at(std::int64_t index, const CpuKvStorage& storage) const;
 
-  // The steps of a layer, over the rows of the tile.
-  void project_qkv(const Layer& layer);
-  void rotate_and_cache(const Layer& layer);
-  void keep_last_rows(bool with_hidden, std::int64_t q_size);
-  void attend(const Layer& layer);
-  void feed_forward(const Layer& layer, const DenseFfn& ffn);
+  // The steps of a layer, over the rows of a tile.
+  void project_qkv(Tile& tile, const Layer& layer);
+  void rotate_and_cache(Tile& tile, const Layer& layer);
+  void attend(Tile& tile, const Layer& layer);
+  void activate_ffn(Tile& tile, const Layer& layer, const DenseFfn& ffn);
+  // The two halves of x += linear(in), before and after ranks have exchanged
+  // `in`, [rows, linear.weights.columns], of which each has made some columns.
+  void share_input(Tile& tile, const LinearWeights& linear, float* in,
+                   const RankColumns& in_columns);
+  void add_linear(Tile& tile, const LinearWeights& linear, const float* in,
+                  const RankColumns& in_columns);
+  bool is_shared_packed(const WeightMatrix& weights,
+                        const RankColumns& in_columns) const;
 
-  void prepare_head(const Layer& layer, float* head, const float* norm,
-                    std::int64_t row);
-  void project(std::span<const LinearTask> tasks, const float* norm,
+  void prepare_head(const Tile& tile, const Layer& layer, float* head,
+                    const float* norm, std::int64_t row);
+  void project(Tile& tile, std::span<const LinearTask> tasks, const float* norm,
                double epsilon,
                FunctionRef<void(std::int64_t, std::int64_t)> after = {});
-  void add_linear(const LinearWeights& linear, float* in,
-                  const RankColumns& in_columns);
 
-  // Calls function(row) for each row of the tile, on the team where that pays.
+  // Calls function(row) for each row of a tile, on the team where that pays.
   template <typename Function>
-  void for_each_row(const Function& function);
+  void for_each_row(const Tile& tile, const Function& function);
 
   const Kernels& kernels_;
   const std::shared_ptr<ThreadTeam> team_;
@@ -165,15 +170,9 @@ class CpuForward final : public ForwardPass {
 
   std::vector<Segment> batch_segments_;  // of the pass that was prepared
 
-  // The tile at hand.
-  std::int64_t rows_ = 0;
-  std::vector<Segment> segments_;  // parts of batch_segments_
-  std::vector<RowPlace> places_;   // [rows_]
-  HiddenProgress wanted_hidden_ = {};
-
-  Scratch scratch_;
   Attention attention_;
-  RowExchange ranks_;
+  GatherQueue gathers_;
+  std::vector<Tile> tiles_;      // two, or for one rank one
   const bool exchanges_packed_;  // sets of instructions pack in their own ways
   AlignedBuffer<float> logits_;  // [logits rows, logits_stride_]
   std::int64_t logits_stride_;   // vocab_size; on other ranks than the first,

@@ -18,6 +18,9 @@ struct Pass {
   std::int64_t hidden_rows = 0;                 // of each
   std::int64_t logits_rows = 0;
   std::int64_t layers = 0;  // that run
+  // Whether gathers of some rows go on while others are computed. The same on
+  // all ranks.
+  bool overlaps_gathers = false;
 };
 
 }  // namespace pilotfish

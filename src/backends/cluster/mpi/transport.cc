@@ -24,6 +24,8 @@ using Clock = std::chrono::steady_clock;
 // looks: some 2 ms.
 constexpr int kLooksAwake = 10'000;
 constexpr auto kNap = std::chrono::microseconds(200);
+// And so often where another thread computes meanwhile and wants the processor.
+constexpr auto kNapBeside = std::chrono::microseconds(50);
 // After so many naps, a second of them, nobody is in a hurry.
 constexpr int kNapsToSleep = 5'000;
 constexpr auto kSleep = std::chrono::milliseconds(2);
@@ -153,7 +155,11 @@ void MpiTransport::wait(const std::function<bool()>& is_there,
                         const std::function<int()>& missing, bool has_limit) {
   const Clock::time_point start = Clock::now();
   for (int looks = 1; !is_there(); ++looks) {
-    if (is_crowded_) ::sched_yield();
+    if (busy_ != nullptr && *busy_) {
+      std::this_thread::sleep_for(kNapBeside);
+    } else if (is_crowded_) {
+      ::sched_yield();
+    }
     if (looks % kLooksToYield != 0) continue;
     ::sched_yield();
     const std::chrono::duration<double> waited = Clock::now() - start;

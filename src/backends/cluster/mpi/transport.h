@@ -3,6 +3,7 @@
 
 #include <mpi.h>
 
+#include <atomic>
 #include <functional>
 #include <string>
 #include <vector>
@@ -28,6 +29,7 @@ class MpiTransport final : public ProcessTransport {
   void all_gather(std::byte* data,
                   std::span<const std::int64_t> begins) override;
   void gather(std::byte* data, std::span<const std::int64_t> begins) override;
+  void sleep_while(const std::atomic<bool>* busy) override { busy_ = busy; }
   void command(std::span<const std::byte> message) override;
   Bytes next_command() override;
   void answer(std::span<const std::byte> message) override;
@@ -53,8 +55,9 @@ class MpiTransport final : public ProcessTransport {
   };
 
   int rank_ = 0;
-  bool is_crowded_;                    // more ranks than processors
-  double time_out_;                    // seconds
+  bool is_crowded_;  // more ranks than processors
+  double time_out_;  // seconds
+  const std::atomic<bool>* busy_ = nullptr;
   std::vector<Peer> peers_;            // [ranks]
   std::vector<MPI_Request> requests_;  // not completed
   std::vector<int> partners_;          // one a request
