@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <numeric>
 
 #include "backends/cluster/identity.h"
 #include "backends/cluster/launch.h"
+#include "backends/cluster/overlap.h"
 #include "backends/cluster/testing/ranks_in_threads.h"
 #include "pilotfish/error.h"
 #include "pilotfish/model.h"
@@ -102,6 +104,39 @@ TEST_F(ClusterTest, CountsGathers) {
   EXPECT_GT(cluster_statistics()->bytes, 0);
   EXPECT_GT(measure_gather(1024, 2, 3), 0);
   EXPECT_THROW(measure_gather(1024, 3, 3), UsageError);
+}
+
+TEST_F(ClusterTest, TellsWhatRanksWaitedFor) {
+  const test::RanksInThreads cluster(3);
+  const auto model = load(2);
+  KvCache cache = model->make_cache({.max_sequences = 2});
+  forward(*model, cache);
+  const auto waits = [] { return cluster_statistics()->waits; };
+  ASSERT_EQ(waits().size(), 3U);
+  EXPECT_GT(waits()[0].gathers, 0);
+  EXPECT_GT(waits()[1].gathers, 0);
+  EXPECT_EQ(waits()[2].gathers, 0);  // it has no part of the model
+  // What came before the first pass does not count.
+  for (const RankWaits& wait : waits()) EXPECT_EQ(wait.commands, 0);
+  forward(*model, cache);
+  const double between = waits()[1].commands;
+  EXPECT_GT(between, 0);
+  EXPECT_EQ(waits()[0].commands, 0);        // it is who the others wait for
+  EXPECT_EQ(waits()[1].commands, between);  // no pass has begun since
+}
+
+TEST(Overlap, CanBeSwitchedOff) {
+  const auto overlaps = [](const char* value) {
+    ::setenv("PILOTFISH_OVERLAP", value, 1);
+    return overlaps_gathers(2);
+  };
+  EXPECT_TRUE(overlaps("always"));
+  EXPECT_FALSE(overlaps("never"));
+  EXPECT_TRUE(overlaps(""));
+  EXPECT_THROW(overlaps("yes"), UsageError);
+  ::unsetenv("PILOTFISH_OVERLAP");
+  EXPECT_TRUE(overlaps_gathers(2));
+  EXPECT_FALSE(overlaps_gathers(1));
 }
 
 TEST_F(ClusterTest, WithoutOneRanksCannotBeAskedFor) {

@@ -75,7 +75,7 @@ std::unique_ptr<ForwardPass> ClusterForward::load(
   check_ranks_agree(*leader, identify(*checkpoint, options.instruction_set),
                     order);
   std::unique_ptr<ClusterForward> forward(new ClusterForward(
-      leader, order.id, pilotfish::overlaps_gathers(*leader, order.ranks)));
+      leader, order.id, pilotfish::overlaps_gathers(order.ranks)));
   forward->load_everywhere(std::move(checkpoint), config, order, options);
   return forward;
 }

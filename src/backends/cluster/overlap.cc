@@ -9,19 +9,15 @@
 
 namespace pilotfish {
 
-bool overlaps_gathers(const Leader& leader, int ranks) {
+bool overlaps_gathers(int ranks) {
   const char* const text = std::getenv("PILOTFISH_OVERLAP");
-  if (text != nullptr && *text != '\0') {
-    const std::string_view wanted = text;
-    if (wanted == "always") return ranks > 1;
-    if (wanted == "never") return false;
+  const std::string_view wanted = text == nullptr ? "" : text;
+  if (wanted == "never") return false;
+  if (!wanted.empty() && wanted != "always") {
     throw UsageError(fmt::format(
         "PILOTFISH_OVERLAP: found \"{}\", expected always or never", wanted));
   }
-  for (int rank = 1; rank < ranks; ++rank) {
-    if (leader.host(rank) != leader.host(0)) return true;
-  }
-  return false;
+  return ranks > 1;
 }
 
 }  // namespace pilotfish

@@ -78,6 +78,7 @@ CpuForward::CpuForward(std::shared_ptr<const Checkpoint> checkpoint,
       kv_shapes_(shard_.kv_shapes(kv_layer_shapes(config_))),
       attention_(kernels_, *team_),
       gathers_(exchange),
+      is_crowded_(team_->size() >= available_processors()),
       exchanges_packed_(!shard_.is_whole() && !options.mixed_instruction_sets),
       logits_stride_(shard_.rank() == 0 ? config_.vocab_size
                                         : shard_.mine(shard_.vocab()).size()) {
@@ -139,10 +140,6 @@ Pass CpuForward::prepare(const Batch& batch, KvCache& cache,
 ForwardOutput CpuForward::compute(const Pass& pass,
                                   const CpuKvStorage& storage) {
   const ThreadTeam::CallerAtHome at_home(*team_);
-  std::optional<GatherQueue::Beside> beside;
-  if (pass.overlaps_gathers) {
-    beside.emplace(gathers_, team_->size() >= available_processors());
-  }
   const std::int64_t total = std::ssize(pass.tokens);
   float* logits = logits_.data();
   for (std::int64_t first = 0; first < total; first += kTileRows) {
@@ -172,9 +169,11 @@ float* CpuForward::compute_rows(const Pass& pass, std::int64_t first_row,
                                 float* logits) {
   const std::int64_t half = first_tile_rows(rows, pass.overlaps_gathers);
   const std::span<Tile> tiles(tiles_.data(), half < rows ? 2 : 1);
+  std::optional<GatherQueue::Beside> beside;
   begin_tile(tiles.front(), pass, first_row, half);
   if (half < rows) {
     begin_tile(tiles.back(), pass, first_row + half, rows - half);
+    beside.emplace(gathers_, is_crowded_);
   }
   run_layers(tiles, pass.layers, storage);
   for (Tile& tile : tiles) {

@@ -173,6 +173,7 @@ class CpuForward final : public ForwardPass {
   Attention attention_;
   GatherQueue gathers_;
   std::vector<Tile> tiles_;      // two, or for one rank one
+  const bool is_crowded_;        // the team takes all processors
   const bool exchanges_packed_;  // sets of instructions pack in their own ways
   AlignedBuffer<float> logits_;  // [logits rows, logits_stride_]
   std::int64_t logits_stride_;   // vocab_size; on other ranks than the first,
