@@ -40,7 +40,7 @@ def mpirun(ranks):
 
 def run(arguments, status=0, **more):
     result = subprocess.run(arguments, capture_output=True, text=True,
-                            env=ENVIRONMENT, timeout=TIMEOUT, **more)
+                            timeout=TIMEOUT, **{"env": ENVIRONMENT, **more})
     if status is not None and result.returncode != status:
         fail(f"{arguments}: status {result.returncode}, expected {status}\n"
              f"{result.stderr}")
@@ -72,6 +72,18 @@ def texts_have_the_same_bytes(program):
             together = run([*mpirun(ranks), program, *flags]).stdout
             if together != alone:
                 fail(f"{way}, {ranks} ranks: {together!r} is not {alone!r}")
+
+
+def long_prompts_are_the_same_too(program):
+    flags = ["generate", "-p", PROMPT * 60, "-n", "20", "-t", "1", "-k", "4",
+             "-c", "1024"]
+    alone = run([program, *flags]).stdout
+    for ranks, overlap in ((2, "always"), (2, "never"), (3, "always")):
+        environment = {**ENVIRONMENT, "PILOTFISH_OVERLAP": overlap}
+        together = run([*mpirun(ranks), program, *flags],
+                       env=environment).stdout
+        if together != alone:
+            fail(f"{ranks} ranks, overlap {overlap}: {together!r} is not {alone!r}")
 
 
 def models_are_split_as_asked(program):
@@ -249,7 +261,8 @@ def gathers_are_measured(program):
            "start with mpirun")
 
 
-CASES = [texts_have_the_same_bytes, models_are_split_as_asked,
+CASES = [texts_have_the_same_bytes, long_prompts_are_the_same_too,
+         models_are_split_as_asked,
          a_terminal_of_mpirun_is_none_of_ours, mistakes_are_one_line,
          ranks_that_differ_are_refused, other_builds_are_refused,
          a_rank_that_dies_is_named, a_rank_that_hangs_is_named,
