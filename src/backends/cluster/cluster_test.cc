@@ -125,18 +125,42 @@ TEST_F(ClusterTest, TellsWhatRanksWaitedFor) {
   EXPECT_EQ(waits()[1].commands, between);  // no pass has begun since
 }
 
-TEST(Overlap, CanBeSwitchedOff) {
-  const auto overlaps = [](const char* value) {
+// As large as Llama 2 70B, or as `hidden_size` makes it.
+ModelConfig wide_model(std::int64_t hidden_size) {
+  LayerConfig layer;
+  layer.attention.n_heads = hidden_size / 128;
+  layer.attention.n_kv_heads = 8;
+  layer.attention.head_dim = 128;
+  layer.ffn = DenseFfn{.intermediate_size = hidden_size * 7 / 2};
+  ModelConfig config;
+  config.hidden_size = hidden_size;
+  config.vocab_size = 32000;
+  config.layers.assign(80, layer);
+  return config;
+}
+
+TEST(Overlap, NeedsStepsThatTakeSomeTime) {
+  // A step has 856e6 / 4 multiplications a row.
+  const ModelConfig large = wide_model(8192);
+  EXPECT_EQ(fewest_rows_to_overlap(large, 1, 1), kNoRows);
+  EXPECT_EQ(fewest_rows_to_overlap(large, 2, 16), 128);
+  EXPECT_NEAR(static_cast<double>(fewest_rows_to_overlap(large, 8, 64)),
+              2 * 1e8 * 8 * 64 / (856e6 / 4), 1);
+  EXPECT_EQ(fewest_rows_to_overlap(large, 8, 128), kNoRows);
+  EXPECT_EQ(fewest_rows_to_overlap(wide_model(1024), 2, 64), kNoRows);
+}
+
+TEST(Overlap, CanBeSwitchedOnAndOff) {
+  const auto fewest = [](const char* value, int ranks) {
     ::setenv("PILOTFISH_OVERLAP", value, 1);
-    return overlaps_gathers(2);
+    return fewest_rows_to_overlap(wide_model(1024), ranks, 64);
   };
-  EXPECT_TRUE(overlaps("always"));
-  EXPECT_FALSE(overlaps("never"));
-  EXPECT_TRUE(overlaps(""));
-  EXPECT_THROW(overlaps("yes"), UsageError);
+  EXPECT_EQ(fewest("always", 2), 128);
+  EXPECT_EQ(fewest("always", 1), kNoRows);
+  EXPECT_EQ(fewest("never", 2), kNoRows);
+  EXPECT_EQ(fewest("", 2), kNoRows);
+  EXPECT_THROW(fewest("yes", 2), UsageError);
   ::unsetenv("PILOTFISH_OVERLAP");
-  EXPECT_TRUE(overlaps_gathers(2));
-  EXPECT_FALSE(overlaps_gathers(1));
 }
 
 TEST_F(ClusterTest, WithoutOneRanksCannotBeAskedFor) {

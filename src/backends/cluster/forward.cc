@@ -49,10 +49,10 @@ void check_ranks_agree(Leader& leader, const Identity& mine,
 }  // namespace
 
 ClusterForward::ClusterForward(std::shared_ptr<Leader> leader, ObjectId id,
-                               bool overlaps_gathers)
+                               std::int64_t fewest_rows_to_overlap)
     : leader_(std::move(leader)),
       id_(id),
-      overlaps_gathers_(overlaps_gathers) {}
+      fewest_rows_to_overlap_(fewest_rows_to_overlap) {}
 
 ClusterForward::~ClusterForward() {
   leader_->enqueue([&](MessageWriter& message) {
@@ -75,7 +75,7 @@ std::unique_ptr<ForwardPass> ClusterForward::load(
   check_ranks_agree(*leader, identify(*checkpoint, options.instruction_set),
                     order);
   std::unique_ptr<ClusterForward> forward(new ClusterForward(
-      leader, order.id, pilotfish::overlaps_gathers(order.ranks)));
+      leader, order.id, fewest_rows_to_overlap(config, order.ranks, threads)));
   forward->load_everywhere(std::move(checkpoint), config, order, options);
   return forward;
 }
@@ -154,7 +154,9 @@ ForwardOutput ClusterForward::run(const Batch& batch, KvCache& cache,
   if (storage == nullptr || storage->ranks() != local_->shard().ranks()) {
     throw UsageError("forward: the KV cache was made for another model");
   }
-  const Pass pass = local_->prepare(batch, cache, layers, overlaps_gathers_);
+  const Pass pass = local_->prepare(
+      batch, cache, layers,
+      /*overlaps_gathers=*/batch.rows() >= fewest_rows_to_overlap_);
   return leader_->act(
       [&](MessageWriter& message) {
         message.put(Command::kPass);

@@ -43,7 +43,7 @@ class ClusterForward final : public ForwardPass {
 
  private:
   ClusterForward(std::shared_ptr<Leader> leader, ObjectId id,
-                 bool overlaps_gathers);
+                 std::int64_t fewest_rows_to_overlap);
 
   void load_everywhere(std::shared_ptr<const Checkpoint> checkpoint,
                        const ModelConfig& config, const ModelOrder& order,
@@ -51,7 +51,7 @@ class ClusterForward final : public ForwardPass {
 
   const std::shared_ptr<Leader> leader_;
   const ObjectId id_;
-  const bool overlaps_gathers_;  // of passes over many rows
+  const std::int64_t fewest_rows_to_overlap_;  // gathers of a pass
   std::unique_ptr<Exchange> exchange_;
   std::unique_ptr<CpuForward> local_;
   std::vector<RankShare> shares_;

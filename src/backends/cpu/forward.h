@@ -33,6 +33,13 @@ namespace pilotfish {
 // and they meet in an exchange.
 class CpuForward final : public ForwardPass {
  public:
+  // A large batch is computed in tiles of rows, so that the scratch stays
+  // small. Every row goes through all layers before the next tile starts. Where
+  // a pass overlaps gathers, two halves of so many rows take turns instead, if
+  // each has some.
+  static constexpr std::int64_t kTileRows = 512;
+  static constexpr std::int64_t kFewestHalfRows = 64;
+
   CpuForward(std::shared_ptr<const Checkpoint> checkpoint,
              const ModelConfig& config, const LoadOptions& options);
   // `exchange` must outlive this object.
@@ -82,13 +89,6 @@ class CpuForward final : public ForwardPass {
   CpuForward(std::shared_ptr<const Checkpoint> checkpoint,
              const ModelConfig& config, const LoadOptions& options,
              const Kernels& kernels, const Shard& shard, Exchange* exchange);
-
-  // A large batch is computed in tiles of rows, so that the scratch stays
-  // small. Every row goes through all layers before the next tile starts. Where
-  // a pass overlaps gathers, two halves of so many rows take turns instead, if
-  // each has some.
-  static constexpr std::int64_t kTileRows = 512;
-  static constexpr std::int64_t kFewestHalfRows = 64;
 
   // How much of everything a pass takes.
   struct PassSize {
